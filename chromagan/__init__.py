@@ -1,0 +1,38 @@
+"""Adversarial semantic colorization: black-and-white photographs in, believable colour out."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chromagan.inference.colorizer import Colorizer
+    from chromagan.models.contract import Hints, Prediction
+    from chromagan.models.registry import list_models
+    from chromagan.pretrained.create import create_model
+
+__version__ = "0.1.0"
+
+# Imported on first use: the command line answers --help without waiting for PyTorch.
+_HOMES = {
+    "Colorizer": "chromagan.inference.colorizer",
+    "Hints": "chromagan.models.contract",
+    "Prediction": "chromagan.models.contract",
+    "create_model": "chromagan.pretrained.create",
+    "list_models": "chromagan.models.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chromagan' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+__all__ = ["Colorizer", "Hints", "Prediction", "__version__", "create_model", "list_models"]

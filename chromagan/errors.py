@@ -1,0 +1,41 @@
+"""The exception family: one line each that says what, which file and what to do."""
+
+
+class ChromaganError(Exception):
+    """Base of every error that a user can cause and mend; the message is one line."""
+
+
+class UsageError(ChromaganError):
+    """Options that are unknown, contradictory or out of range."""
+
+
+class ReadError(ChromaganError):
+    """A photograph that cannot be read: missing, empty, truncated, not an image, too large."""
+
+
+class WriteError(ChromaganError):
+    """An output that cannot be written: no permission, full disk, name taken."""
+
+
+class ModelError(ChromaganError):
+    """A model name or configuration that does not exist."""
+
+
+class WeightsError(ChromaganError):
+    """A weights file that is missing, corrupt, pickled or made for another network."""
+
+
+class DeviceError(ChromaganError):
+    """A device that was asked for and is not there, or ran out of memory."""
+
+
+class DataError(ChromaganError):
+    """Training or evaluation photographs that are missing or unusable."""
+
+
+class TrainingError(ChromaganError):
+    """A training run that cannot go on: another configuration's folder, a loss that is not finite."""
+
+
+class MetricUnavailable(ChromaganError):  # noqa: N818 (a state of the machine rather than a mistake)
+    """A metric whose network cannot be had here; the message names the metric, the file and the option for it."""

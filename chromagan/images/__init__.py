@@ -1,0 +1,1 @@
+"""Files and pixels; knows no network."""

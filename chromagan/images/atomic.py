@@ -1,0 +1,53 @@
+"""Files that stand complete under their final name, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from chromagan.errors import WriteError
+
+_CAUSES = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file is larger than this disk or process may write; choose a smaller format",
+    errno.EACCES: "no permission to write there; choose another folder",
+    errno.EPERM: "no permission to write there; choose another folder",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOENT: "the folder does not exist; create it",
+    errno.ENOTDIR: "its folder is a file; choose another folder",
+    errno.EISDIR: "a folder has that name; choose another name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside its target under a temporary name, then move it into place.
+
+    Args:
+        path: the final name; an existing file is replaced.
+        write: gets the open file and writes all of it.
+
+    Raises:
+        WriteError: the disk or the folder refuses; the temporary file is removed and the final name is untouched.
+    """
+    path = Path(path)
+    # Not the target's name plus a suffix: that could be longer than the file system allows.
+    temporary = path.parent / f".chromagan-{secrets.token_hex(6)}.tmp"
+    try:
+        try:
+            with temporary.open("xb") as file:
+                write(file)
+            os.replace(temporary, path)
+        except BaseException:  # Ctrl-C too
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        cause = _CAUSES.get(error.errno or 0, f"{error.strerror or error}; check the disk")
+        raise WriteError(f"{path}: cannot be written: {cause}") from error

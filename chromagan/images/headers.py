@@ -1,0 +1,176 @@
+"""What a file says of itself before its pixels are decoded: format, size, profile, metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from chromagan.errors import ReadError
+from chromagan.images import exif as exif_block
+
+# Formats that Pillow names but that are no photographs, or that it hands to other programs (Ghostscript).
+_REFUSED = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "PDF"}
+_NAMES = {"MPO": "jpeg", "JPEG2000": "jpeg2000", "DIB": "bmp"}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+# What decoders raise on broken files.
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error,
+          zlib.error, OverflowError)  # fmt: skip
+
+
+@dataclass
+class Header:
+    """What stands in front of the pixels; `image` is the lazily opened Pillow (or HEIF) image, None for TIFF."""
+
+    format: str
+    width: int
+    height: int
+    image: Any = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    orientation: int = 1
+    info: dict[Any, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def open_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file that is there and not empty, or say in one line why not."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise ReadError(f"{path}: the file is empty; copy it again")
+            yield file
+    except FileNotFoundError as error:
+        raise ReadError(f"{path}: there is no such file; check the name") from error
+    except IsADirectoryError as error:
+        raise ReadError(f"{path}: this is a folder; give a photo file") from error
+    except PermissionError as error:
+        raise ReadError(f"{path}: no permission to read; change the file's permissions") from error
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read ({error.strerror or error}); check the disk") from error
+
+
+def broken(name: str, error: BaseException | str) -> ReadError:
+    """The error for a file that began like a photo and could not be decoded."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return ReadError(f"{name}: the file is damaged or cut short ({reason}); copy it again or export it anew")
+
+
+def read_header(file: BinaryIO, name: str) -> Header:
+    """Open a photo far enough to know its format, size and metadata.
+
+    Args:
+        file: binary file, seekable, at any position.
+        name: what error messages call it.
+
+    Raises:
+        ReadError: not a photo, or one whose header is broken.
+    """
+    file.seek(0)
+    head = file.read(64)
+    file.seek(0)
+    if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
+        from chromagan.images import tiff
+
+        return tiff.read_header(file, name)
+    if head[4:8] == b"ftyp" and _is_heif(head):
+        return _heif_header(file, name)
+    image = _open_with_pillow(file, head[:16], name)
+    try:
+        return pillow_header(image)
+    except BROKEN as error:
+        raise broken(name, error) from error
+
+
+def _is_heif(head: bytes) -> bool:
+    (size,) = struct.unpack_from(">I", head)
+    brands = {head[8:12], *(head[i : i + 4] for i in range(16, min(size, len(head)), 4))}
+    return bool(brands & _HEIF_BRANDS) and not brands & {b"avif", b"avis"}
+
+
+def _open_with_pillow(file: BinaryIO, prefix: bytes, name: str) -> Image.Image:
+    """Image.open without its own limit on pixels, which is global to the process; ours is checked by the caller."""
+    problem: BaseException | None = None
+    tried: set[str] = set()
+    for prepare in (Image.preinit, Image.init):
+        prepare()
+        for plugin in [p for p in Image.ID if p not in tried and p not in _REFUSED]:
+            tried.add(plugin)
+            factory, accept = Image.OPEN[plugin]
+            try:
+                accepted = accept(prefix) if accept else True
+            except BROKEN:  # a file shorter than the signature that this plugin looks for
+                accepted = False
+            if not accepted or isinstance(accepted, str):
+                continue
+            try:
+                file.seek(0)
+                return factory(file, "")
+            except BROKEN as error:
+                problem = error if accept else problem
+    if problem is not None:
+        raise broken(name, problem)
+    raise ReadError(f"{name}: this is not a photo in a known format; give a JPEG, PNG, TIFF, WebP, HEIF or AVIF")
+
+
+def pillow_header(image: Image.Image) -> Header:
+    """Header of an opened Pillow image."""
+    info = image.info
+    name = (image.format or "").upper()
+    exif = exif_block.strip_prefix(info.get("exif"))
+    if exif is None and "Raw profile type exif" in info:  # PNG as ImageMagick once wrote it
+        exif = exif_block.strip_prefix(image.getexif().tobytes())
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    photoshop = info.get("photoshop")
+    iptc = photoshop.get(0x0404) if isinstance(photoshop, dict) else None
+    dpi = info.get("dpi")
+    return Header(
+        format=_NAMES.get(name, name.lower()),
+        width=image.width,
+        height=image.height,
+        image=image,
+        icc=info.get("icc_profile") or None,
+        exif=exif,
+        xmp=xmp or None,
+        iptc=iptc,
+        dpi=sane_dpi(dpi),
+        orientation=exif_block.orientation(exif, xmp),
+        info=dict(info.items()),
+    )
+
+
+def sane_dpi(dpi: Any) -> tuple[float, float] | None:
+    """A resolution that a printer could mean, or None."""
+    try:
+        x, y = float(dpi[0]), float(dpi[1])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 < x < 65535 and 1 < y < 65535 else None
+
+
+def _heif_header(file: BinaryIO, name: str) -> Header:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ReadError(f"{name}: HEIF needs another package; pip install pillow-heif") from error
+    try:
+        image = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+        info = image.info
+        exif, xmp = exif_block.strip_prefix(info.get("exif")), info.get("xmp") or None
+        width, height = image.size
+        # libheif turns the pixels itself, as the file's own irot and imir say; EXIF's tag repeats that and has no say.
+        return Header("heif", width, height, image, info.get("icc_profile"), exif, xmp, info=info)
+    except BROKEN as error:
+        raise broken(name, error) from error

@@ -1,0 +1,224 @@
+"""Join a photo's own lightness with predicted chroma at full resolution: the hot path of colorizing.
+
+The arithmetic is CIE Lab to sRGB (`chromagan.images.lab_passes`), as passes of numpy and OpenCV over tiles that stay in
+a core's cache: both release the interpreter lock, so a few plain threads share the photo and no pass goes through main
+memory. Pixels whose colour sRGB cannot show at their lightness are gathered, fitted (less chroma, same hue) and put
+back.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chromagan.errors import ModelError, UsageError
+from chromagan.images.lab_passes import Codes, Floats, encode8, encode16, fit, lightness_of, outside, to_linear, uncurve
+
+# Pixels a pass works on: large enough that threads do not queue for the interpreter, small enough for the caches.
+_TILE = 81_920
+_BAND = 524_288  # pixels of one thread's task; bounds the chroma rows that are kept enlarged in width
+_DENSE = 10  # source rows up to which one pass over all of them beats four passes over the taps
+
+
+@dataclass(frozen=True)
+class _Taps:
+    """Bicubic taps (a = -0.75, as OpenCV and torch) of every output row; pixel centres aligned, edges repeated."""
+
+    rows: NDArray[np.int64]  # (H, 4) source rows
+    weights: Floats  # (H, 4)
+
+    @classmethod
+    def between(cls, source: int, target: int) -> _Taps:
+        if source == target:
+            return cls(np.arange(target)[:, None], np.ones((target, 1), np.float32))
+        centre = (np.arange(target) + 0.5) * (source / target) - 0.5
+        first = np.floor(centre)
+        x = np.abs(centre[:, None] - first[:, None] - np.arange(-1, 3))
+        near = (1.25 * x - 2.25) * x * x + 1
+        far = ((-0.75 * x + 3.75) * x - 6) * x + 3
+        rows = first[:, None].astype(np.int64) + np.arange(-1, 3)
+        return cls(rows.clip(0, source - 1), np.where(x <= 1, near, far).astype(np.float32))
+
+
+class _Scratch:
+    """What one band works in: planes cut to the tile at hand, and the pixels that still have to be fitted."""
+
+    def __init__(self, pixels: int) -> None:
+        self._planes = np.empty((11, pixels), np.float32)
+        self._index = np.empty(pixels, np.int64)
+        self.misfits: list[tuple[NDArray[np.int64], Floats]] = []
+        self.pending = 0
+
+    def planes(self, pixels: int) -> list[Floats]:
+        return [plane[:pixels] for plane in self._planes]
+
+    def index(self, pixels: int) -> NDArray[np.int64]:
+        return self._index[:pixels]
+
+    def defer(self, where: NDArray[np.int64], first: int, planes: list[Floats]) -> None:
+        """Keep pixels for one fit of many: a call on the few of a tile costs more in overhead than in work."""
+        self.misfits.append((where + first, np.stack([plane[where] for plane in planes])))
+        self.pending += where.size
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One call's inputs and output. `grids` are a / 500 and b / 200, saturation included, at most the photo's size."""
+
+    pixels: Codes
+    out: Codes
+    grids: tuple[Floats, Floats]
+    taps: _Taps
+    lightness: float | None
+
+    def band(self, top: int, bottom: int, rows: int) -> None:
+        """Colour the rows from `top` to `bottom`, `rows` at a time."""
+        width = self.out.shape[1]
+        taps = self.taps.rows[top:bottom]
+        first, last = int(taps.min()), int(taps.max()) + 1
+        wide = [_widen(grid[first:last], width) for grid in self.grids]
+        scratch = _Scratch(rows * width)
+        for start in range(top, bottom, rows):
+            self._tile(start, min(start + rows, bottom), wide, first, scratch)
+            if scratch.pending > _TILE:
+                self._fit(scratch)
+        self._fit(scratch)
+
+    def _tile(self, top: int, bottom: int, wide: list[Floats], first: int, scratch: _Scratch) -> None:
+        shape = (bottom - top, self.out.shape[1])
+        n = shape[0] * shape[1]
+        f, y, chroma_x, chroma_z, *buffers = scratch.planes(n)
+        low, high, spare = buffers[0], buffers[1], buffers[2]
+        if self.lightness is None:
+            lightness_of(self.pixels[top:bottom], f, y, spare)
+        else:
+            f.fill((self.lightness + 16) / 116)
+            uncurve(f, y, spare)
+        self._enlarge(wide[0], top, bottom, first, chroma_x, spare)
+        self._enlarge(wide[1], top, bottom, first, chroma_z, spare)
+        rgb = to_linear(f, y, chroma_x, chroma_z, buffers[:6])
+        where = outside(rgb, low, high)
+        if where is not None:
+            scratch.defer(where, top * shape[1], [f, y, chroma_x, chroma_z])
+        codes = [self._encode(plane, spare, scratch.index(n)).reshape(shape) for plane in rgb]
+        cv2.merge(codes, dst=self.out[top:bottom])
+
+    def _encode(self, plane: Floats, spare: Floats, index: NDArray[np.int64]) -> Codes:
+        return (encode8 if self.out.dtype == np.uint8 else encode16)(plane, spare, index)
+
+    def _fit(self, scratch: _Scratch) -> None:
+        """Write over the pixels that were outside sRGB with what they become inside."""
+        if scratch.pending == 0:
+            return
+        where = np.concatenate([index for index, _ in scratch.misfits])
+        columns = np.concatenate([planes for _, planes in scratch.misfits], axis=1)
+        scratch.misfits, scratch.pending = [], 0
+        flat = self.out.reshape(-1, 3)
+        for start in range(0, where.size, _TILE):
+            part = slice(start, start + _TILE)
+            rgb = fit(*columns[:, part])
+            spare, index = np.empty_like(rgb[0]), np.empty(rgb[0].size, np.int64)
+            flat[where[part]] = np.stack([self._encode(plane, spare, index) for plane in rgb], axis=-1)
+
+    def _enlarge(self, wide: Floats, top: int, bottom: int, first: int, out: Floats, scratch: Floats) -> None:
+        """Bicubic in height: the weighted sum of the rows of `wide` that each output row needs."""
+        shape = (bottom - top, wide.shape[1])
+        total, term = out.reshape(shape), scratch.reshape(shape)
+        rows, weights = self.taps.rows[top:bottom] - first, self.taps.weights[top:bottom]
+        low, high = int(rows.min()), int(rows.max()) + 1
+        if rows.shape[1] == 1:  # as many rows as the photo
+            np.copyto(total, wide[low:high])
+        elif high - low <= _DENSE:  # (not matmul: BLAS may start threads of its own inside ours)
+            dense = np.zeros((shape[0], high - low), np.float32)
+            np.add.at(dense, (np.arange(shape[0])[:, None], rows - low), weights)
+            np.einsum("rk,kw->rw", dense, wide[low:high], out=total)
+        else:
+            for tap, target in enumerate((total, term, term, term)):
+                np.take(wide, rows[:, tap], axis=0, out=target, mode="clip")
+                np.multiply(target, weights[:, tap, None], out=target)
+                if tap:
+                    np.add(total, term, out=total)
+
+
+def _widen(rows: Floats, width: int) -> Floats:
+    if rows.shape[1] == width:
+        return rows
+    wide = cv2.resize(rows, (width, rows.shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(wide, np.float32).reshape(-1, width)
+
+
+def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int], saturation: float) -> tuple[Floats, Floats]:
+    """The two chroma planes in units of Lab's f, no larger than the photo."""
+    array = ab.detach().to("cpu", torch.float32).numpy() if isinstance(ab, Tensor) else np.asarray(ab, np.float32)
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3 or array.shape[0] != 2 or 0 in array.shape:
+        raise UsageError(f"chroma must have the shape (1, 2, h, w) or (2, h, w), not {tuple(array.shape)}")
+    if not np.isfinite(array).all():
+        raise ModelError("the predicted chroma is not finite: run the model in float32, or check its weights")
+    height, width = min(array.shape[1], shape[0]), min(array.shape[2], shape[1])
+    if (height, width) != array.shape[1:]:
+        planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in array]
+        array = np.stack([plane.reshape(height, width) for plane in planes])
+    return array[0] * np.float32(saturation / 500), array[1] * np.float32(saturation / 200)
+
+
+def join_chroma(
+    pixels: Codes,
+    ab: Tensor | NDArray[np.generic],
+    saturation: float = 1.0,
+    lightness: float | None = None,
+    threads: int | None = None,
+) -> Codes:
+    """Colour a photo: its own lightness at every pixel, with chroma from a grid that covers it.
+
+    The chroma is enlarged bicubically (pixel centres aligned; a grid larger than the photo is averaged down), scaled,
+    and where sRGB cannot show it at the pixel's lightness it gives way at equal hue. Lightness is that of the input
+    within one level of the output's depth; ab = 0 gives a gray photo back unchanged. Memory beside input and output: a
+    few megabytes a thread.
+
+    Args:
+        pixels: (H, W) gray or (H, W, 3) RGB, uint8 or uint16 sRGB. Of an RGB photo only the lightness is used.
+        ab: (1, 2, h, w) or (2, h, w) chroma in Lab units.
+        saturation: factor on the chroma, at least 0; 0 gives the gray photo.
+        lightness: an L in [0, 100] that stands in for the photo's own at every pixel (for a colour layer).
+        threads: how many threads share the work; `torch.get_num_threads()` unless given. The result does not depend
+            on it.
+
+    Returns:
+        (H, W, 3) RGB of the type of `pixels`.
+
+    Raises:
+        UsageError: a type, shape, saturation or lightness that is not one of these.
+        ModelError: chroma that is not finite.
+    """
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise UsageError(f"a photo must be uint8 or uint16, not {pixels.dtype}")
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or 0 in pixels.shape:
+        raise UsageError(f"a photo must have the shape (H, W) or (H, W, 3), not {tuple(pixels.shape)}")
+    if not 0 <= saturation < float("inf"):
+        raise UsageError(f"saturation must be 0 or more, not {saturation}")
+    if lightness is not None and not 0 <= lightness <= 100:
+        raise UsageError(f"lightness must lie in [0, 100], not {lightness}")
+    height, width = pixels.shape[:2]
+    grids = _grids(ab, (height, width), saturation)
+    out = np.empty((height, width, 3), pixels.dtype)
+    job = _Job(pixels, out, grids, _Taps.between(grids[0].shape[0], height), lightness)
+    rows = min(height, max(1, _TILE // width))
+    band = rows * max(1, _BAND // (rows * width))
+    workers = min(threads or torch.get_num_threads(), -(-height // band))
+    if workers > 1:
+        tops = range(0, height, band)
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(lambda top: job.band(top, min(top + band, height), rows), tops):
+                pass
+    else:
+        for top in range(0, height, band):
+            job.band(top, min(top + band, height), rows)
+    return out

@@ -1,0 +1,58 @@
+"""What a photo carries beside its pixels, and the mark that every output carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chromagan.images import xmp
+from chromagan.images.headers import open_file, read_header
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Metadata as carried from a photo to its output.
+
+    Attributes:
+        exif: TIFF block (from "II" or "MM" on), already upright, sRGB and without thumbnail.
+        xmp: XMP packet of the source, as found.
+        iptc: IPTC-IIM records.
+        dpi: horizontal and vertical resolution in dots an inch, of the upright photo.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ProvenanceMark:
+    """Who coloured a photo; written into every output beside IPTC's DigitalSourceType.
+
+    Attributes:
+        model: name of the network.
+        sha256: hash of its weights, hexadecimal.
+        software: name and version, "chromagan 0.1.0".
+    """
+
+    model: str
+    sha256: str
+    software: str
+
+
+def read_provenance(path: str | Path) -> ProvenanceMark | None:
+    """Read our mark back from a file, from its headers alone.
+
+    Args:
+        path: any photo file.
+
+    Returns:
+        The mark, or None for a readable photo without one.
+
+    Raises:
+        ReadError: the file is missing or is not a photo.
+    """
+    with open_file(path) as file:
+        found = xmp.find_mark(read_header(file, str(path)).xmp)
+    return None if found is None else ProvenanceMark(*found)

@@ -1,0 +1,154 @@
+"""Read photographs: upright, sRGB, 8 or 16 bits, with the metadata that their outputs carry on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from chromagan.errors import ReadError, UsageError
+from chromagan.images import exif as exif_block
+from chromagan.images.decode import Decoded, decode_file, from_pillow
+from chromagan.images.headers import BROKEN, Header, broken, open_file, pillow_header
+from chromagan.images.icc import to_srgb
+from chromagan.images.metadata import Metadata
+
+MAX_PIXELS = 500_000_000  # larger than any camera's or scanner's frame; 1.5 GB as 8-bit RGB
+
+_SUFFIXES = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".heic", ".heif", ".hif",
+    ".avif", ".bmp", ".dib", ".gif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".pcx",
+    ".sgi", ".ras",
+))  # fmt: skip
+
+
+@dataclass
+class Photo:
+    """A photograph as every part of the package passes it.
+
+    Attributes:
+        pixels: (H, W) gray or (H, W, 3) RGB, sRGB-encoded (gray: sRGB's tone curve), uint8 or uint16, C-contiguous,
+            upright.
+        alpha: (H, W) of the same dtype, or None.
+        metadata: what the output carries on.
+        format: name of the file format in lower case ("jpeg", "png", "tiff", "webp", "heif", "avif", ...).
+        path: where it was read from, None for photos from memory.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    format: str = "png"
+    path: Path | None = None
+
+
+def is_photo_name(path: str | Path) -> bool:
+    """Whether a file's extension is one that can be read; HEIF counts even where its reader is not installed."""
+    return Path(path).suffix.lower() in _SUFFIXES
+
+
+def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read the first page of a photo file.
+
+    EXIF orientation is applied, an embedded colour profile is honoured, 16 bits stay 16.
+
+    Args:
+        path: the file.
+        max_pixels: larger photos are refused from their header, before any memory is taken.
+
+    Raises:
+        ReadError: missing, empty, not a photo, cut short, too large, unsupported.
+    """
+    return _read(path, max_pixels, all_pages=False)[0]
+
+
+def read_pages(path: str | Path, max_pixels: int = MAX_PIXELS) -> list[Photo]:
+    """Read every page of a TIFF; one photo (the first frame) for any other format. Otherwise as `read_photo`."""
+    return _read(path, max_pixels, all_pages=True)
+
+
+def _read(path: str | Path, max_pixels: int, all_pages: bool) -> list[Photo]:
+    with open_file(path) as file:
+        pages = decode_file(file, str(path), max_pixels, all_pages)
+        return [_finish(page, str(path), Path(path)) for page in pages]
+
+
+def _turn(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply EXIF orientation 2 to 8 (EXIF 2.3, figure on page 21)."""
+    if orientation in (5, 7):
+        array = cv2.transpose(array)
+    codes = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 7: cv2.ROTATE_180, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+    if orientation in codes:
+        return cv2.rotate(array, codes[orientation])
+    return cv2.flip(array, 1 if orientation == 2 else 0) if orientation in (2, 4) else array
+
+
+def _finish(decoded: Decoded, name: str, path: Path | None) -> Photo:
+    """Colour-manage, turn upright and mend the metadata."""
+    header = decoded.header
+    pixels = to_srgb(decoded.pixels, header.icc, name)
+    alpha, dpi = decoded.alpha, header.dpi
+    if header.orientation != 1:
+        pixels = _turn(np.ascontiguousarray(pixels), header.orientation)
+        alpha = None if alpha is None else _turn(np.ascontiguousarray(alpha), header.orientation)
+        dpi = dpi[::-1] if dpi and header.orientation >= 5 else dpi
+    height, width = pixels.shape[:2]
+    exif = exif_block.upright(header.exif, width, height)
+    metadata = Metadata(exif, header.xmp, header.iptc, dpi)
+    alpha = None if alpha is None else np.ascontiguousarray(alpha)
+    return Photo(np.ascontiguousarray(pixels), alpha, metadata, header.format, path)
+
+
+def to_photo(image: str | Path | Image.Image | np.ndarray) -> Photo:
+    """Make a photo of a path, a Pillow image or an array.
+
+    Args:
+        image: a path (read by `read_photo`); a Pillow image, with its profile, orientation and metadata; or an array
+            (H, W) or (H, W, 1..4) - gray, gray + alpha, RGB, RGBA - of uint8, uint16, bool, or float in [0, 1]
+            (which becomes 16 bits).
+
+    Raises:
+        ReadError: a path that cannot be read, or a Pillow image of an unsupported mode.
+        UsageError: an array of another shape, type or range.
+    """
+    if isinstance(image, str | Path):
+        return read_photo(image)
+    if isinstance(image, Image.Image):
+        return _from_pillow(image)
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    raise UsageError(f"a photo is a path, a PIL image or a numpy array, not {type(image).__name__}")
+
+
+def _from_pillow(image: Image.Image) -> Photo:
+    try:
+        image.load()
+    except BROKEN as error:
+        raise broken(getattr(image, "filename", "") or "image", error) from error
+    header: Header = pillow_header(image)
+    header.format = header.format or "png"
+    if 0 in image.size:
+        raise ReadError("image: it has no pixels; give a photo of at least 1 x 1")
+    return _finish(from_pillow(header, image, "image"), "image", None)
+
+
+def _from_array(array: np.ndarray) -> Photo:
+    if array.ndim not in (2, 3) or array.size == 0 or (array.ndim == 3 and array.shape[2] > 4):
+        raise UsageError(f"array of shape {array.shape}: a photo is (H, W) or (H, W, C) with 1 to 4 channels")
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype.kind == "f":
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise UsageError("float array: values lie outside [0, 1]; divide by their maximum, or pass uint8 or uint16")
+        array = np.rint(array.astype(np.float64) * 65535).astype(np.uint16)
+    elif array.dtype not in (np.uint8, np.uint16):
+        raise UsageError(f"array of {array.dtype}: pass uint8, uint16, bool, or float in [0, 1]")
+    alpha = None
+    if array.ndim == 3:
+        channels = array.shape[2]
+        alpha = np.ascontiguousarray(array[..., -1]) if channels in (2, 4) else None
+        array = array[..., 0] if channels < 3 else array[..., :3]
+    return Photo(np.ascontiguousarray(array), alpha)

@@ -1,0 +1,270 @@
+"""Write photographs: sRGB, marked as coloured by a network, with the source's metadata, complete or not at all.
+
+| format | depth | alpha | EXIF | XMP | IPTC | resolution | pixels |
+|---|---|---|---|---|---|---|---|
+| png | 8, 16 | yes | yes | yes | - | yes | exact |
+| tiff | 8, 16 | yes | yes | yes | yes | yes | exact, deflate |
+| jpeg | 8 | over white | yes | yes | yes | yes | 4:4:4, quality 95 |
+| webp | 8 | yes | yes | yes | - | in EXIF | lossy; lossless from quality 100 on |
+| avif | 8 | yes | yes | yes | - | in EXIF | 4:4:4 |
+| heif | 8, 10 | yes | yes | yes | - | in EXIF | 4:4:4 |
+
+16-bit pixels are rounded to the depth that the format holds.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from PIL import Image, features
+
+from chromagan.errors import UsageError, WriteError
+from chromagan.images import xmp as xmp_packet
+from chromagan.images.atomic import write_atomically
+from chromagan.images.exif import PREFIX
+from chromagan.images.icc import output_profile
+from chromagan.images.metadata import Metadata, ProvenanceMark
+from chromagan.images.read import Photo
+from chromagan.images.splice import fits_jpeg, splice_jpeg, splice_png
+
+log = logging.getLogger(__name__)
+
+_FORMATS = {
+    ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff",
+    ".webp": "webp", ".avif": "avif", ".heic": "heif", ".heif": "heif", ".hif": "heif",
+}  # fmt: skip
+_SUFFIXES = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "heif": ".heic"}
+_LONGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536, "heif": 16384}
+_DEEP = {"png", "tiff", "heif"}
+
+# Fast, and unlike Huffman alone still small on flat pictures; OpenCV's releases differ in their default.
+_PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+                cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]  # fmt: skip
+
+Pieces = Sequence[bytes | memoryview]
+
+
+def _can_write(name: str) -> bool:
+    if name == "heif":
+        try:
+            import pillow_heif
+        except ImportError:
+            return False
+        return bool(pillow_heif.libheif_info()["HEIF"])
+    return bool(features.check(name)) if name in ("avif", "webp") else True
+
+
+def output_suffix(photo_format: str, requested: str | None, depth: int) -> str:
+    """The extension of the output of a photo.
+
+    Without a request an output keeps the format of its source where that can be written here and holds the source's
+    depth; all others (GIF, BMP, JPEG 2000, PNM, ..., a HEIF without its encoder) become PNG. A requested format is
+    kept even where it holds 8 bits only and the photo has 16: the photo is then rounded to 8.
+
+    Args:
+        photo_format: `Photo.format`.
+        requested: format or extension that a person asked for ("jpg", ".tif", "png", ...), or None.
+        depth: 8 or 16.
+
+    Returns:
+        ".jpg", ".png", ".tif", ".webp", ".avif" or ".heic".
+
+    Raises:
+        UsageError: the requested format is unknown or its encoder is not installed.
+    """
+    if requested is None:
+        known = photo_format in _SUFFIXES and _can_write(photo_format) and (depth == 8 or photo_format in _DEEP)
+        return _SUFFIXES[photo_format] if known else ".png"
+    name = requested.lower().lstrip(".")
+    name = _FORMATS.get("." + name, name)
+    if name not in _SUFFIXES:
+        raise UsageError(f"format {requested!r} cannot be written; choose one of jpeg, png, tiff, webp, avif, heif")
+    if not _can_write(name):
+        raise UsageError(f"format {requested!r} needs an encoder that is not installed; choose png or tiff")
+    return _SUFFIXES[name]
+
+
+def write_photo(
+    photo: Photo, path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool = True, quality: int = 95
+) -> None:
+    """Write a photo in the format that the extension of `path` names; see the table at the top of this file.
+
+    Args:
+        photo: the pixels to write, and the metadata to carry on.
+        path: target; an existing file is replaced, in one step.
+        mark: the provenance mark; None only for pictures that no network has coloured.
+        keep_metadata: False drops EXIF, IPTC, the source's XMP and the resolution; the mark stays.
+        quality: 1 to 100, for the lossy formats.
+
+    Raises:
+        WriteError: unknown extension, too large for the format, no encoder, disk full, no permission.
+    """
+    name = _format_of(path)
+    if name == "tiff":
+        return write_pages([photo], path, mark, keep_metadata)
+    height, width = photo.pixels.shape[:2]
+    if max(height, width) > _LONGEST_SIDE.get(name, 2**31 - 1):
+        raise WriteError(f"{path}: {name} holds at most {_LONGEST_SIDE[name]} pixels a side; write PNG or TIFF")
+    encode = {"png": _encode_png, "jpeg": _encode_jpeg}.get(name, _encode_other)
+    pieces = _encode(path, lambda: encode(photo, _metadata(photo, mark, keep_metadata), quality, name))
+    return write_atomically(path, lambda file: file.writelines(pieces))
+
+
+def write_pages(
+    photos: list[Photo], path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool = True
+) -> None:
+    """Write photos as the pages of one TIFF, each with its own depth, metadata and mark.
+
+    Args:
+        photos: at least one.
+        path: target with a TIFF extension; replaced in one step.
+        mark: as in `write_photo`.
+        keep_metadata: as in `write_photo`.
+
+    Raises:
+        WriteError: another extension, or the disk refuses.
+    """
+    from chromagan.images.tiff_write import write_tiff
+
+    if _format_of(path) != "tiff" or not photos:
+        raise WriteError(f"{path}: only TIFF holds several pages; give a name that ends in .tif")
+    kept = [_metadata(photo, mark, keep_metadata) for photo in photos]
+    buffer = io.BytesIO()
+    _encode(path, lambda: write_tiff(
+        buffer,
+        [_with_alpha(photo.pixels, photo.alpha) for photo in photos],
+        [output_profile(photo.pixels.ndim == 2) for photo in photos],
+        [m.exif for m in kept], [m.xmp for m in kept], [m.iptc for m in kept], [m.dpi for m in kept],
+    ))  # fmt: skip
+    write_atomically(path, lambda file: file.write(buffer.getbuffer()))
+
+
+def _format_of(path: str | Path) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise WriteError(f"{path}: this extension cannot be written; use one of {', '.join(_SUFFIXES.values())}")
+    return _FORMATS[suffix]
+
+
+def _encode(path: str | Path, encode: Callable[[], Pieces | None]) -> Pieces:
+    """Run an encoder, with what it raises put into one line."""
+    try:
+        return encode() or []
+    except MemoryError as error:
+        raise WriteError(f"{path}: not enough memory to encode it; close other programs") from error
+    except (cv2.error, OSError, ValueError, RuntimeError, ImportError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WriteError(f"{path}: cannot be encoded ({reason}); write PNG instead") from error
+
+
+def _metadata(photo: Photo, mark: ProvenanceMark | None, keep: bool) -> Metadata:
+    """What goes into the output: the source's metadata where wanted, and the mark in any case."""
+    said = None if mark is None else (mark.model, mark.sha256, mark.software)
+    if not keep:
+        return Metadata(xmp=xmp_packet.build_packet(None, said))
+    source = photo.metadata
+    exif = source.exif
+    if exif is None and source.dpi is not None:  # the only place for it in WebP, AVIF and HEIF
+        exif = _resolution_exif(source.dpi)
+    return Metadata(exif, xmp_packet.build_packet(source.xmp, said), source.iptc, source.dpi)
+
+
+def _resolution_exif(dpi: tuple[float, float]) -> bytes:
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = dpi[0], dpi[1], 2
+    return exif.tobytes().removeprefix(PREFIX)
+
+
+def _to_8bit(array: np.ndarray) -> np.ndarray:
+    """Round 16 bits to 8, so that 0 stays 0 and 65535 becomes 255."""
+    return array if array.dtype == np.uint8 else cv2.convertScaleAbs(array, alpha=1 / 257)
+
+
+def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    return pixels if alpha is None else np.dstack((pixels, alpha))
+
+
+def _to_opencv(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Gray, BGR or BGRA as OpenCV encodes it (gray with alpha becomes BGRA)."""
+    if alpha is not None:
+        channels = [pixels] * 3 if pixels.ndim == 2 else list(cv2.split(pixels))[::-1]
+        return cv2.merge([*channels, alpha])
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+
+
+def _imencode(suffix: str, pixels: np.ndarray, options: list[int]) -> memoryview:
+    done, encoded = cv2.imencode(suffix, pixels, options)
+    if not done:
+        raise ValueError("the encoder failed")
+    return encoded.data
+
+
+def _encode_png(photo: Photo, kept: Metadata, quality: int, name: str) -> Pieces:
+    if photo.pixels.ndim == 2 and photo.alpha is not None and photo.pixels.dtype == np.uint8:
+        buffer = io.BytesIO()  # OpenCV knows no gray with alpha
+        Image.fromarray(_with_alpha(photo.pixels, photo.alpha), "LA").save(buffer, "PNG", compress_level=3)
+        return splice_png(buffer.getvalue(), kept.exif, kept.xmp, kept.dpi)
+    encoded = _imencode(".png", _to_opencv(photo.pixels, photo.alpha), _PNG_OPTIONS)
+    return splice_png(encoded, kept.exif, kept.xmp, kept.dpi)
+
+
+def _encode_jpeg(photo: Photo, kept: Metadata, quality: int, name: str) -> Pieces:
+    pixels = _to_8bit(photo.pixels)
+    if photo.alpha is not None:
+        pixels = _over_white(pixels, _to_8bit(photo.alpha))
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    encoded = _imencode(".jpg", _to_opencv(pixels, None), [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
+    exif, xmp, iptc = kept.exif, kept.xmp, kept.iptc
+    if not fits_jpeg(xmp):  # the mark must stand in any case
+        found = xmp_packet.find_mark(xmp)
+        xmp = xmp_packet.build_packet(None, found)
+        log.warning("the photo's XMP is too large for a JPEG and is left out")
+    if not fits_jpeg(exif) or not fits_jpeg(iptc):
+        exif, iptc = (block if fits_jpeg(block) else None for block in (exif, iptc))
+        log.warning("EXIF or IPTC is too large for a JPEG and is left out")
+    return splice_jpeg(encoded, output_profile(pixels.ndim == 2), exif, xmp, iptc, kept.dpi)
+
+
+def _over_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    cover = alpha.astype(np.float32)[(...,) + (None,) * (pixels.ndim - 2)] / 255
+    return np.rint(pixels * cover + 255 * (1 - cover)).astype(np.uint8)
+
+
+def _encode_other(photo: Photo, kept: Metadata, quality: int, name: str) -> Pieces:
+    """WebP and AVIF by Pillow, HEIF by pillow-heif."""
+    buffer = io.BytesIO()
+    blocks = {"exif": kept.exif, "xmp": kept.xmp}
+    if name == "heif":
+        _save_heif(photo, buffer, quality, {key: block for key, block in blocks.items() if block})
+        return [buffer.getbuffer()]
+    if kept.exif:
+        blocks["exif"] = PREFIX + kept.exif
+    options: dict[str, object] = {key: block for key, block in blocks.items() if block}
+    if name == "webp":
+        options.update(lossless=quality >= 100, exact=True)
+    else:
+        options.update(subsampling="4:4:4", speed=8)
+    pixels = _to_8bit(photo.pixels)
+    pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels  # neither holds gray alone
+    pixels = _with_alpha(pixels, None if photo.alpha is None else _to_8bit(photo.alpha))
+    options["icc_profile"] = output_profile(gray=False)
+    Image.fromarray(pixels).save(buffer, name.upper(), quality=quality, **options)
+    return [buffer.getbuffer()]
+
+
+def _save_heif(photo: Photo, buffer: BinaryIO, quality: int, blocks: dict[str, bytes]) -> None:
+    import pillow_heif
+
+    pixels, alpha = photo.pixels, photo.alpha
+    pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
+    stacked = np.ascontiguousarray(_with_alpha(pixels, alpha))
+    mode = ("RGB" if alpha is None else "RGBA") + (";16" if pixels.dtype == np.uint16 else "")
+    image = pillow_heif.from_bytes(mode, (pixels.shape[1], pixels.shape[0]), stacked.tobytes())
+    image.info["icc_profile"] = output_profile(gray=False)
+    image.save(buffer, quality=quality, chroma=444, **blocks)

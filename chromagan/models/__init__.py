@@ -1,0 +1,1 @@
+"""Networks, their contract and their registry."""

@@ -1,0 +1,309 @@
+"""Pretrained classifiers: the semantic branch's trunk (a VGG in plain torch, or any timm backbone), and the teacher."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromagan.errors import ModelError, WeightsError
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_VGG_STRIDES = (1, 2, 4, 8, 16)
+_TORCHVISION_SCHEMAS: list[torch.library.Library] = []
+
+
+def import_timm() -> ModuleType:
+    """Import timm, also where torchvision's compiled operators do not match the installed torch.
+
+    timm imports torchvision, whose import registers fake kernels for its operators and fails when its compiled library
+    could not be loaded (a torchvision built for CUDA beside a CPU torch). No network here uses those operators, so
+    the missing schemas are declared and the import repeated.
+
+    Raises:
+        ModelError: timm is not installed.
+    """
+    for _ in range(10):
+        try:
+            import timm
+
+            return timm
+        except ModuleNotFoundError as error:
+            raise ModelError(f"this needs {error.name}, not installed: pip install 'chromagan[train]'") from error
+        except RuntimeError as error:
+            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
+            if missing is None:
+                raise
+            # torch forgets a schema when the library object is collected
+            _TORCHVISION_SCHEMAS.append(torch.library.Library("torchvision", "FRAGMENT"))
+            _TORCHVISION_SCHEMAS[-1].define(f"{missing[1]}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+    raise ModelError("torchvision cannot be imported: install the build that matches your torch")
+
+
+class GrayInput(nn.Module):
+    """Turns L into what an RGB classifier expects: three equal channels, normalised with its own mean and deviation.
+
+    The gray photo of lightness L has the sRGB value of `lightness_to_srgb`; buffers are not saved with the weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, L: Tensor) -> Tensor:
+        """(N, 1, H, W) in [0, 100] to (N, 3, H, W), normalised."""
+        return (lightness_to_srgb(L) - self.mean) / self.std
+
+
+def lightness_to_srgb(L: Tensor) -> Tensor:
+    """The sRGB value in [0, 1] of a gray pixel of lightness L in [0, 100]; any shape, float32."""
+    with torch.autocast(L.device.type, enabled=False):
+        f = (L.float() + 16) / 116
+        y = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787).clamp_min(0)
+        high = 1.055 * y.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
+        return torch.where(y > 0.0031308, high, 12.92 * y).clamp(0, 1)
+
+
+class VGGTrunk(nn.Module):
+    """The convolutions of a VGG (Simonyan and Zisserman 2015) up to a block; keys as in torchvision's `features`.
+
+    Args:
+        blocks: how many of the five blocks.
+
+    Attributes:
+        name: of the classifier whose published weights fit.
+        widths, strides: of the feature maps that `forward` returns, one a block (ReLU of its last convolution).
+    """
+
+    name: str
+    layout: tuple[tuple[int, ...], ...]
+
+    def __init__(self, blocks: int = 5) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        self._taps: list[int] = []
+        channels = 3
+        for index, block in enumerate(self.layout[:blocks]):
+            if index:
+                layers.append(nn.MaxPool2d(2))
+            for width in block:
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+                channels = width
+            self._taps.append(len(layers) - 1)
+        self.features = nn.Sequential(*layers)
+        self.widths = tuple(block[-1] for block in self.layout[:blocks])
+        self.strides = _VGG_STRIDES[:blocks]
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Normalised RGB (N, 3, H, W) to the last feature map of each block, finest first."""
+        maps = []
+        for index, layer in enumerate(self.features):
+            image = layer(image)
+            if index in self._taps:
+                maps.append(image)
+        return maps
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Parameters block by block, finest first: what a trainer freezes or slows down."""
+        groups: list[list[nn.Parameter]] = []
+        start = 0
+        for tap in self._taps:
+            layers = list(self.features)[start : tap + 1]
+            groups.append([p for layer in layers for p in layer.parameters()])
+            start = tap + 1
+        return groups
+
+
+class VGG16Trunk(VGGTrunk):
+    """The 13 convolutions of VGG16."""
+
+    name = "vgg16"
+    layout = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
+
+
+class VGG19Trunk(VGGTrunk):
+    """The 16 convolutions of VGG19; with all five blocks the last map is relu5_4."""
+
+    name = "vgg19"
+    layout = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
+
+
+class TimmTrunk(nn.Module):
+    """Any timm backbone with `features_only`, on photographs of any size.
+
+    Args:
+        name: as in `timm.list_models()`.
+
+    Attributes:
+        name: the same.
+        widths, strides: of the feature maps that `forward` returns. Plain transformers give several of one stride.
+
+    Raises:
+        ModelError: no such backbone, one without feature maps, or one that takes a single size.
+    """
+
+    net: Any
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.net = _timm_features(name)
+        self.widths = tuple(self.net.feature_info.channels())
+        self.strides = tuple(self.net.feature_info.reduction())
+        self._channels_last = str(getattr(self.net, "output_fmt", "")).endswith("NHWC")
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Normalised RGB (N, 3, H, W) to feature maps (N, C, h, w), finest first."""
+        maps = self.net(image)
+        return [m.permute(0, 3, 1, 2) for m in maps] if self._channels_last else list(maps)
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """All parameters as one stage: timm's backbones have no common block structure."""
+        return [list(self.net.parameters())]
+
+
+def _timm_features(name: str) -> nn.Module:
+    timm = import_timm()
+    if name not in timm.list_models(name):
+        raise ModelError(f"timm has no backbone {name!r}; see timm.list_models()")
+    record = timm.get_pretrained_cfg(name)
+    fixed = record is not None and record.fixed_input_size
+    # Transformers are built for one size; timm names what lifts that by family.
+    ways: list[dict[str, Any]] = [{"dynamic_img_size": True}, {"strict_img_size": False}] if fixed else [{}]
+    for way in ways:
+        try:
+            net: nn.Module = timm.create_model(
+                name, pretrained=False, features_only=True, **way, **timm_arguments(name)
+            )
+            return net
+        except TypeError as error:
+            if next(iter(way), "") not in str(error):
+                raise
+        except (RuntimeError, AttributeError) as error:
+            raise ModelError(f"timm's {name} gives no feature maps ({error}); choose another backbone") from error
+    raise ModelError(f"timm's {name} takes photographs of one size only; choose another backbone")
+
+
+def timm_arguments(name: str, published: bool = False) -> dict[str, Any]:
+    """How timm builds a network: a local `mobilenetv2_100` is the file converted from TensorFlow and pads like that.
+
+    timm's own weights of that name (`published`) pad otherwise, and have another normalisation.
+    """
+    return {"pad_type": "same"} if name == "mobilenetv2_100" and not published else {}
+
+
+def classifier_statistics(name: str, published: bool = False) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation that a backbone's weights expect, by timm's record of it; see `timm_arguments`."""
+    if name in ("vgg16", "vgg19"):
+        return IMAGENET_MEAN, IMAGENET_STD
+    if name == "mobilenetv2_100" and not published:
+        return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    record = import_timm().get_pretrained_cfg(name)
+    if record is None:
+        raise ModelError(f"timm has no record of {name!r}; see timm.list_models()")
+    return tuple(record.mean), tuple(record.std)
+
+
+def fill_trunk(trunk: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """Copy a classifier's tensors into a trunk, strictly; what lies above the trunk (its head) is left out.
+
+    Args:
+        trunk: a `VGGTrunk`, or a module whose `net` is a timm network, such as `TimmTrunk`.
+        tensors: a state dict with torchvision's VGG keys (with or without `features.`) or with timm's keys.
+        source: name of the file, for the error.
+
+    Raises:
+        WeightsError: a tensor of the trunk is missing or has another shape.
+    """
+    plain = isinstance(trunk, VGGTrunk)
+    inner = trunk.features if plain else trunk.net
+    assert isinstance(inner, nn.Module)
+    # timm names the modules of a feature extractor `stages_0` where its classifier has `stages.0`
+    named = {k.removeprefix("features.") if plain else k.replace("_", "."): v for k, v in tensors.items()}
+    chosen = {}
+    for key, value in inner.state_dict().items():
+        found = named.get(key if plain else key.replace("_", "."))
+        if found is None or found.shape != value.shape:
+            have = "is missing" if found is None else f"has shape {tuple(found.shape)}, not {tuple(value.shape)}"
+            raise WeightsError(f"{source}: {key} {have}; give the weights of the backbone that --backbone names")
+        chosen[key] = found.to(value.dtype)
+    inner.load_state_dict(chosen)
+
+
+def published_backbone(name: str) -> dict[str, Tensor]:
+    """ImageNet weights through the library that owns them (torchvision for vgg16, timm otherwise), downloaded once.
+
+    Raises:
+        WeightsError: no connection or no such weights; the message names the option that takes a local file.
+    """
+    timm = import_timm()
+    try:
+        if name == "vgg16":
+            from torchvision.models import VGG16_Weights
+
+            return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True))
+        return dict(timm.create_model(name, pretrained=True, **timm_arguments(name)).state_dict())
+    except Exception as error:  # the two libraries raise whatever their download layer raises
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"the pretrained weights of {name} cannot be had ({reason}); give a local file with --backbone-weights, "
+            "or --no-pretrained to start from nothing"
+        ) from error
+
+
+class Teacher(nn.Module):
+    """The frozen classifier whose distribution on the gray photo the class head learns.
+
+    Args:
+        name: a timm classifier, `vgg16` included.
+        tensors: its weights (timm's keys, torchvision's for vgg16).
+        raw_lightness: feed L / 100 three times without the classifier's preprocessing, as the 2020 release did. The
+            classifier then sees a nearly black picture, and its answer is nearly the same for every photo.
+        source: name of the weights, for errors.
+        published: the tensors are those that the owning library downloads, not a local file: see `timm_arguments`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tensors: dict[str, Tensor],
+        raw_lightness: bool = False,
+        source: str = "the teacher's weights",
+        published: bool = False,
+    ) -> None:
+        super().__init__()
+        timm = import_timm()
+        if name == "vgg16":
+            from torchvision.models import vgg16
+
+            self.net = vgg16()
+        else:
+            self.net = timm.create_model(name, pretrained=False, **timm_arguments(name, published))
+        own = self.net.state_dict()
+        wrong = [k for k, v in own.items() if k not in tensors or tensors[k].shape != v.shape]
+        if wrong:
+            raise WeightsError(f"{source}: not the full weights of {name}, {wrong[0]} is missing or of another shape")
+        self.net.load_state_dict({k: tensors[k].to(v.dtype) for k, v in own.items()})
+        self.gray = GrayInput(*classifier_statistics(name, published))
+        self.raw_lightness = raw_lightness
+        self.eval().requires_grad_(False)  # before the first picture, which would change batch norm's statistics
+        self.classes = int(self.net(torch.zeros(1, 3, 64, 64)).shape[1]) if name != "vgg16" else 1000
+
+    @torch.no_grad()
+    def forward(self, L: Tensor) -> Tensor:
+        """(N, 1, H, W) in [0, 100] to class probabilities (N, classes), float32."""
+        image = (L / 100).expand(-1, 3, -1, -1) if self.raw_lightness else self.gray(L)
+        return F.softmax(self.net(image).float(), dim=1)
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Stays in evaluation mode: the teacher is frozen."""
+        return super().train(False)

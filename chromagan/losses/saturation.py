@@ -1,0 +1,32 @@
+"""A loss that sees dull colours: the squared error of ab asks for means, which are less saturated than what they mean.
+
+The saturation is that of HSL, as a person would set it in a picture editor: a share of what is possible at the colour's
+lightness, so that pale and dark colours count as much as vivid ones. Hue is left to the other terms.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chromagan.color.hsl import lab_to_hsl_saturation
+
+
+def saturation_error(L: Tensor, predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of HSL saturation, each between 0 and 1.
+
+    Args:
+        L: (N, 1, h, w) lightness in [0, 100], of both.
+        predicted: (N, 2, h, w) ab in Lab units.
+        target: (N, 2, h, w) ab in Lab units.
+
+    Returns:
+        A scalar in [0, 1], differentiable in `predicted`; 0 where the saturations agree, whatever the hues.
+    """
+    with torch.autocast(predicted.device.type, enabled=False):
+        precise = torch.promote_types(predicted.dtype, torch.float32)
+        lightness = L.to(precise)
+        ours, theirs = (
+            lab_to_hsl_saturation(torch.cat((lightness, ab.to(precise)), dim=1)) for ab in (predicted, target)
+        )
+        return (ours - theirs).square().mean()

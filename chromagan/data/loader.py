@@ -1,0 +1,218 @@
+"""An endless, seeded stream of training batches that knows its place, can go on from it, and is shared by ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from chromagan.data.cache import prepare_worker
+from chromagan.data.near_gray import ManifestWriter
+from chromagan.data.training_photos import (
+    NEAR_GRAY,
+    UNREADABLE,
+    USED,
+    DataOptions,
+    TrainingPhotos,
+    open_training_photos,
+)
+from chromagan.errors import DataError
+
+__all__ = [
+    "Batch",
+    "BatchStream",
+    "DataOptions",
+    "StreamState",
+    "TrainingPhotos",
+    "open_training_photos",
+    "unreadable_warning",
+]
+
+UNREADABLE_SHARE = 0.01
+
+
+class Batch(NamedTuple):
+    """Training squares: `rgb` (B, 3, S, S) uint8, and `ordinals` (B,) int64, their places in the endless stream."""
+
+    rgb: Tensor
+    ordinals: Tensor
+
+
+@dataclass
+class StreamState:
+    """Where one rank's stream is: the next place that it has not seen, and what happened to its photos before it."""
+
+    ordinal: int = 0
+    near_gray: int = 0
+    unreadable: int = 0
+    seen: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain numbers for a checkpoint."""
+        return asdict(self)
+
+    @staticmethod
+    def of_rank(states: Sequence[StreamState], rank: int, world: int) -> StreamState:
+        """The state from which a rank of a resumed run goes on.
+
+        With as many ranks as before each goes on exactly where it was. With another number of them all start at the
+        largest place that any rank had reached: no photo is seen twice in that epoch, and the few that slower ranks
+        had still before them are left out once. Rank 0 then carries the counts of all.
+
+        Args:
+            states: of all ranks of the run before.
+            rank: of this process.
+            world: number of ranks now.
+        """
+        if len(states) == world:
+            return StreamState(**states[rank].as_dict())
+        start = StreamState(max(state.ordinal for state in states))
+        if rank == 0:
+            for name in ("near_gray", "unreadable", "seen"):
+                setattr(start, name, sum(getattr(state, name) for state in states))
+        return start
+
+
+def unreadable_warning(state: StreamState, names: Sequence[str] = ()) -> str | None:
+    """The line for the end of a run in which more than 1 % of the photos could not be read, else None.
+
+    Args:
+        state: with the counts.
+        names: of unreadable photos; the first three are shown.
+    """
+    if not state.seen or state.unreadable <= UNREADABLE_SHARE * state.seen:
+        return None
+    shown = f", among them {', '.join(names[:3])}" if names else ""
+    return (
+        f"{100 * state.unreadable / state.seen:.1f} % of the photographs ({state.unreadable:,} of {state.seen:,} seen) "
+        f"could not be read{shown}; repair or remove them"
+    )
+
+
+class BatchStream:
+    """Batches of exactly `batch_size` used photos; near-gray and unreadable ones are skipped and counted.
+
+    The stream is one endless sequence of places ("ordinals") for all ranks: a new permutation of the photos every
+    epoch. Rank r owns the places congruent to r modulo `world`, so that ranks never overlap, and every photo comes once
+    an epoch over all of them.
+
+    Args:
+        photos: the photos.
+        batch_size: photos a batch, of this rank.
+        workers: processes that decode; 0 decodes in the training process.
+        state: where to go on; it is advanced in place.
+        rank: of this process.
+        world: number of ranks.
+
+    Attributes:
+        state: after each batch, the state from which a new stream gives the batches that follow.
+    """
+
+    def __init__(
+        self,
+        photos: TrainingPhotos,
+        batch_size: int,
+        workers: int = 0,
+        state: StreamState | None = None,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.photos, self.batch_size, self.workers = photos, batch_size, workers
+        self.state = state if state is not None else StreamState()
+        self.rank, self.world = rank, world
+        self._refused = 0
+
+    @property
+    def unreadable_names(self) -> list[str]:
+        """Photos that could not be read, as far as this rank and the manifest know."""
+        return list(self.photos.unreadable.values())
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield batches without end.
+
+        Raises:
+            DataError: as many photos as there are went by without a usable one, or they can no longer be reached.
+        """
+        self._refused = 0
+        with ManifestWriter(self.photos.manifest, self.rank) as writer:
+            yield from self._cut_on_device() if self.photos.cuts_on_device else self._load(writer)
+        raise DataError("no usable photograph in a whole epoch: all are near-gray or unreadable")
+
+    def _walk(self) -> _Walk:
+        first = self.state.ordinal + (self.rank - self.state.ordinal) % self.world
+        return _Walk(self.photos, first, self.world)
+
+    def _cut_on_device(self) -> Iterator[Batch]:
+        walk = iter(self._walk())
+        while len(ordinals := list(islice(walk, self.batch_size))) == self.batch_size:
+            rgb = self.photos.cached_batch(ordinals)
+            for ordinal in ordinals:
+                self._pass(ordinal, USED)
+            yield Batch(rgb, torch.tensor(ordinals))
+
+    def _load(self, writer: ManifestWriter) -> Iterator[Batch]:
+        ready: list[tuple[Tensor, int]] = []
+        for images, statuses, ordinals, chromas in self._candidates():
+            results = zip(images, statuses.tolist(), ordinals.tolist(), chromas.tolist(), strict=True)
+            for image, status, ordinal, chroma in results:
+                self.photos.learn(self.photos.index_of(ordinal), chroma, writer)
+                self._pass(ordinal, status)
+                if self._refused >= len(self.photos):
+                    return
+                if status == USED:
+                    ready.append((image, ordinal))
+                if len(ready) == self.batch_size:
+                    writer.flush()
+                    yield Batch(torch.stack([i for i, _ in ready]), torch.tensor([o for _, o in ready]))
+                    ready = []
+
+    def _candidates(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        loader = DataLoader(
+            self.photos,
+            batch_size=self.batch_size,
+            sampler=self._walk(),
+            num_workers=self.workers,
+            worker_init_fn=prepare_worker if self.workers else None,
+            generator=torch.Generator().manual_seed(0),  # else it would draw from the run's own generator
+        )
+        try:
+            yield from loader
+        except DataError as error:  # from a worker its message is a whole traceback
+            last = str(error).strip().splitlines()[-1]
+            raise DataError(last.removeprefix(f"{DataError.__module__}.{DataError.__name__}: ")) from error
+
+    def _pass(self, ordinal: int, status: int) -> None:
+        """Count a place of this rank, and those before it that `_Walk` had left out."""
+        place = self.state.ordinal + (self.rank - self.state.ordinal) % self.world
+        for skipped in range(place, ordinal, self.world):
+            self._count(self.photos.foreseen(skipped))
+        self._count(status)
+        self.state.ordinal = ordinal + 1
+
+    def _count(self, status: int) -> None:
+        self.state.seen += 1
+        self.state.near_gray += status == NEAR_GRAY
+        self.state.unreadable += status == UNREADABLE
+        self._refused = 0 if status == USED else self._refused + 1
+
+
+class _Walk(Sampler[int]):
+    """The places of one rank, without those known to be of no use; ends where none has been of use for long."""
+
+    def __init__(self, photos: TrainingPhotos, first: int, step: int) -> None:
+        self.photos, self.first, self.step = photos, first, step
+
+    def __iter__(self) -> Iterator[int]:
+        ordinal, skipped = self.first, 0
+        while skipped < len(self.photos):
+            if self.photos.foreseen(ordinal) == USED:
+                skipped = 0
+                yield ordinal
+            else:
+                skipped += 1
+            ordinal += self.step

@@ -1,0 +1,65 @@
+"""Errors of the two colour channels of one picture, from its ab planes in Lab units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromagan.metrics.lab_8bit import Planes
+
+LARGEST_THRESHOLD = 150
+AB_PEAK = 255.0
+"""Range that `ab_psnr` takes for the peak: that of 8-bit Lab, whose steps are Lab units (a + 128)."""
+
+
+@dataclass(frozen=True)
+class AbErrors:
+    """What one picture's colours are off by.
+
+    Attributes:
+        mse: mean squared error over the pixels and both channels; twice this is what Zhang et al. (2016) sum.
+        auc: area under the cumulative error curve, see `ab_errors`.
+    """
+
+    mse: float
+    auc: float
+
+    @property
+    def psnr(self) -> float:
+        """10 log10(255^2 / MSE) over a and b alone, in decibels; infinite for equal colours."""
+        return math.inf if self.mse == 0 else 10 * math.log10(AB_PEAK**2 / self.mse)
+
+
+def ab_errors(lab: Planes, truth: Planes) -> AbErrors:
+    """Compare the colours of two pictures; lightness does not count.
+
+    The curve is that of Zhang, Isola, Efros, "Colorful image colorization" (ECCV 2016): the share of the pixels whose
+    ab lies within a distance t of the truth, averaged over t = 0, 1, ..., 150. All pixels count alike (the paper's
+    "raw accuracy"; its class-rebalanced variant weights them by the rarity of their colour).
+
+    Args:
+        lab: L, a, b of the picture, each (H, W) float32.
+        truth: of the same size.
+
+    Returns:
+        The errors; auc lies in [0, 1] and is 1 for equal colours.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    if lab[1].shape != truth[1].shape:
+        raise ValueError(f"Lab pictures of {lab[1].shape} and {truth[1].shape} pixels cannot be compared")
+    squares: NDArray[np.float32] = lab[1] - truth[1]
+    squares *= squares
+    other = lab[2] - truth[2]
+    other *= other
+    squares += other
+    mse = float(squares.mean(dtype=np.float64)) / 2
+    # A pixel at distance d is within ceil(d), ..., 150: 151 - ceil(d) thresholds, none beyond 150.
+    np.sqrt(squares, out=squares)
+    np.ceil(squares, out=squares)
+    np.minimum(squares, np.float32(LARGEST_THRESHOLD + 1), out=squares)
+    return AbErrors(mse, 1 - float(squares.mean(dtype=np.float64)) / (LARGEST_THRESHOLD + 1))

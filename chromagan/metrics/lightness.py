@@ -1,0 +1,28 @@
+"""How far a colorized picture's lightness is from the photo's own; the product promises at most one 8-bit level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chromagan.metrics.lab_8bit import Planes
+
+LEVELS_PER_UNIT = 2.55
+"""8-bit levels of lightness in a unit of L*, 0 to 100."""
+
+
+def largest_lightness_difference(lab: Planes, photo: Planes) -> float:
+    """The largest difference of lightness over all pixels.
+
+    Args:
+        lab: L, a, b of the colorized picture, each (H, W) float32.
+        photo: of the photo, gray or not, of the same size.
+
+    Returns:
+        max |L - L of the photo| x 2.55, in 8-bit levels, 0 to 255.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    if lab[0].shape != photo[0].shape:
+        raise ValueError(f"pictures of {lab[0].shape} and {photo[0].shape} pixels cannot be compared")
+    return float(np.abs(lab[0] - photo[0]).max()) * LEVELS_PER_UNIT

@@ -1,0 +1,1 @@
+"""Weights files: what they hold, where they are, how they load."""

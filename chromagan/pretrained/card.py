@@ -1,0 +1,66 @@
+"""What a weights file says of itself: the metadata of a safetensors file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+_REQUIRED = ("model", "config", "created_by", "licence", "sha256", "command")
+
+
+@dataclass(frozen=True)
+class WeightsCard:
+    """The metadata of a weights file.
+
+    Attributes:
+        model: the registered name of the network (or "chroma_upsampler").
+        config: keyword arguments that rebuild the network.
+        created_by: the program and its version.
+        licence: SPDX name of the licence of the weights.
+        sha256: digest of the tensors, see `chromagan.pretrained.store.digest`.
+        command: the command that trained them.
+        inference: defaults for sampling that belong to these weights: `size` (short side of the working size, pixels),
+            `saturation` (factor on ab) and `typical_chroma` (see `chromagan.inference.colorizer.balance`).
+        extra: whatever else the file carries, as text.
+    """
+
+    model: str
+    config: dict[str, Any]
+    created_by: str
+    licence: str
+    sha256: str
+    command: str
+    inference: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        """The flat text dictionary that safetensors stores."""
+        metadata = {name: str(getattr(self, name)) for name in _REQUIRED if name != "config"}
+        metadata["config"] = json.dumps(self.config, sort_keys=True)
+        if self.inference:
+            metadata["inference"] = json.dumps(self.inference, sort_keys=True)
+        return {**self.extra, **metadata}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> WeightsCard:
+        """Read the dictionary back; `ValueError` says which entry is missing or malformed."""
+        missing = [name for name in _REQUIRED if name not in metadata]
+        if missing:
+            raise ValueError(f"its metadata lacks {', '.join(missing)}")
+        entries = {name: metadata[name] for name in _REQUIRED if name != "config"}
+        config, inference = (_json_object(metadata, name) for name in ("config", "inference"))
+        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in inference.values()):
+            raise ValueError("its metadata entry 'inference' holds something other than numbers")
+        extra = {name: text for name, text in metadata.items() if name not in (*_REQUIRED, "inference")}
+        return cls(config=config, inference=inference, extra=extra, **entries)
+
+
+def _json_object(metadata: dict[str, str], name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(metadata.get(name, "{}"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"its metadata entry {name!r} is not JSON") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"its metadata entry {name!r} is not a JSON object")
+    return value

@@ -1,0 +1,251 @@
+"""How fast training is: the whole loop against its own arithmetic, and against the loop of a textbook.
+
+The three alternate in one process, so that other work on the machine falls on all alike. Ratios of medians count.
+"""
+
+from __future__ import annotations
+
+import copy
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+from tqdm import tqdm
+
+from chromagan.data.loader import Batch, BatchStream, open_training_photos
+from chromagan.losses.class_distribution import class_divergence
+from chromagan.losses.saturation import saturation_error
+from chromagan.losses.wasserstein import gradient_penalty
+from chromagan.models.contract import Prediction
+from chromagan.models.trunk import Teacher, import_timm
+from chromagan.training.config import TrainConfig
+from chromagan.training.interruption import StopSignals
+from chromagan.training.loop import Loop
+from chromagan.training.step import Truth
+from chromagan.training.trainer import Trainer
+
+
+@dataclass
+class TrainTimings:
+    """Figures of one configuration on one machine.
+
+    Attributes:
+        images_per_second: medians of `loop` (data, logging and bookkeeping included), `fixed` (the same arithmetic on
+            one batch in memory) and `textbook`.
+        phases: median seconds of one step's parts.
+        peak_bytes: most memory of the process, or on CUDA of the device.
+        teraflops: arithmetic of a step over its time; `peak_teraflops` is what a large matrix product reaches here in
+            the generator's precision.
+    """
+
+    images_per_second: dict[str, float] = field(default_factory=dict)
+    phases: dict[str, float] = field(default_factory=dict)
+    peak_bytes: int = 0
+    teraflops: float = 0.0
+    peak_teraflops: float = 0.0
+
+    @property
+    def bookkeeping(self) -> float:
+        """Share of the loop's time that is not arithmetic; at most a few hundredths, and noise around 0."""
+        return 1 - self.images_per_second["loop"] / self.images_per_second["fixed"]
+
+    @property
+    def against_textbook(self) -> float:
+        """How many times as fast as the textbook."""
+        return self.images_per_second["loop"] / self.images_per_second["textbook"]
+
+
+def time_training(config: TrainConfig, out: Path, device: torch.device, steps: int, runs: int) -> TrainTimings:
+    """Time a configuration.
+
+    Args:
+        config: with data; its length should exceed `steps * (runs + 1)` batches.
+        out: an empty run folder.
+        device: where.
+        steps: of a timed stretch.
+        runs: stretches; medians are taken over them, after one that is thrown away.
+    """
+    trainer = Trainer(config, out, device)
+    if trainer.teacher is None and config.class_weight:
+        trainer.teacher = trainer.adversaries.teacher = random_teacher(config.teacher or "vgg16").to(device)
+    loop = Loop(trainer, snapshot_every=10**12, tick=config.batch_size * max(1, steps // 2))
+    trainer.folder.start(0)
+    photos = open_training_photos(config, out, device)
+    batches = iter(BatchStream(photos, config.batch_size, config.workers, trainer.stream))
+    fixed = next(batches)
+    fixed = Batch(fixed.rgb.to(device), fixed.ordinals)
+    textbook = Textbook(trainer)
+    rates: dict[str, list[float]] = {"loop": [], "fixed": [], "textbook": []}
+    trainer.generator.train()
+    with StopSignals() as signals, tqdm(disable=True) as bar:
+        contestants: dict[str, Callable[[], object]] = {
+            "loop": lambda: loop.advance(batches, signals, bar),
+            "fixed": lambda: trainer.train_batch(fixed),
+            "textbook": lambda: textbook.train_batch(fixed),
+        }
+        for _ in range(runs + 1):
+            for name, action in contestants.items():
+                rates[name].append(steps * config.batch_size / _seconds(action, steps, device))
+    timings = TrainTimings({name: statistics.median(found[1:]) for name, found in rates.items()})
+    timings.phases = _phases(trainer, fixed, device, runs)
+    timings.peak_bytes = _peak_bytes(device)
+    timings.teraflops, timings.peak_teraflops = _arithmetic(trainer, fixed, device, timings)
+    trainer.folder.close()
+    return timings
+
+
+class Textbook:
+    """The plain loop: eager, float32, default memory format, one pass for each thing, Adam without fusing.
+
+    It starts from copies of a trainer's networks and does the same mathematics.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.config, self.prepare, self.chroma_term = trainer.config, trainer.prepare, trainer.adversaries.chroma_term
+
+        def plain(network: nn.Module) -> nn.Module:
+            return copy.deepcopy(network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+        self.generator = plain(trainer.generator).train()
+        self.critic = None if trainer.critic is None else plain(trainer.critic)
+        self.teacher = None if trainer.teacher is None else plain(trainer.teacher)
+        trained = [p for p in self.generator.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, 1e-5, betas=(0.5, 0.999), foreach=False)
+        if self.critic is not None:
+            self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), 1e-5, betas=(0.5, 0.999), foreach=False)
+
+    def train_batch(self, batch: Batch) -> None:
+        """One generator step, then one critic step on the same batch."""
+        config, truth = self.config, self.prepare(batch)
+        answer: Prediction = self.generator(truth.L.contiguous(), truth.hints)
+        loss = config.chroma_weight * self.chroma_term(answer, truth.small_ab)
+        if config.saturation_weight:
+            loss = loss + config.saturation_weight * saturation_error(truth.small_L, answer.ab, truth.small_ab)
+        if self.teacher is not None and answer.class_logits is not None:
+            loss = loss + config.class_weight * class_divergence(answer.class_logits, self.teacher(truth.L))
+        if self.critic is not None:
+            loss = loss - config.adversarial_weight * self.critic(truth.small_L, answer.ab).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.critic is not None:
+            self._critic_step(self.critic, truth, answer.ab.detach())
+
+    def _critic_step(self, critic: nn.Module, truth: Truth, fake_ab: Tensor) -> None:
+        config = self.config
+        real, fake = critic(truth.small_L, truth.small_ab).mean(), critic(truth.small_L, fake_ab).mean()
+        mix = torch.rand(len(fake_ab), device=fake_ab.device)
+        penalty = gradient_penalty(
+            critic, truth.small_L, truth.small_ab, fake_ab, mix, config.ab_unit, config.penalty_on  # type: ignore[arg-type]
+        )
+        self.critic_optimizer.zero_grad()
+        (fake - real + config.gradient_penalty * penalty).backward()
+        self.critic_optimizer.step()
+
+
+def random_teacher(name: str) -> Teacher:
+    """A classifier with random weights: as fast as a trained one, and good for nothing else."""
+    timm = import_timm()
+    if name == "vgg16":
+        from torchvision.models import vgg16
+
+        return Teacher(name, vgg16().state_dict())
+    return Teacher(name, timm.create_model(name, pretrained=False).state_dict())
+
+
+def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> dict[str, float]:
+    """Median seconds of the parts of a step with the adversary in it."""
+    config, steps = trainer.config, trainer.adversaries
+    found: dict[str, list[float]] = {}
+
+    @contextmanager
+    def timed(name: str) -> Iterator[None]:
+        with _stopwatch(device) as seconds:
+            yield
+        found.setdefault(name, []).append(seconds[0])
+
+    for _ in range(runs + 1):
+        with timed("Lab"):
+            truth = trainer.prepare(batch)
+        if trainer.teacher is not None:
+            with timed("teacher, alone"):
+                trainer.teacher(truth.L)
+        with timed("generator step"):
+            _, fakes = steps.generator_step(truth, config.adversarial_weight)
+        if trainer.critic is not None:
+            with timed("critic step"):
+                steps.critic_step(truth, fakes)
+        with timed("average of weights"):
+            trainer.ema.update(trainer.generator)
+    return {name: statistics.median(seconds[1:]) for name, seconds in found.items()}
+
+
+def _arithmetic(trainer: Trainer, batch: Batch, device: torch.device, timings: TrainTimings) -> tuple[float, float]:
+    """Teraflops of a step on a fixed batch, and of a large matrix product in the generator's precision."""
+    counter = _Operations()
+    with counter:
+        trainer.train_batch(batch)
+    seconds = len(batch.rgb) / timings.images_per_second["fixed"]
+    precision = trainer.adversaries.autocast or torch.float32
+    side = 8192 if device.type == "cuda" else 2048
+    square = torch.randn(side, side, device=device).to(precision)
+    _seconds(lambda: square @ square, 2, device)
+    peak = max(2 * side**3 / _seconds(lambda: square @ square, 1, device) for _ in range(5))
+    return counter.total / seconds / 1e12, peak / 1e12
+
+
+class _Operations(TorchDispatchMode):
+    """Counts arithmetic by PyTorch's own formulas; its FlopCounterMode cannot follow `autograd.grad` to a leaf."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operation and add its cost."""
+        result = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+@contextmanager
+def _stopwatch(device: torch.device) -> Iterator[list[float]]:
+    seconds = [0.0]
+    _settle(device)
+    start = time.perf_counter()
+    yield seconds
+    _settle(device)
+    seconds[0] = time.perf_counter() - start
+
+
+def _seconds(action: Callable[[], object], times: int, device: torch.device) -> float:
+    with _stopwatch(device) as seconds:
+        for _ in range(times):
+            action()
+    return seconds[0]
+
+
+def _settle(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _peak_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+__all__ = ["Textbook", "TrainTimings", "random_teacher", "time_training"]

@@ -1,0 +1,227 @@
+"""What one generator step and one critic step are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromagan.color.lab import rgb_to_lab
+from chromagan.distributed import average_gradients
+from chromagan.losses.class_distribution import class_divergence
+from chromagan.losses.objective import Objective
+from chromagan.losses.saturation import saturation_error
+from chromagan.losses.wasserstein import critic_loss, generator_loss, gradient_penalty, mixing_weights
+from chromagan.models.contract import Hints, Prediction
+from chromagan.training.chroma_term import ChromaTerm
+from chromagan.training.config import TrainConfig
+from chromagan.training.hints import parts_of_hints, training_hints
+
+Terms = dict[str, Tensor]
+
+
+@dataclass
+class Truth:
+    """A batch as the losses see it: L at full size, L and ab at the size of the prediction, places in the stream.
+
+    `hints` are those that the network is shown, at full size; None for none.
+    """
+
+    L: Tensor
+    small_L: Tensor
+    small_ab: Tensor
+    ordinals: Tensor
+    hints: Hints | None = None
+
+    def parts(self, count: int) -> Iterator[Truth]:
+        """Equal parts for gradient accumulation."""
+        tensors = (self.L, self.small_L, self.small_ab, self.ordinals)
+        chunks = zip(*(tensor.chunk(count) for tensor in tensors), parts_of_hints(self.hints, count), strict=True)
+        return (Truth(*one) for one in chunks)
+
+
+@dataclass
+class Fakes:
+    """What the generator answered to a batch.
+
+    Attributes:
+        ab: (N, 2, h, w), detached.
+        score: the critic's mean score of it, detached; None before the adversary joins.
+        critic_gradient: of that score with respect to the critic's parameters. The generator's step needs the gradient
+            of the same score with respect to ab: one backward pass gives both, and the critic's step need not score
+            the same colours again.
+    """
+
+    ab: Tensor
+    score: Tensor | None = None
+    critic_gradient: list[Tensor] | None = None
+
+
+def prepare_truth(
+    rgb: Tensor, ab_stride: int, ordinals: Tensor | None = None, config: TrainConfig | None = None
+) -> Truth:
+    """Lab of a uint8 batch, on the batch's device; ab and L are averaged over areas to the prediction's size.
+
+    Args:
+        rgb: (N, 3, H, W) uint8.
+        ab_stride: reduction of the predicted ab.
+        ordinals: (N,) places in the stream of photographs; 0, 1, ... unless given.
+        config: draws hints if it says so; none without it.
+    """
+    ordinals = torch.arange(len(rgb)) if ordinals is None else ordinals
+    lab = rgb_to_lab(rgb.float() / 255)
+    L = lab[:, :1].contiguous(memory_format=torch.channels_last)
+    small = F.avg_pool2d(lab, ab_stride, ceil_mode=True) if ab_stride > 1 else lab
+    hints = None if config is None else training_hints(rgb, lab[:, 1:], ordinals, config)
+    return Truth(L, small[:, :1], small[:, 1:], ordinals, hints)
+
+
+class Adversaries:
+    """Generator, critic, teacher and the two updates that alternate on a batch.
+
+    Args:
+        generator: a colorization network.
+        critic: scores (L, ab) patches; None trains without an adversary. Never wrapped: the penalty differentiates it
+            twice.
+        teacher: gives class probabilities of L; None trains without the class term.
+        optimizers: of generator and critic.
+        config: weights and switches.
+        autocast: type of the generator's autocast, None for full precision. The critic and its penalty stay in it.
+        scaler: of the loss, for float16; disabled for other types.
+        bin_weights: (Q,) of the ab bins, where the objective classifies and rare colours are weighed up.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        critic: nn.Module | None,
+        teacher: nn.Module | None,
+        optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer | None],
+        config: TrainConfig,
+        autocast: torch.dtype | None,
+        scaler: torch.amp.GradScaler | None = None,
+        bin_weights: Tensor | None = None,
+    ) -> None:
+        self.generator, self.critic, self.teacher = generator, critic, teacher
+        self.optimizer, self.critic_optimizer = optimizers
+        self.config, self.autocast = config, autocast
+        self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
+        self.chroma_term = ChromaTerm(config, generator, bin_weights)
+        self._forward = torch.compile(generator) if config.compile else generator
+
+    def _predict(self, truth: Truth) -> Prediction:
+        L, hints = truth.L, () if truth.hints is None else (truth.hints,)
+        with torch.autocast(L.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+            return self._forward(L, *hints)
+
+    def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:
+        """One update of the generator; returns the terms' values and the colours it gave.
+
+        Args:
+            truth: this rank's share of the batch.
+            adversarial_weight: of the adversarial term now; 0 before the adversary joins.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        count = self.config.accumulate
+        pieces = [self._generator_backward(part, adversarial_weight, 1 / count) for part in truth.parts(count)]
+        average_gradients(self.generator.parameters())
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        terms = _mean_terms([terms for terms, _ in pieces])
+        return terms, _joined([fakes for _, fakes in pieces])
+
+    def _generator_backward(self, truth: Truth, adversarial_weight: float, share: float) -> tuple[Terms, Fakes]:
+        config = self.config
+        objective = Objective()
+        prediction = self._predict(truth)
+        ab, class_logits = prediction.ab, prediction.class_logits
+        objective.add("chroma", self.chroma_term(prediction, truth.small_ab), config.chroma_weight)
+        if config.saturation_weight:
+            error = saturation_error(truth.small_L, ab, truth.small_ab)
+            objective.add("saturation", error, config.saturation_weight)
+        if self.teacher is not None and class_logits is not None:
+            objective.add("class", class_divergence(class_logits, self.teacher(truth.L)), config.class_weight)
+        fakes = Fakes(ab.detach())
+        roots, gradients = [], []
+        if adversarial_weight and self.critic is not None:
+            point = fakes.ab.to(truth.small_ab.dtype).requires_grad_(True)
+            score = self.critic(truth.small_L, point).mean()
+            wanted = [point, *self.critic.parameters()]
+            ab_gradient, *fakes.critic_gradient = torch.autograd.grad(score, wanted)
+            fakes.score = score.detach()
+            objective.terms["adversarial"] = generator_loss(fakes.score)
+            roots.append(ab)
+            # d generator_loss / d score = -1
+            gradients.append(self.scaler.scale(-adversarial_weight * share * ab_gradient).to(ab.dtype))
+        total = objective.total() if objective.weighted else None
+        if total is not None:
+            roots.append(self.scaler.scale(share * total))
+            gradients.append(None)  # type: ignore[arg-type]
+        torch.autograd.backward(roots, gradients)
+        return objective.terms, fakes
+
+    def critic_step(self, truth: Truth, fakes: Fakes, number: int = 0) -> Terms:
+        """One update of the critic on the same batch, in full precision.
+
+        Args:
+            truth: this rank's share of the batch.
+            fakes: what the generator answered to it.
+            number: which of the critic's steps on this batch it is, from 0.
+        """
+        assert self.critic is not None
+        assert self.critic_optimizer is not None
+        config = self.config
+        if config.refresh_fakes:
+            with torch.no_grad():
+                fakes = Fakes(self._predict(truth).ab)
+        elif number:
+            fakes = Fakes(fakes.ab)  # the critic has changed since it scored them
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        count = config.accumulate
+        mix = mixing_weights(truth.ordinals, config.seed, number).to(truth.L.device)
+        chunks = zip(truth.parts(count), fakes.ab.chunk(count), mix.chunk(count), strict=True)
+        terms = [self._critic_backward(part, ab, fakes.score, weights, 1 / count) for part, ab, weights in chunks]
+        if fakes.critic_gradient is not None:
+            for parameter, gradient in zip(self.critic.parameters(), fakes.critic_gradient, strict=True):
+                assert parameter.grad is not None
+                parameter.grad += gradient
+        average_gradients(self.critic.parameters())
+        self.critic_optimizer.step()
+        return _mean_terms(terms)
+
+    def _critic_backward(
+        self, truth: Truth, fake_ab: Tensor, fake_score: Tensor | None, mix: Tensor, share: float
+    ) -> Terms:
+        assert self.critic is not None
+        config, count = self.config, len(fake_ab)
+        fake_ab = fake_ab.to(truth.small_ab.dtype)
+        if fake_score is None:
+            both = self.critic(truth.small_L.repeat(2, 1, 1, 1), torch.cat((truth.small_ab, fake_ab)))
+            distance = critic_loss(both[:count], both[count:])
+        else:
+            distance = critic_loss(self.critic(truth.small_L, truth.small_ab), fake_score)
+        penalty = gradient_penalty(
+            self.critic, truth.small_L, truth.small_ab, fake_ab, mix, config.ab_unit, config.penalty_on  # type: ignore[arg-type]
+        )
+        (share * (distance + config.gradient_penalty * penalty)).backward()
+        return {"wasserstein": -distance.detach(), "penalty": penalty.detach()}
+
+
+def _mean_terms(parts: list[Terms]) -> Terms:
+    return {name: torch.stack([terms[name] for terms in parts]).mean() for name in parts[0]}
+
+
+def _joined(parts: list[Fakes]) -> Fakes:
+    """The fakes of a whole batch from those of its equal parts."""
+    if len(parts) == 1:
+        return parts[0]
+    ab = torch.cat([part.ab for part in parts])
+    scores = [part.score for part in parts if part.score is not None]
+    gradients = [part.critic_gradient for part in parts if part.critic_gradient is not None]
+    if not scores:
+        return Fakes(ab)
+    means = [torch.stack(same).mean(0) for same in zip(*gradients, strict=True)]
+    return Fakes(ab, torch.stack(scores).mean(), means)

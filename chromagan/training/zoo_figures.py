@@ -1,0 +1,95 @@
+"""The figures of one row of the zoo's table: quality on held-out photographs, size and speed of the network."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from chromagan.color.lab import rgb_to_lab
+from chromagan.evaluation.held_out import HeldOut, colorize_batch
+from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
+from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
+from chromagan.metrics.vgg16_distance import Vgg16Distance
+from chromagan.models.contract import ColorizationNetwork
+from chromagan.training.run_folder import read_stats
+from chromagan.training.zoo_plan import ZooPlan
+
+METRICS = ("psnr", "ssim", "colourfulness")
+_TIMED, _SECONDS = 20, 5.0
+
+
+class ZooExam:
+    """The held-out photographs, read once, and what is measured on them for every network alike.
+
+    Args:
+        plan: with the folder, its size and limit, and the file of VGG16.
+        device: where the networks are.
+    """
+
+    def __init__(self, plan: ZooPlan, device: torch.device) -> None:
+        self.device = device
+        self.held_out = HeldOut(plan.val, plan.eval_size, METRICS, None, plan.eval_limit, device, download=False)
+        self.distance = Vgg16Distance(plan.vgg16).to(device) if plan.vgg16 else None
+        self.photos: list[Tensor] = []
+        if self.distance is not None:
+            _, photos = load_held_out(plan.val, plan.eval_size, plan.eval_limit)
+            self.photos = [torch.from_numpy(photo).permute(2, 0, 1) for photo in photos]
+        self.size = plan.eval_size
+
+    def measure(self, network: ColorizationNetwork) -> dict[str, float]:
+        """Figures of a network in evaluation mode: those of `HeldOut.evaluate`, the distance, size and speed."""
+        figures = self.held_out.evaluate(network)
+        if self.distance is not None:
+            figures[VGG_NAME] = self._vgg16_distance(network, self.distance)
+        figures["parameters"] = float(_inference_parameters(network))
+        figures["sample_images_per_second"] = self._pace(network)
+        return figures
+
+    @torch.no_grad()
+    def _vgg16_distance(self, network: ColorizationNetwork, distance: Vgg16Distance) -> float:
+        found: list[float] = []
+        for numbers in deal_batches([(p.shape[1], p.shape[2]) for p in self.photos], 0, 1):
+            truth = torch.stack([self.photos[number] for number in numbers]).to(self.device)
+            pictures = colorize_batch(network, rgb_to_lab(truth.float() / 255)[:, :1])
+            found += distance(pictures, truth).tolist()
+        return statistics.fmean(found)
+
+    @torch.no_grad()
+    def _pace(self, network: ColorizationNetwork) -> float:
+        """Photographs a second, one at a time, at the size of the exam: the median of some forward passes."""
+        L = torch.rand(1, 1, self.size, self.size, device=self.device) * 100
+        seconds: list[float] = []
+        until = time.perf_counter() + _SECONDS
+        while len(seconds) < 4 or (len(seconds) <= _TIMED and time.perf_counter() < until):
+            start = time.perf_counter()
+            network(L).ab.sum().item()  # asks for the answer, so that a GPU has finished
+            seconds.append(time.perf_counter() - start)
+        return 1 / statistics.median(seconds[1:])
+
+
+def _inference_parameters(network: ColorizationNetwork) -> int:
+    """Parameters that an inference file holds."""
+    prefixes = tuple(getattr(network, "training_only_prefixes", ()))
+    return sum(p.numel() for name, p in network.named_parameters() if not (prefixes and name.startswith(prefixes)))
+
+
+def training_pace(run: Path) -> dict[str, float]:
+    """Median photographs a second over a run's log, and the minutes that it took, evaluation and saving apart."""
+    lines = [line for line in read_stats(run) if line.get("images_per_second")]
+    if not lines:
+        return {"train_images_per_second": 0.0, "train_minutes": 0.0}
+    rates = [line["images_per_second"] for line in lines]
+    places = [0.0, *(line["images"] for line in lines)]
+    minutes = sum((b - a) / rate for a, b, rate in zip(places, places[1:], rates, strict=False)) / 60
+    # the first stretch begins with allocation and, on a GPU, the choice of algorithms
+    return {"train_images_per_second": statistics.median(rates[1:] or rates), "train_minutes": minutes}
+
+
+def plain(figures: dict[str, float]) -> dict[str, float]:
+    """Figures that strict JSON holds: a NaN is left out."""
+    return {name: value for name, value in figures.items() if json.dumps(value) not in ("NaN", "Infinity", "-Infinity")}

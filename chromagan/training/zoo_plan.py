@@ -1,0 +1,156 @@
+"""What a benchmark of the zoo trains: entries, the budget and settings that all share, a run's configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field, replace
+from typing import Any, get_type_hints
+
+from torch import nn
+
+from chromagan.errors import UsageError
+from chromagan.models.registry import model_record
+from chromagan.training.build import build_generator
+from chromagan.training.config import TrainConfig, preset_options
+
+# What a recipe says of the objective; everything else in it is about the optimiser and the data.
+OBJECTIVE_FIELDS = frozenset(
+    {"objective", "rebalance", "hints", "global_hints", "saturation_weight", "ab_unit", "chroma_weight"}
+    | {"adversarial_weight", "class_weight", "gradient_penalty", "penalty_on", "refresh_fakes"}
+    | {"teacher_raw_lightness"}
+)
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def parse_options(words: list[str]) -> dict[str, Any]:
+    """Training options written `OPTION=VALUE`, by the names of the configuration's fields, `-` or `_` in them.
+
+    Raises:
+        UsageError: no such option, or a value of another type.
+    """
+    types = get_type_hints(TrainConfig)
+    options: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in types:
+            raise UsageError(f"{word!r}: write OPTION=VALUE with an option of chromagan train, such as size=112")
+        options[name] = _parse_value(types[name], text, word)
+    return options
+
+
+def _parse_value(kind: Any, text: str, word: str) -> Any:
+    try:
+        if kind is bool:
+            if text.lower() not in _TRUE + _FALSE:
+                raise ValueError(text)
+            return text.lower() in _TRUE
+        return text.split("+") if kind == list[str] else kind(text)
+    except ValueError as error:
+        raise UsageError(f"{word!r}: the value is not of the option's type; see chromagan train --help") from error
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One row of the table: a network with options of its own.
+
+    Attributes:
+        label: as it was written, `NAME` or `NAME:OPTION=VALUE,...`; names the row.
+        model: in the registry.
+        options: on top of what all entries share.
+    """
+
+    label: str
+    model: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def parse(label: str) -> ZooEntry:
+        """Read a label; `ModelError` or `UsageError` where it names nothing."""
+        model, _, options = label.partition(":")
+        model_record(model)
+        return ZooEntry(label, model, parse_options([word for word in options.split(",") if word]))
+
+    @property
+    def weightless(self) -> bool:
+        """Whether there is nothing to train."""
+        return model_record(self.model).weightless
+
+    @property
+    def folder(self) -> str:
+        """The label as a file name."""
+        return "".join(c if c.isalnum() or c in "._-=" else "-" for c in self.label)
+
+
+@dataclass(frozen=True)
+class ZooPlan:
+    """What all rows share.
+
+    Attributes:
+        data: training photographs, as `--data` of training takes them.
+        val: held-out folder; none of its photos should be trained on.
+        images: photographs that each model is trained on; 0 with `minutes`.
+        minutes: how long each is trained instead: its own pace, measured first, turns them into photographs.
+        common: training options of all entries, by name.
+        recipes: train by the recipes of the networks' authors; else their objective alone is taken from there, and
+            optimiser, schedule, crops and batches are the default preset's for all.
+        no_pretrained: trunks without a file in `weights` start from nothing, and there is no class term without a
+            teacher's file; else they are downloaded.
+        weights: local files of pretrained backbones, by backbone.
+        eval_size: short side of the held-out photos in pixels.
+        eval_limit: measure so many of them; 0 for all.
+        vgg16: file for `vgg16_oxford_distance`; empty leaves that figure out.
+    """
+
+    data: list[str]
+    val: str
+    images: int = 0
+    minutes: float = 0.0
+    common: dict[str, Any] = field(default_factory=dict)
+    recipes: bool = False
+    no_pretrained: bool = False
+    weights: dict[str, str] = field(default_factory=dict)
+    eval_size: int = 256
+    eval_limit: int = 0
+    vgg16: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.images > 0) == (self.minutes > 0) or min(self.images, self.minutes) < 0:
+            raise UsageError("give the budget of each model by --images or by --minutes, one of them")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values: the settings under which rows can stand in one table."""
+        return dataclasses.asdict(self)
+
+    def config(self, entry: ZooEntry, seed: int, images: int) -> tuple[TrainConfig, str]:
+        """The configuration of one run, and what its network starts from.
+
+        Args:
+            entry: the row.
+            seed: of weights, data order and everything else.
+            images: photographs to train on.
+
+        Returns:
+            The configuration, and "pretrained", "not pretrained" (the network has a backbone and it starts from
+            nothing) or "no backbone".
+
+        Raises:
+            UsageError: options that contradict each other or that this network does not have.
+        """
+        recipe = {k: v for k, v in preset_options(entry.model).items() if self.recipes or k in OBJECTIVE_FIELDS}
+        options: dict[str, Any] = {**recipe, **self.common, **entry.options}
+        fixed: dict[str, Any] = {"data": self.data, "model": entry.model, "seed": seed, "images": images}
+        bare = TrainConfig(**{**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": ""})
+        name = backbone_of(build_generator(bare), bare)
+        local = options.get("backbone_weights") or self.weights.get(name, "")
+        if not self.no_pretrained or (name and local):
+            classes = bare.class_weight if bare.teacher_weights or not self.no_pretrained else 0.0
+            config = replace(bare, no_pretrained=False, backbone_weights=local if name else "", class_weight=classes)
+            return config, "pretrained" if name else "no backbone"
+        return bare, "not pretrained" if name else "no backbone"
+
+
+def backbone_of(network: nn.Module, config: TrainConfig) -> str:
+    """The name of the pretrained classifier that a network is built on; empty where it has none."""
+    trunk = getattr(network, "trunk", None)
+    return str(getattr(trunk, "name", "") or config.backbone) if isinstance(trunk, nn.Module) else ""

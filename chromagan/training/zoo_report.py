@@ -1,0 +1,106 @@
+"""The zoo's table in Markdown: means over the seeds with their spread, best PSNR first."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from chromagan.evaluation.markdown import markdown_table
+from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
+from chromagan.training.benchmark_zoo import ZooResults, ZooRow
+from chromagan.training.zoo_plan import ZooPlan
+
+MARK = "†"
+_HEADER = (
+    "network", "backbone", "parameters", "photographs", "PSNR", "SSIM", "colourfulness", VGG_NAME,
+    "trained at, photos/s", "samples at, photos/s",
+)  # fmt: skip
+
+
+def ranked(rows: Sequence[ZooRow]) -> list[tuple[str, list[ZooRow]]]:
+    """The rows by label, all seeds of one together; the highest mean PSNR first."""
+    groups: dict[str, list[ZooRow]] = {}
+    for row in rows:
+        groups.setdefault(row.label, []).append(row)
+    return sorted(groups.items(), key=lambda group: -_mean(group[1], "psnr"))
+
+
+def zoo_markdown(results: ZooResults, plan: ZooPlan, device: str) -> str:
+    """The table, what it was measured under, and what is missing.
+
+    Args:
+        results: finished rows and failures.
+        plan: the settings.
+        device: its name.
+    """
+    groups = ranked(results.rows)
+    lines = [markdown_table(_HEADER, [_cells(label, rows) for label, rows in groups], "ll" + 8 * "r"), ""]
+    if groups:
+        lines += [_conditions(groups, plan, device)]
+    if any(row.start == "not pretrained" for row in results.rows):
+        lines.append(f"{MARK} The backbone began from nothing: its pretrained weights were not at hand.")
+    lines += [f"- failed: {name}: {why}" for name, why in results.failures.items()]
+    if results.stopped:
+        lines.append(f"- not finished: stopped by {results.stopped}; the same command goes on")
+    return "\n".join(lines)
+
+
+def _cells(label: str, rows: list[ZooRow]) -> list[str]:
+    first = rows[0]
+    mark = f" {MARK}" if first.start == "not pretrained" else ""
+    return [
+        label + mark,
+        first.start,
+        f"{first.figures['parameters'] / 1e6:.2f} M",
+        "-" if first.start == "not trained" else f"{first.images:,}",
+        _spread(rows, "psnr", 2),
+        _spread(rows, "ssim", 4),
+        _spread(rows, "colourfulness", 1),
+        _spread(rows, VGG_NAME, 4),
+        _rate(rows, "train_images_per_second"),
+        "-" if first.start == "not trained" else _rate(rows, "sample_images_per_second"),
+    ]
+
+
+def _conditions(groups: list[tuple[str, list[ZooRow]]], plan: ZooPlan, device: str) -> str:
+    rows = [row for _, group in groups for row in group]
+    figures = rows[0].figures
+    seeds = max(len(group) for _, group in groups)
+    budget = f"{plan.images:,} photographs" if plan.images else f"{plan.minutes:g} minutes"
+    how = "each by its authors' recipe" if plan.recipes else "the same optimiser, crops and batches for all"
+    common = ", ".join(f"{name} {_shown(value)}" for name, value in plan.common.items()) or "defaults"
+    return (
+        f"Each network: {budget}, {how} ({common}), {seeds} seed{'s' * (seeds > 1)} (mean ± half the range), averaged "
+        f"weights, on {device}. Measured on {figures['photos']:.0f} held-out photographs, {plan.eval_size} pixels on "
+        f"the short side ({figures['left_out']:.0f} of them without a finite PSNR are in no mean of it): the gray "
+        f"photo itself scores {figures['gray_psnr']:.2f} dB, the truth's colourfulness is "
+        f"{figures['true_colourfulness']:.1f}. Sampling is one photograph at a time, the network alone."
+    )
+
+
+def _shown(value: object) -> str:
+    """An option's value; of a file its name alone, so that a table can be published."""
+    return value.replace("\\", "/").rpartition("/")[2] if isinstance(value, str) else str(value)
+
+
+def _values(rows: Sequence[ZooRow], figure: str) -> list[float]:
+    return [row.figures[figure] for row in rows if figure in row.figures]
+
+
+def _mean(rows: Sequence[ZooRow], figure: str) -> float:
+    values = _values(rows, figure)
+    return statistics.fmean(values) if values else -math.inf
+
+
+def _spread(rows: Sequence[ZooRow], figure: str, digits: int) -> str:
+    values = _values(rows, figure)
+    if not values:
+        return "-"
+    half = f" ± {(max(values) - min(values)) / 2:.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.{digits}f}{half}"
+
+
+def _rate(rows: Sequence[ZooRow], figure: str) -> str:
+    values = _values(rows, figure)
+    return f"{statistics.median(values):.3g}" if values else "-"

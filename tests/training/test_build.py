@@ -1,0 +1,122 @@
+"""From configuration to networks: local weights, frozen blocks, what is missing."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from chromagan.errors import UsageError, WeightsError
+from chromagan.models.registry import build_network
+from chromagan.models.trunk import VGG16Trunk
+from chromagan.training.build import build_generator, build_teacher, trunk_stages
+from chromagan.training.config import from_preset
+
+
+@pytest.fixture(scope="module")
+def vgg_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "vgg16_conv.safetensors"
+    torch.manual_seed(1)
+    save_file({k: v.half() for k, v in VGG16Trunk().state_dict().items()}, path)
+    return path
+
+
+def test_local_backbone_weights_fill_the_trunk_as_float32(vgg_file):
+    from safetensors.torch import load_file
+
+    network = build_generator(from_preset("default", backbone_weights=str(vgg_file)))
+    weight = network.trunk.features[0].weight
+    assert weight.dtype == torch.float32
+    torch.testing.assert_close(weight.half(), load_file(vgg_file)["features.0.weight"])
+
+
+@pytest.mark.parametrize(("frozen", "expected"), [(0, 0), (3, 1_735_488), (5, 14_714_688)])
+def test_frozen_blocks(frozen, expected):
+    kept, tuned = trunk_stages(build_network("chromagan", classes=0), from_preset("default", trunk_frozen=frozen))
+    assert sum(p.numel() for p in kept) == expected
+    assert sum(p.numel() for p in (*kept, *tuned)) == 14_714_688
+
+
+def test_a_timm_trunk_is_frozen_whole_or_not_at_all():
+    network = build_network("chromagan", backbone="mobilenetv2_100", classes=0)
+    assert trunk_stages(network, from_preset("default", trunk_frozen=3))[0] == []
+    assert trunk_stages(network, from_preset("default", trunk_frozen=5))[1] == []
+
+
+def test_no_pretrained_drops_the_class_term_and_says_so(capsys):
+    assert build_teacher(from_preset("default", no_pretrained=True)) is None
+    assert "no class term" in capsys.readouterr().err
+
+
+def test_missing_pickled_and_wrong_files_are_named(tmp_path, vgg_file):
+    with pytest.raises(WeightsError, match="absent.safetensors: not found"):
+        build_generator(from_preset("default", backbone_weights=str(tmp_path / "absent.safetensors")))
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "pickled.pth")
+    with pytest.raises(WeightsError, match="not a readable safetensors"):
+        build_generator(from_preset("default", backbone_weights=str(tmp_path / "pickled.pth")))
+    with pytest.raises(WeightsError, match="not the full weights of mobilenetv2_100"):
+        build_teacher(from_preset("default", teacher="mobilenetv2_100", teacher_weights=str(vgg_file)))
+
+
+@pytest.mark.parametrize("preset", ["released", "cpu"])
+def test_backbone_is_an_option_of_two_models(preset):
+    model = "chromagan_paper" if preset == "released" else "cunet"
+    with pytest.raises(UsageError, match="--backbone goes with --model chromagan or unet"):
+        build_generator(from_preset(preset, model=model, backbone="resnet18"))
+    with pytest.raises(UsageError, match="--no-semantic"):
+        build_generator(from_preset(preset, model=model, no_semantic=True))
+
+
+def test_unet_has_a_plain_encoder_unless_one_is_named():
+    plain = build_generator(from_preset("default", model="unet", no_pretrained=True))
+    assert not hasattr(plain, "trunk")
+    assert trunk_stages(plain, from_preset("default", model="unet")) == ([], [])
+    named = build_generator(from_preset("default", model="unet", backbone="vgg16", no_pretrained=True))
+    assert (named.trunk.name, named.ab_stride) == ("vgg16", 1)
+    assert sum(p.numel() for p in trunk_stages(named, from_preset("default"))[1]) == 14_714_688
+
+
+def test_a_backbone_file_without_a_backbone_is_refused(vgg_file):
+    with pytest.raises(UsageError, match="unet has no pretrained part"):
+        build_generator(from_preset("default", model="unet", backbone_weights=str(vgg_file)))
+
+
+def test_a_chosen_backbone_is_what_a_run_says_of_itself():
+    assert from_preset("default").as_dict()["backbone"] == "vgg16"  # as in the folders of earlier runs
+    assert from_preset("default", model="unet").as_dict()["backbone"] == ""
+    assert from_preset("mobile").as_dict()["backbone"] == "mobilenetv2_100"
+
+
+@pytest.mark.parametrize(("model", "backbone"), [("residual_vgg19", "vgg19"), ("mobilenet_unet", "mobilenetv2_100")])
+def test_every_network_with_a_trunk_takes_the_file_of_its_backbone(model, backbone, tmp_path):
+    torch.manual_seed(2)
+    network = build_network(model)
+    inner = network.trunk.features if model == "residual_vgg19" else network.trunk.net
+    file = tmp_path / "backbone.safetensors"
+    save_file(inner.state_dict(), file)
+    built = build_generator(from_preset("default", model=model, backbone_weights=str(file)))
+    for key, value in network.trunk.state_dict().items():
+        assert torch.equal(built.trunk.state_dict()[key], value)
+
+
+def test_a_trunk_that_is_always_frozen_is_never_trained(monkeypatch):
+    from chromagan.models import koalarization
+
+    monkeypatch.setattr(koalarization, "_CLASSIFIER", "test_resnet")
+    network = build_network("koalarization")
+    for options in ({"trunk_frozen": 0}, {"no_pretrained": True}):
+        kept, tuned = trunk_stages(network, from_preset("default", model="koalarization", **options))
+        assert tuned == []
+        assert len(kept) == len(list(network.trunk.parameters()))
+
+
+def test_a_download_that_fails_names_the_backbone_of_the_network(monkeypatch):
+    asked = []
+
+    def offline(name, *_, **__):
+        asked.append(name)
+        raise WeightsError(f"no {name}")
+
+    monkeypatch.setattr("chromagan.training.build.published_backbone", offline)
+    for model in ("densenet_unet", "residual_vgg19"):
+        with pytest.raises(WeightsError):
+            build_generator(from_preset("default", model=model))
+    assert asked == ["densenet121", "vgg19"]

@@ -1,0 +1,71 @@
+"""What a command costs as a process of its own: seconds, and its largest resident memory.
+
+On Linux a child starts with the peak memory of the process that spawned it, so a parent with torch in memory cannot
+measure a small child. The command is therefore spawned by a launcher: this very file, which imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ProcessCost:
+    """One run of a command.
+
+    Attributes:
+        seconds: from spawning the command to its end.
+        peak_bytes: its largest resident memory, children of its own left out; None where the system does not tell.
+        exit_code: of the command.
+        message: the last lines of its stderr.
+    """
+
+    seconds: float
+    peak_bytes: int | None
+    exit_code: int
+    message: str
+
+
+def measure_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> ProcessCost:
+    """Run a command to its end, with its output kept off the screen.
+
+    Args:
+        command: the program and its arguments.
+        environment: variables over those of this process.
+    """
+    launcher = [sys.executable, str(Path(__file__).resolve()), *command]
+    answer = subprocess.run(launcher, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    if answer.returncode:
+        raise OSError(answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "the launcher failed")
+    return ProcessCost(**json.loads(answer.stdout))
+
+
+def _launch(command: list[str]) -> ProcessCost:
+    import tempfile
+
+    with tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        peak = None
+        if hasattr(os, "wait4"):
+            _, status, usage = os.wait4(child.pid, 0)
+            code = os.waitstatus_to_exitcode(status)
+            child.returncode = code  # Popen must not wait for it again
+            peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        else:
+            code = child.wait()
+        seconds = time.perf_counter() - start
+        errors.seek(0)
+        message = errors.read().decode(errors="replace")[-2000:].strip()
+    return ProcessCost(seconds, peak, code, message)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_launch(sys.argv[1:]).__dict__))

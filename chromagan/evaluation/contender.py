@@ -1,0 +1,107 @@
+"""The colorizers that a benchmark times: registered networks, with or without weights, and weights files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from chromagan.errors import ModelError, UsageError, WeightsError
+from chromagan.inference.colorizer import Colorizer
+from chromagan.models.contract import ColorizationNetwork, count_parameters
+from chromagan.models.registry import build_network, list_models, model_record
+from chromagan.pretrained.create import load_model, load_upsampler, shipped_weights
+from chromagan.pretrained.hub import find_weights
+from chromagan.pretrained.store import inference_part
+
+
+@dataclass
+class Contender:
+    """A colorizer to be timed.
+
+    Attributes:
+        name: as it was asked for.
+        weights: "shipped", "none needed", "random" (fresh ones: as fast as trained ones) or "given".
+        colorizer: ready on its device.
+    """
+
+    name: str
+    weights: str
+    colorizer: Colorizer
+
+    @property
+    def network(self) -> ColorizationNetwork:
+        """The network, ready for inference."""
+        return self.colorizer.network
+
+    @property
+    def parameters(self) -> int:
+        """Parameters at inference."""
+        return count_parameters(self.network)
+
+
+def inference_network(name: str) -> ColorizationNetwork:
+    """A registered network with fresh weights and without what only training needs."""
+    factory = model_record(name).factory
+    if isinstance(factory, type) and getattr(factory, "training_only_prefixes", None):
+        # never built whole: a head may be larger than the rest, and memory is measured
+        return build_network(name, classes=0)
+    network = build_network(name)
+    config = inference_part(network, network.config)[1]
+    return network if config == network.config else build_network(name, **config)
+
+
+def load_contender(model: str, device: str) -> Contender:
+    """Make a colorizer ready.
+
+    Args:
+        model: a registered name, with the shipped weights where there are any and with random ones otherwise; or
+            anything else that `chromagan sample --model` takes.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        ModelError: there is no such network, or it needs a package that is not installed.
+        WeightsError: a file that cannot be loaded.
+    """
+    network, weights = _network_of(model)
+    return Contender(model, weights, Colorizer(network, upsampler=load_upsampler(), device=device, model=model))
+
+
+def _network_of(model: str) -> tuple[ColorizationNetwork, str]:
+    if model not in list_models():
+        return load_model(find_weights(model))[0], "given"
+    if model_record(model).weightless:
+        return build_network(model), "none needed"
+    try:
+        path = shipped_weights(model)
+    except WeightsError:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return inference_network(model), "random"
+    return load_model(path, model)[0], "shipped"
+
+
+def load_contenders(models: Sequence[str] | None, device: str, skipped: dict[str, str]) -> list[Contender]:
+    """Make several ready.
+
+    Args:
+        models: as for `load_contender`, none of them twice; every registered network unless given.
+        device: "auto", "cpu", "cuda" or "mps".
+        skipped: gets, by name, why a registered network that nobody asked for cannot be built here.
+    """
+    if models is not None:
+        twice = sorted({model for model in models if models.count(model) > 1})
+        if twice:
+            raise UsageError(f"--models names {twice[0]} twice; its ratio to itself would say nothing")
+        return [load_contender(model, device) for model in models]
+    found = []
+    for model in list_models():
+        try:
+            found.append(load_contender(model, device))
+        except ModelError as error:
+            skipped[model] = str(error)
+    return found
+
+
+__all__ = ["Contender", "inference_network", "load_contender", "load_contenders"]

@@ -1,0 +1,91 @@
+"""What more colour costs: a model's saturations as lines of a table, with gray and truth beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chromagan.evaluation.report import format_table, strict_json
+from chromagan.evaluation.result import ComparisonResult
+
+FIGURES = ("psnr", "colourfulness", "colourfulness_absolute", "lightness_difference")
+"""What the table needs of each image."""
+
+
+@dataclass(frozen=True)
+class FrontierLine:
+    """One model at one saturation, over all photos.
+
+    Attributes:
+        photos: how many.
+        left_out: those that are gray themselves or were reproduced exactly: one of their PSNRs is infinite, so they
+            are in neither PSNR mean. All other figures are over all photos. A mean over nothing is NaN.
+        psnr, gray_psnr: of the colorized photo and of the gray one against the truth, in dB over 8-bit RGB.
+        gain: their difference, over the same photos.
+        colourfulness, true_colourfulness: of the colorized photos and of the truths (Hasler and Suesstrunk).
+        absolute_colourfulness, true_absolute_colourfulness: the variant over absolute opponents.
+        largest_lightness_difference: between colorized and gray photo over all pixels, in 8-bit levels.
+    """
+
+    photos: int
+    left_out: int
+    psnr: float
+    gray_psnr: float
+    gain: float
+    colourfulness: float
+    true_colourfulness: float
+    absolute_colourfulness: float
+    true_absolute_colourfulness: float
+    largest_lightness_difference: float
+
+
+def frontier_line(result: ComparisonResult, name: str) -> FrontierLine:
+    """The line of one method.
+
+    Args:
+        result: with all of `FIGURES`.
+        name: of the method.
+    """
+    rows = {method.name: method.per_image for method in result.methods}
+    made, true = rows[name], rows["truth"]
+    pairs = zip(made["psnr"], rows["gray"]["psnr"], strict=True)
+    # In pairs, so that the gain compares means over the same photos.
+    kept = [pair for pair in pairs if math.isfinite(pair[0]) and math.isfinite(pair[1])]
+    ours, gray = _mean([psnr for psnr, _ in kept]), _mean([psnr for _, psnr in kept])
+    return FrontierLine(
+        photos=len(result.images),
+        left_out=len(result.images) - len(kept),
+        psnr=ours,
+        gray_psnr=gray,
+        gain=ours - gray,
+        colourfulness=_mean(made["colourfulness"]),
+        true_colourfulness=_mean(true["colourfulness"]),
+        absolute_colourfulness=_mean(made["colourfulness_absolute"]),
+        true_absolute_colourfulness=_mean(true["colourfulness_absolute"]),
+        largest_lightness_difference=max(made["lightness_difference"]),
+    )
+
+
+def frontier_table(factors: Sequence[float], lines: Sequence[FrontierLine]) -> str:
+    """One line a saturation: what more colour costs in PSNR."""
+    header = ("saturation", "PSNR", "gray", "gain", "colourfulness", "truth", "lightness off by", "photos", "left out")
+    rows = [
+        (
+            f"{factor:g}", f"{line.psnr:.3f}", f"{line.gray_psnr:.3f}", f"{line.gain:+.3f}",
+            f"{line.colourfulness:.2f}", f"{line.true_colourfulness:.2f}", f"{line.largest_lightness_difference:.3f}",
+            str(line.photos), str(line.left_out),
+        )
+        for factor, line in zip(factors, lines, strict=True)
+    ]  # fmt: skip
+    return format_table(header, rows)
+
+
+def frontier_results(factors: Sequence[float], lines: Sequence[FrontierLine]) -> list[dict[str, Any]]:
+    """The same as strict JSON: null stands for what is not finite."""
+    return [{"saturation": factor, **strict_json(asdict(line))} for factor, line in zip(factors, lines, strict=True)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan

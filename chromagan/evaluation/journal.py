@@ -1,0 +1,157 @@
+"""What a comparison has found so far, on disk: a killed run goes on where it was.
+
+Every process appends JSON lines to a file of its own in the output folder. The first line of a file holds the
+configuration; figures of another configuration are refused. A line is valid as long as its digest is that of the files
+that it was measured on. A last line that was cut off by a kill is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from chromagan.errors import DataError, ReadError, WriteError
+
+PREFIX = "figures-"
+_FORMAT = 1
+_LONGEST_HEADER = 1 << 24
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """A digest of sizes and times of last change: another one as soon as a file is written again.
+
+    Raises:
+        ReadError: a file is gone.
+    """
+    try:
+        stats = [os.stat(file) for file in files]
+    except OSError as error:
+        raise ReadError(f"{error.filename}: cannot be read ({error.strerror}); check the name") from error
+    return hashlib.sha256(repr([(s.st_size, s.st_mtime_ns) for s in stats]).encode()).hexdigest()[:24]
+
+
+class Journal:
+    """Figures by kind and image.
+
+    Args:
+        folder: of the output; made where it is missing.
+        settings: everything that the figures depend on besides the pictures, as plain JSON.
+        rank: of this process, which appends to a file of its own; the files of all are read.
+
+    Raises:
+        DataError: the folder holds figures of another configuration; the message says what differs.
+        WriteError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], rank: int = 0) -> None:
+        self._lines: dict[tuple[str, str], tuple[str, Path, int]] = {}  # digest, file, offset: not the figures
+        settings = json.loads(json.dumps(settings))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in sorted(folder.glob(f"{PREFIX}*.jsonl")):
+                self._read(file, folder, settings)
+            path = folder / f"{PREFIX}{rank:04d}.jsonl"
+            # Not even the first line is complete after a kill at the very start.
+            fresh = not path.exists() or b"\n" not in path.read_bytes()[:_LONGEST_HEADER]
+            self._file = path.open("w+b" if fresh else "a+b")
+            if fresh:
+                self._write({"format": _FORMAT, "settings": settings})
+            elif not _ends_with_newline(self._file):
+                self._file.write(b"\n")
+        except OSError as error:
+            why = error.strerror
+            raise WriteError(f"{folder}: the report cannot be written ({why}); choose another --out") from error
+
+    def _read(self, file: Path, folder: Path, settings: dict[str, Any]) -> None:
+        header: dict[str, Any] | None = None
+        for offset, content in _complete_lines(file):
+            if header is None:
+                header = content
+                different = describe_difference(content.get("settings", {}), settings)
+                if content.get("format") != _FORMAT or different:
+                    raise DataError(
+                        f"{folder}: holds figures of another configuration ({different or 'of another version'}); "
+                        "choose another --out, or delete that folder"
+                    )
+            else:
+                self._lines[content["kind"], content["image"]] = content["digest"], file, offset
+
+    def find(self, kind: str, image: str, digest: str) -> dict[str, Any] | None:
+        """What was found for an image, where the files are still those; None otherwise."""
+        known, file, offset = self._lines.get((kind, image), ("", Path(), 0))
+        if known != digest:
+            return None
+        with file.open("rb") as lines:
+            lines.seek(offset)
+            return dict(_decoded(json.loads(lines.readline())["content"]))
+
+    def add(self, kind: str, image: str, digest: str, content: dict[str, Any]) -> None:
+        """Append what was found; it survives the death of this process from here on."""
+        self._write({"kind": kind, "image": image, "digest": digest, "content": _encoded(content)})
+
+    def _write(self, content: dict[str, Any]) -> None:
+        self._file.write(json.dumps(content, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _complete_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Offsets and contents; what a kill cut off is passed over."""
+    with file.open("rb") as lines:
+        offset = 0
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                yield offset, json.loads(line)
+            offset += len(line)
+
+
+def describe_difference(old: Any, new: Any, path: str = "", most: int = 4) -> str:
+    """Where two JSON values differ, as one line; empty where they are equal."""
+    found = list(_differences(old, new, path))
+    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    return "; ".join(found[:most] + more)
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterable[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(set(old) | set(new)):
+            below = f"{path}.{key}" if path else str(key)
+            yield from _differences(old.get(key), new.get(key), below)
+    elif old != new:
+        yield f"{path}: {_short(old)} then, {_short(new)} now"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _ends_with_newline(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")
+
+
+def _encoded(value: Any) -> Any:
+    """JSON has no infinity and no NaN: they become strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _encoded(item) for key, item in value.items()}
+    return [_encoded(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _decoded(value: Any) -> Any:
+    if value in ("inf", "-inf", "nan"):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _decoded(item) for key, item in value.items()}
+    return [_decoded(item) for item in value] if isinstance(value, list) else value

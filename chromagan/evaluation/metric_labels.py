@@ -1,0 +1,61 @@
+"""What metrics are called where people read of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_DISTANCES = {"fid": "FID", "kid": "KID"}
+_INCEPTIONS = {"tf": "TF Inception", "torchvision": "torchvision Inception"}
+
+
+@dataclass(frozen=True)
+class MetricLabel:
+    """How a metric is presented.
+
+    Attributes:
+        title: for a reader.
+        unit: of the figure; empty for a bare number.
+    """
+
+    title: str
+    unit: str = ""
+
+
+_LABELS = {
+    "psnr": MetricLabel("PSNR", "dB"),
+    "psnr_pooled": MetricLabel("PSNR, pooled", "dB"),
+    "psnr_ab": MetricLabel("PSNR of ab", "dB"),
+    "ssim": MetricLabel("SSIM"),
+    "lpips_alex": MetricLabel("LPIPS, AlexNet"),
+    "lpips_vgg": MetricLabel("LPIPS, VGG"),
+    "lpips_squeeze": MetricLabel("LPIPS, SqueezeNet"),
+    "ciede2000": MetricLabel("CIEDE2000", "ΔE₀₀"),
+    "ab_mse": MetricLabel("MSE of ab"),
+    "ab_rmse": MetricLabel("RMSE of ab"),
+    "auc_ab": MetricLabel("AuC of ab errors"),
+    "auc_ab_rebalanced": MetricLabel("AuC of ab errors, rebalanced"),
+    "lightness_difference": MetricLabel("Largest lightness difference", "levels"),
+    "colourfulness": MetricLabel("Colourfulness"),
+    "colourfulness_absolute": MetricLabel("Colourfulness, abs()"),
+    "delta_colourfulness": MetricLabel("Δ colourfulness"),
+    "delta_colourfulness_absolute": MetricLabel("Δ colourfulness, abs()"),
+    "delta_colourfulness_per_image": MetricLabel("Δ colourfulness an image"),
+    "accuracy": MetricLabel("Classified right"),
+    "agreement": MetricLabel("Classified as the truth is"),
+    "class_kl": MetricLabel("KL of class distributions"),
+}
+
+
+def label_of(metric: str) -> MetricLabel:
+    """A metric's label.
+
+    Of `fid_tf_disjoint` and its like it is made from the parts; a name that is not known keeps its words.
+    """
+    if metric in _LABELS:
+        return _LABELS[metric]
+    distance, _, rest = metric.partition("_")
+    inception, _, kind = rest.partition("_")
+    if distance in _DISTANCES and inception in _INCEPTIONS:
+        words = [f"{_DISTANCES[distance]}, {_INCEPTIONS[inception]}", *kind.replace("_", " ").split()]
+        return MetricLabel(", ".join(words))
+    return MetricLabel(metric.replace("_", " "))

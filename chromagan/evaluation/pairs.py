@@ -1,0 +1,199 @@
+"""Which file of a method belongs to which true photo: matched by name across extensions, or refused with a list."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from chromagan.errors import DataError, UsageError
+from chromagan.evaluation.report import find_evaluation_photos
+from chromagan.images.headers import open_file, read_header
+
+BASELINES = ("gray", "mean ab", "truth")
+"""Rows that stand in every table; no method may take their names."""
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """True photos and what each method made of them.
+
+    Attributes:
+        images: names below the truth folder, sorted.
+        truth: files, in that order.
+        predictions: by method, files in that order.
+    """
+
+    images: list[str]
+    truth: list[Path]
+    predictions: dict[str, list[Path]]
+
+
+def parse_methods(
+    words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES
+) -> dict[str, Path]:
+    """Folders by name from `NAME=DIR` or `DIR`, whose name is the folder's.
+
+    Args:
+        words: as given.
+        option: that gave them, for messages.
+        reserved: names that rows of the program's own have.
+
+    Raises:
+        UsageError: a name twice, empty, or reserved; a folder that is not there.
+    """
+    methods: dict[str, Path] = {}
+    for word in words:
+        name, separator, folder = word.partition("=")
+        if not separator or Path(word).is_dir():  # a folder may have an equals sign in its name
+            name, folder = Path(word).resolve().name, word
+        if not name or name in reserved:
+            raise UsageError(f"{option} {word}: the name {name!r} is {'taken by our own rows' if name else 'empty'}; "
+                             "write NAME=DIR with another one")  # fmt: skip
+        if name in methods:
+            raise UsageError(f"{option} {word}: two folders are called {name!r}; write NAME=DIR with another name")
+        if not folder or not Path(folder).is_dir():
+            raise UsageError(f"{option} {word}: {folder or 'nothing'} is not a folder; "
+                             "give the folder with the colorized pictures")  # fmt: skip
+        methods[name] = Path(folder)
+    return methods
+
+
+def match_pairs(
+    truth: Path,
+    methods: dict[str, Path],
+    select: Callable[[Sequence[str]], Sequence[str]] = lambda names: names,
+    limit: int | None = None,
+) -> Pairs:
+    """Find every method's picture of every true photo.
+
+    Names are compared as paths below the folder without extension. Where a folder does not
+    match so as a whole, its file names alone are tried, provided that none occurs twice.
+
+    Args:
+        truth: folder of true photos, any depth, or one photo.
+        methods: folders by name.
+        select: keeps the names (of true photos) that are to be measured, such as `Protocol.select`.
+        limit: measure the first so many.
+
+    Returns:
+        The pairs.
+
+    Raises:
+        DataError: no photos; or missing, extra or doubled names, all in one message.
+    """
+    files = find_evaluation_photos(truth)
+    root = truth if truth.is_dir() else truth.parent
+    named = {_name(path, root): path for path in files}
+    images = sorted(select(list(named)))[:limit]
+    if not images:
+        raise DataError(f"{truth}: none of its {len(files)} photos belongs to the protocol; give its images")
+    problems = [f"{truth}: {problem}" for problem in _by_key({name: named[name] for name in images}, without_suffix)[1]]
+    others = {without_suffix(name) for name in named} - {without_suffix(name) for name in images}
+    predictions: dict[str, list[Path]] = {}
+    for method, folder in methods.items():
+        made = {_name(path, folder): path for path in find_evaluation_photos(folder)}
+        found, wrong = _match(images, others, made)
+        predictions[method] = found
+        problems += [f"{method} ({folder}): {problem}" for problem in wrong]
+    if problems:
+        raise DataError(f"pictures and truths do not match: {'; '.join(problems)}; mend the folders and run again")
+    return Pairs(images, [named[name] for name in images], predictions)
+
+
+def files_by_name(folder: Path) -> dict[str, Path]:
+    """The photos of a folder, or one photo, by path below the folder without extension, in the order of their names.
+
+    Raises:
+        DataError: there is none, or names that differ in their extension alone.
+    """
+    pairs = match_pairs(folder, {})
+    return dict(zip(map(without_suffix, pairs.images), pairs.truth, strict=True))
+
+
+def check_sizes(pairs: Pairs, workers: int = 4) -> None:
+    """Refuse pictures whose size is not their truth's, from the files' headers, all in one message.
+
+    Raises:
+        DataError: sizes differ.
+        ReadError: a header cannot be read.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        sizes = list(pool.map(picture_size, pairs.truth))
+        problems = []
+        for method, files in pairs.predictions.items():
+            wrong = [
+                f"{image} {size[0]} x {size[1]} instead of {expected[0]} x {expected[1]}"
+                for image, size, expected in zip(pairs.images, pool.map(picture_size, files), sizes, strict=True)
+                if size != expected
+            ]
+            problems += [f"{method}: {_some(wrong, 'of another size')}"] if wrong else []
+    if problems:
+        raise DataError(f"pictures and truths do not match (height x width): {'; '.join(problems)}; "
+                        "give pictures of the truths' size, or a protocol that resizes both")  # fmt: skip
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width of a photo as it is shown (upright), from its header alone.
+
+    Raises:
+        ReadError: not a photo, or a broken one.
+    """
+    with open_file(path) as file:
+        header = read_header(file, str(path))
+    size = header.height, header.width
+    return size[::-1] if header.orientation >= 5 else size
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def without_suffix(name: str) -> str:
+    """A file's name without its extension, its folders with it."""
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _by_key(named: dict[str, Path], key: Callable[[str], str]) -> tuple[dict[str, Path], list[str]]:
+    """Files by key, and what is wrong with them: keys that several files share."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in named:
+        groups[key(name)].append(name)
+    doubled = [" and ".join(sorted(names)) for names in groups.values() if len(names) > 1]
+    return {k: named[names[0]] for k, names in groups.items()}, [_some(doubled, "doubled")] if doubled else []
+
+
+def _match(images: Sequence[str], others: set[str], made: dict[str, Path]) -> tuple[list[Path], list[str]]:
+    """The pictures of the images in their order, or what is wrong; by whole names or, failing that, by stems."""
+    first: list[str] | None = None
+    for key in (without_suffix, _stem):
+        wanted = [key(image) for image in images]
+        if key is _stem and len(set(wanted)) < len(wanted):
+            break
+        found, problems = _by_key(made, key)
+        missing = [image for image, k in zip(images, wanted, strict=True) if k not in found]
+        known = set(wanted) | {key(name) for name in others}
+        extra = sorted(name for name in made if key(name) not in known)
+        problems += [_some(missing, "missing")] if missing else []
+        problems += [_some(extra, "extra")] if extra else []
+        if not problems:
+            return [found[k] for k in wanted], []
+        first = first or problems
+    return [], first or []
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of a list, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _some(names: Sequence[str], what: str) -> str:
+    return f"{len(names)} {what} ({listed(names)})"

@@ -1,0 +1,105 @@
+"""What every report needs: photos found in a folder, digests, versions, tables of plain text, strict JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from chromagan import __version__
+from chromagan.errors import DataError, WriteError
+from chromagan.images.atomic import write_atomically
+from chromagan.images.read import is_photo_name
+
+
+def find_evaluation_photos(data: str | os.PathLike[str]) -> list[Path]:
+    """The photo files of a folder (at any depth, hidden ones left out) in the order of their names, or one file.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    root = Path(data)
+    if root.is_file():
+        return [root]
+    files = [
+        path
+        for path in root.rglob("*")
+        if path.is_file() and is_photo_name(path) and not any(p.startswith(".") for p in path.relative_to(root).parts)
+    ]
+    if not files:
+        raise DataError(f"{root}: no photographs there; give a folder of photos, or one photo")
+    return sorted(files, key=lambda path: path.relative_to(root).as_posix())
+
+
+def list_digest(names: Sequence[str]) -> str:
+    """SHA-256 of the sorted names, one a line: two measurements with the same digest used the same list of photos."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Programs and machine that decide a figure's last digit."""
+    return {
+        "chromagan": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain-text table, columns aligned right but for the first."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        first, *others = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
+        lines.append("  ".join((first, *others)).rstrip())
+    return "\n".join(lines)
+
+
+def strict_json(value: Any) -> Any:
+    """The same content with None, JSON's null, for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: strict_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str], option: str) -> list[Path]:
+    """Write texts by file name into a folder, made where it is missing; each file whole or not at all.
+
+    Args:
+        folder: where.
+        texts: by file name.
+        option: that named the folder, for messages.
+
+    Returns:
+        The files.
+
+    Raises:
+        WriteError: the folder cannot be made, or a file cannot be written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: the folder cannot be made ({error.strerror}); choose another {option}") from error
+    for name, text in texts.items():
+        content = text.encode()
+        write_atomically(Path(folder) / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+    return [Path(folder) / name for name in texts]
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write strict JSON (no NaN, no infinity)."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,222 @@
+"""`chromagan evaluate`: compare colorizers - folders of pictures by any program, or models - with the truth."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chromagan.errors import UsageError
+
+if TYPE_CHECKING:
+    from chromagan.evaluation.painters import ModelPainter
+    from chromagan.evaluation.plan import Plan
+    from chromagan.evaluation.result import ComparisonResult
+    from chromagan.evaluation.set_metric import SetMetric
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    what = parser.add_argument_group("what to compare")
+    add = what.add_argument
+    add("--pred", nargs="+", default=[], metavar="NAME=DIR", help="folders of colorized pictures (NAME= is optional)")
+    add("--truth", type=Path, metavar="DIR", help="true colour photos of the same names, in any format")
+    add("--model", nargs="+", default=[], metavar="NAME|FILE",
+        help="shipped networks or .safetensors files (NAME=FILE renames); photos become gray first")  # fmt: skip
+    add("--data", type=Path, metavar="DIR", help="true colour photos for models (as --truth; model: chromagan)")
+    how = parser.add_argument_group("how to measure")
+    add = how.add_argument
+    add("--protocol", default="folder", metavar="NAME", help="images, crop, size (default: folder, as they are)")
+    add("--list", type=Path, metavar="FILE", help="the published list of images that a protocol needs")
+    add("--metrics", nargs="+", metavar="NAME", help="default: all that need no network; `all` adds the others")
+    add("--metric-networks", type=Path, metavar="DIR", help="folder with the networks that metrics need")
+    add("--classifier", metavar="NAME",
+        help="timm model for accuracy, agreement and class_kl (default: MobileNetV2)")  # fmt: skip
+    add("--classifier-weights", type=Path, metavar="FILE", help="its weights (default: of --metric-networks, or timm)")
+    add("--no-download", action="store_true", help="never download a metric's network")
+    add("--limit", type=int, metavar="N", help="measure the first N photos only")
+    add("--against", choices=("published",), help="print published figures of the protocol beside the own ones")
+    models = parser.add_argument_group("models")
+    add = models.add_argument
+    add("--size", type=int, metavar="PIXELS", help="working size (default: what suits the weights)")
+    add("--saturation", type=float, nargs="+", metavar="FACTOR",
+        help="factors on the chroma; with several, the network still runs once a photo")  # fmt: skip
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--out", type=Path, metavar="FOLDER",
+        help="write report.html, tables, metrics.json and per_image.csv there; a killed run goes on")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, write the report; returns the exit code."""
+    _check(args)
+    from chromagan.distributed import process_group
+    from chromagan.inference.device import choose_device
+
+    device = str(choose_device(args.device))
+    with process_group(device.partition(":")[0]):
+        return _compare(args, device)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse options that contradict each other; fill in what follows from others."""
+    if args.data and args.truth:
+        raise UsageError("--data and --truth both name the true photos; give one of them")
+    if args.pred and not args.truth:
+        raise UsageError("--pred needs the true photos: add --truth DIR")
+    if args.truth and not (args.pred or args.model):
+        raise UsageError("--truth needs something to compare: add --pred NAME=DIR, or --model NAME")
+    if not (args.data or args.truth):
+        raise UsageError("name what to measure: --pred NAME=DIR --truth DIR, or --model NAME --data DIR")
+    if args.data and not args.model:
+        args.model = ["chromagan"]
+    if not args.model and (args.saturation or args.size):
+        raise UsageError("--saturation and --size are for models; add --model, or leave them out")
+    args.saturation = args.saturation or [1.0]
+    wrong = [factor for factor in args.saturation if not (factor >= 0 and math.isfinite(factor))]
+    if wrong:
+        raise UsageError(f"--saturation must be 0 or more, not {wrong[0]}")
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {args.limit}")
+
+
+def _compare(args: argparse.Namespace, device: str) -> int:
+    from chromagan.evaluation.compare import compare, directions, pictures_of
+    from chromagan.evaluation.comparison_files import write_comparison
+    from chromagan.evaluation.tables import plain_table
+
+    plan, protocol, missing = _plan(args, device)
+    label = protocol.label if args.limit is None else f"{protocol.label}, the first {len(plan.pairs.images)}"
+    result = compare(plan, label, missing, _description(args, plan))
+    if result is None:
+        return 0
+    frontier = _frontier(args, plan, result)
+    print(plain_table(result, directions(plan)))
+    published = _published(args, result)
+    if published:
+        print(f"\n{published}")
+    for warning in result.warnings:
+        print(f"chromagan: {warning}", file=sys.stderr)
+    if args.out:
+        pictures = pictures_of(plan, tuple(result.settings["mean_ab"]))
+        write_comparison(result, directions(plan), pictures, args.out, {"results": frontier}, published)
+        print(f"written to {args.out}")
+    for reason in dict.fromkeys(result.missing.values()):
+        print(f"chromagan: {reason}", file=sys.stderr)
+    return 1 if result.missing else 0
+
+
+def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, str]]:
+    from chromagan.evaluation.compare import load_lpips_networks
+    from chromagan.evaluation.measure import default_workers
+    from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods
+    from chromagan.evaluation.plan import Plan
+    from chromagan.evaluation.protocols import protocol as find_protocol
+
+    protocol = find_protocol(args.protocol)
+    if args.list:
+        protocol = protocol.with_list(args.list)
+    metrics, sets = _metrics(args.metrics)
+    if (args.classifier or args.classifier_weights) and not {"accuracy", "agreement", "class_kl"} & set(sets):
+        raise UsageError("--classifier is for the metrics accuracy, agreement and class_kl; add them to --metrics")
+
+    def select(names: Sequence[str]) -> Sequence[str]:
+        chosen = protocol.select(names)
+        protocol.check(chosen)
+        return chosen
+
+    pairs = match_pairs(args.truth or args.data, parse_methods(args.pred), select, args.limit)
+    workers = default_workers()
+    if protocol.size is None:
+        check_sizes(pairs, workers)
+    download = not args.no_download and int(os.environ.get("WORLD_SIZE", "1")) == 1
+    lpips, missing = load_lpips_networks(metrics, args.metric_networks, device, download)
+    set_metrics: list[SetMetric] = []
+    if sets:
+        from chromagan.evaluation.set_metrics import make_set_metrics
+        from chromagan.metrics.classifier import DEFAULT_CLASSIFIER
+
+        set_metrics, absent = make_set_metrics(
+            sets, args.metric_networks, device, download, protocol=protocol, images=pairs.images,
+            classifier=args.classifier or DEFAULT_CLASSIFIER, classifier_weights=args.classifier_weights,
+        )  # fmt: skip
+        missing |= absent
+    plan = Plan(
+        pairs=pairs,
+        protocol=protocol,
+        painters=_painters(args, device),
+        metrics=tuple(metric for metric in metrics if metric not in missing),
+        lpips=lpips,
+        set_metrics=set_metrics,
+        out=args.out,
+        workers=workers,
+        device=device,
+    )
+    return plan, protocol, missing
+
+
+def _metrics(names: list[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Metrics of images and of sets, each in the order in which they were asked for."""
+    from chromagan.evaluation.image_metrics import DEFAULT_METRICS, check_image_metrics
+    from chromagan.evaluation.metric_names import IMAGE_METRICS
+
+    if names is None:
+        return DEFAULT_METRICS, ()
+    from chromagan.evaluation.set_metrics import SET_METRICS
+
+    chosen = (*IMAGE_METRICS, *SET_METRICS) if names == ["all"] else check_image_metrics(names, SET_METRICS)
+    return tuple(m for m in chosen if m in IMAGE_METRICS), tuple(m for m in chosen if m not in IMAGE_METRICS)
+
+
+def _painters(args: argparse.Namespace, device: str) -> list[ModelPainter]:
+    from chromagan.evaluation.painters import ModelPainter
+    from chromagan.inference.colorizer import Colorizer
+
+    painters = []
+    for word in args.model:
+        name, separator, model = word.partition("=")
+        if not separator or Path(word).exists():
+            name, model = (Path(word).stem if Path(word).suffix else word), word
+        painters.append(ModelPainter(name, Colorizer.from_pretrained(model, device, args.size), args.saturation))
+    return painters
+
+
+def _description(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
+    """What readers want to know besides; for one model also its settings, where programs have always found them."""
+    folders = {word.partition("=")[0]: word.partition("=")[2] or word for word in args.pred}
+    described: dict[str, Any] = {"data": str(args.truth or args.data), "folders": folders, "limit": args.limit}
+    if len(plan.painters) == 1:
+        first = next(iter(plan.painters[0].settings.values()))
+        described |= {key: value for key, value in first.items() if key != "saturation"}
+    return described
+
+
+def _frontier(args: argparse.Namespace, plan: Plan, result: ComparisonResult) -> list[dict[str, Any]]:
+    """Print what more colour costs each model, and return it."""
+    from chromagan.evaluation.frontier import FIGURES, frontier_line, frontier_results, frontier_table
+
+    if not set(FIGURES) <= set(plan.metrics):
+        return []
+    found = []
+    for painter in plan.painters:
+        lines = [frontier_line(result, name) for name in painter.names]
+        if len(plan.painters) > 1:
+            print(painter.names[0])
+        print(frontier_table(args.saturation, lines) + "\n")
+        results = frontier_results(args.saturation, lines)
+        found += [{"method": name, **line} for name, line in zip(painter.names, results, strict=True)]
+    return found
+
+
+def _published(args: argparse.Namespace, result: ComparisonResult) -> str | None:
+    if not args.against:
+        return None
+    from chromagan.evaluation.published import published_table
+
+    own = [
+        (method.name, {metric: figure.value for metric, figure in method.summary.items()}) for method in result.methods
+    ]
+    return published_table(args.protocol.partition("/")[0], own)

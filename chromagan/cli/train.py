@@ -1,0 +1,87 @@
+"""`chromagan train`: flags to configuration to one call."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from chromagan.errors import UsageError
+from chromagan.training.config import TrainConfig, from_preset, preset_names
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One flag for each field of the configuration, and what concerns this call alone."""
+    types = get_type_hints(TrainConfig)
+    for field in fields(TrainConfig):
+        flag = "--" + field.name.replace("_", "-")
+        text = field.metadata["help"]
+        default = field.default if field.default is not MISSING else " ".join(field.default_factory())  # type: ignore
+        shown = f"{text} [{default}]" if default not in ("", False) else text
+        kind: dict[str, Any] = {"type": types[field.name], "choices": field.metadata.get("choices")}
+        if types[field.name] is bool:
+            # argparse would read a flag that itself begins with --no- as a denial
+            denies = field.name.startswith("no_")
+            kind = {"action": "store_true" if denies else argparse.BooleanOptionalAction}
+        elif types[field.name] == list[str]:
+            kind = {"nargs": "+", "required": bool(field.metadata.get("required"))}
+        parser.add_argument(flag, default=None, help=shown.replace("%", "%%"), **kind)
+    parser.add_argument("--out", type=Path, required=True, help="run folder; the same command goes on where it stopped")
+    presets = preset_names()
+    shown = f"starting values of the options; that of a network sets --model too [default]: {', '.join(presets)}"
+    parser.add_argument("--preset", default="default", choices=presets, metavar="NAME", help=shown)
+    parser.add_argument("--snapshot-every", type=int, default=10_000, help="photographs between checkpoints [10000]")
+    parser.add_argument("--max-minutes", type=float, default=math.inf, help="stop cleanly after so many minutes")
+    parser.add_argument("--stop-at", type=int, default=0, help="stop cleanly after so many photographs of the run")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--rank-timeout", type=float, default=600.0, help="with torchrun: seconds until a silent process is lost [600]"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print configuration, sizes, steps and memory, and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when the run ended or was stopped cleanly."""
+    names = {field.name for field in fields(TrainConfig)}
+    given = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    config = from_preset(args.preset, **given)
+    if args.snapshot_every < 1:
+        raise UsageError("--snapshot-every must be at least 1 photograph")
+    if args.dry_run:
+        return _describe(config)
+    from chromagan.distributed import local_rank, process_group, rank
+    from chromagan.inference.device import choose_device
+    from chromagan.training.loop import Loop
+    from chromagan.training.trainer import Trainer
+
+    device = choose_device(args.device)
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = choose_device(f"cuda:{local_rank()}")
+    with process_group(device.type, args.rank_timeout):
+        trainer = Trainer(config, args.out, device)
+        reason = Loop(trainer, args.snapshot_every, args.max_minutes, args.stop_at).run()
+        if rank() == 0:
+            print(f"{args.out}: {trainer.images:,} photographs seen; stopped by {reason}", file=sys.stderr)
+    return 0
+
+
+def _describe(config: TrainConfig) -> int:
+    """Print what a run would be: configuration, parameters, steps, memory."""
+    from chromagan.models.contract import count_parameters
+    from chromagan.training.build import build_generator
+    from chromagan.training.memory import estimate_memory
+
+    generator = build_generator(config)
+    head = sum(p.numel() for n, p in generator.named_parameters() if n.startswith("class_head."))
+    memory = estimate_memory(generator, config)
+    print(json.dumps(config.as_dict(), indent=1))
+    print(f"generator: {count_parameters(generator):,} parameters, {head:,} of them in the class head")
+    print(f"steps: {math.ceil(config.images / config.batch_size):,}")
+    parts = ", ".join(f"{name} {size / 2**30:.2f}" for name, size in memory.items())
+    print(f"memory: about {sum(memory.values()) / 2**30:.2f} GiB ({parts}), photographs and PyTorch itself apart")
+    return 0

@@ -1,0 +1,117 @@
+"""`chromagan train-upsampler`: train the learned x2 chroma step, and measure it against plain interpolation."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from chromagan.errors import ChromaganError, UsageError
+
+HELP = "train the learned x2 chroma step, or measure its colour at edges"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Enter the command's flags; names and defaults of the training options are those of `UpsamplerTraining`."""
+    from chromagan.training.upsampler import UpsamplerTraining
+
+    parser.add_argument("--data", type=Path, metavar="DIR", help="colour photographs to train on (recursive)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="safetensors file to write")
+    parser.add_argument("--measure", type=Path, metavar="DIR", help="print the chroma RMSE at edges on these photos")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="go on from these weights")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights to measure when nothing is trained")
+    explanations = {
+        "width": "channels of the network",
+        "depth": "hidden convolutions of the network",
+        "images": "crops to train on in all",
+        "max_minutes": "end after this time, 0 for no limit",
+        "batch_size": "crops a step",
+        "crop": "side of a crop in pixels",
+        "learning_rate": "at the start of the cosine",
+        "edge_weight": "how much more errors at edges count",
+        "smooth_share": "share of the batches that start from a blurred, noisy ab",
+        "soft_share": "share of the crops whose true ab is softened",
+        "enlarged_share": "share of the crops that are enlarged, as soft as a scan of film",
+        "lossy_share": "share of the crops drawn where interpolation loses most colour",
+        "seed": "of weights and crops",
+    }
+    for option in fields(UpsamplerTraining):
+        default = option.default
+        parser.add_argument(
+            "--" + option.name.replace("_", "-"),
+            type=type(default),
+            default=default,
+            help=f"{explanations[option.name]} (default {default})",
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write and measure as the flags say; returns the exit code."""
+    from chromagan.pretrained.create import load_upsampler
+    from chromagan.training.upsampler import UpsamplerTraining, save_upsampler, train_upsampler
+
+    if (args.data is None) != (args.out is None):
+        raise UsageError("--data and --out go together; give both to train")
+    if args.data is None and args.measure is None:
+        raise UsageError("nothing to do; give --data DIR --out FILE to train, or --measure DIR")
+    weights = args.weights
+    if args.data is not None:
+        if weights is not None:
+            raise UsageError("--weights names the file to measure; with --data the trained --out is measured")
+        config = UpsamplerTraining(**{option.name: getattr(args, option.name) for option in fields(UpsamplerTraining)})
+        start = load_upsampler(args.init) if args.init is not None else None
+        network, losses = train_upsampler(args.data, config, start)
+        save_upsampler(network, args.out, training_command(args))
+        print(f"{args.out}: trained on {len(losses) * config.batch_size} crops, last loss {losses[-1]:.2f}")
+        weights = args.out
+    if args.measure is not None:
+        print(measure_table(args.measure, load_upsampler(weights) if weights is not None else None))
+    return 0
+
+
+def training_command(args: argparse.Namespace) -> str:
+    """The command that trains these weights again, with file names but no folders of this machine."""
+    from chromagan.training.upsampler import UpsamplerTraining
+
+    words = ["chromagan", "train-upsampler", "--data", f"DATA/{args.data.resolve().name}", "--out", args.out.name]
+    if args.init is not None:
+        words += ["--init", args.init.name]
+    for option in fields(UpsamplerTraining):
+        value = getattr(args, option.name)
+        if value != option.default:
+            words += ["--" + option.name.replace("_", "-"), str(value)]
+    return shlex.join(words)
+
+
+def measure_table(folder: Path, network: object | None) -> str:
+    """Lines with the chroma RMSE at edges of bilinear, bicubic and, where given, the learned step."""
+    from chromagan.evaluation.chroma_edges import measure_chroma_edges, plain_enlarger, stepwise_enlarger
+    from chromagan.training.upsampler import find_photographs, read_photograph
+
+    paths = find_photographs(folder)
+    enlargers = {"bilinear": plain_enlarger("bilinear"), "bicubic": plain_enlarger("bicubic")}
+    if network is not None:
+        enlargers["learned"] = stepwise_enlarger(network)  # type: ignore[arg-type]
+    figures = measure_chroma_edges((read_photograph(path) for path in paths), enlargers)
+    lines = [f"chroma RMSE at the 5 % strongest edges, ab from 1/8, {len(paths)} photographs"]
+    for name, value in figures.items():
+        lines.append(f"{name:9} {value:6.3f}  {100 * (value / figures['bilinear'] - 1):+6.1f} %")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command by itself; exit code 2 for wrong usage, 1 for other errors."""
+    parser = argparse.ArgumentParser(prog="chromagan train-upsampler", description=HELP)
+    add_arguments(parser)
+    try:
+        return run(parser.parse_args(argv))
+    except ChromaganError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The command as a process of its own, where disks fill up and processes are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import chromagan
+from chromagan.images.read import read_photo
+
+REPOSITORY = Path(chromagan.__file__).parent.parent
+
+# The command with a network that needs no weights; argument 1 bounds the size of files, argument 2 slows writing down.
+PROGRAM = """
+import sys, time, signal
+import torch
+from chromagan.cli.main import main
+from chromagan.inference.colorizer import Colorizer
+from chromagan.models.contract import ColorizationNetwork, Prediction
+
+class Painter(ColorizationNetwork):
+    stride = ab_stride = 4
+    config = {}
+    def predict(self, L, hints):
+        return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
+
+Colorizer.from_pretrained = lambda *a, **k: Colorizer(Painter(), size=32, device="cpu")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
+limit, pause = int(sys.argv[1]), float(sys.argv[2])
+if limit:
+    import resource
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+if pause:
+    import os
+    replace = os.replace
+    def slow(*a):
+        print("writing", flush=True)
+        time.sleep(pause)
+        replace(*a)
+    os.replace = slow
+sys.exit(main(["sample", *sys.argv[3:]]))
+"""
+
+
+def start(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index, side in enumerate((16, 300, 20, 24)):
+        cv2.imwrite(str(folder / f"p{index}.png"), rng.integers(0, 256, (side, side), dtype=np.uint8))
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_full_disk(photos, tmp_path):
+    process = start(20_000, 0, photos, "-o", tmp_path / "out")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "3 colorized, 1 failed" in out
+    assert err.startswith("chromagan: error: ")
+    assert "p1.png" in err
+    assert len(err.strip().splitlines()) == 1
+    assert sorted(os.listdir(tmp_path / "out")) == ["p0.png", "p2.png", "p3.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_or_interrupted_process_leaves_no_partial_output(photos, tmp_path, sign):
+    process = start(0, 0.3, photos, "-o", tmp_path / "out")
+    while process.stdout.readline() != "writing\n":
+        time.sleep(0.01)
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == (-9 if sign == signal.SIGKILL else 130)
+    finished = list((tmp_path / "out").glob("p?.png"))
+    assert len(finished) < 4
+    for path in finished:
+        read_photo(path)
+    if sign == signal.SIGINT:
+        assert err.strip() == "chromagan: interrupted"
+        assert len(finished) == len(os.listdir(tmp_path / "out"))

@@ -1,0 +1,48 @@
+"""The wheel carries the weights, and what it installs colorizes from any folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = sorted(path.name for path in (ROOT / "weights").glob("*.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder with nothing but the wheel's contents on the path."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    wheel = next(out.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(out / "site")
+    return out / "site"
+
+
+def test_wheel_holds_weights_card_and_licence(site):
+    assert {"chromagan.safetensors", "chroma_upsampler.safetensors"} <= set(SHIPPED)
+    for name in [*SHIPPED, "MODEL_CARD.md", "LICENSES.md"]:
+        assert (site / "chromagan" / "_weights" / name).read_bytes() == (ROOT / "weights" / name).read_bytes()
+    assert not list(site.glob("tests*"))
+
+
+def test_installed_package_colorizes_from_any_folder(site, tmp_path):
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
+    cv2.imwrite(str(tmp_path / "old photo.png"), ramp)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    command = [sys.executable, "-m", "chromagan", "sample", "old photo.png"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / "colorized" / "old photo.png"), cv2.IMREAD_UNCHANGED).shape == (48, 64, 3)
+
+
+def test_shipped_weights_stay_small():
+    total = sum((ROOT / "weights" / name).stat().st_size for name in SHIPPED)
+    assert total <= 45 * 2**20

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -16,9 +15,10 @@ from chromagan.images.read import read_photo
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
 
-# The command with a network that needs no weights; argument 1 bounds the size of files, argument 2 slows writing down.
+# The command with a network that needs no weights; argument 1 bounds the size of files; with argument 2, so many outputs
+# are written and the next ones wait for Ctrl-C.
 PROGRAM = """
-import sys, time, signal
+import os, signal, sys, threading
 import torch
 from chromagan.cli.main import main
 from chromagan.inference.colorizer import Colorizer
@@ -31,20 +31,28 @@ class Painter(ColorizationNetwork):
         return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
 
 Colorizer.from_pretrained = lambda *a, **k: Colorizer(Painter(), size=32, device="cpu")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
-limit, pause = int(sys.argv[1]), float(sys.argv[2])
+limit, free = int(sys.argv[1]), int(sys.argv[2])
+interrupted = threading.Event()
+def interrupt(*arguments):
+    interrupted.set()
+    signal.default_int_handler(*arguments)
+signal.signal(signal.SIGINT, interrupt)
 if limit:
     import resource
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-if pause:
-    import os
-    replace = os.replace
-    def slow(*a):
-        print("writing", flush=True)
-        time.sleep(pause)
-        replace(*a)
-    os.replace = slow
+if free:
+    replace, lock, written = os.replace, threading.Lock(), []
+    def wait_and_replace(*arguments):
+        with lock:
+            written.append(arguments)
+            wait = len(written) > free
+            if wait:  # under the lock: two lines at once would run into each other
+                print("waiting", flush=True)
+        if wait:
+            interrupted.wait()
+        replace(*arguments)
+    os.replace = wait_and_replace
 sys.exit(main(["sample", *sys.argv[3:]]))
 """
 
@@ -79,17 +87,22 @@ def test_a_full_disk(photos, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_or_interrupted_process_leaves_no_partial_output(photos, tmp_path, sign):
-    process = start(0, 0.3, photos, "-o", tmp_path / "out")
-    while process.stdout.readline() != "writing\n":
-        time.sleep(0.01)
+def test_a_killed_or_interrupted_process_leaves_no_partial_output(tmp_path, sign):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    count = 10 + os.cpu_count()  # more than the writers have in hand at any time
+    for index in range(count):
+        cv2.imwrite(str(folder / f"p{index}.png"), np.full((16, 16), index, np.uint8))
+    process = start(0, 3, folder, "-o", out)
+    while process.stdout.readline() != "waiting\n":
+        assert process.poll() is None
     process.send_signal(sign)
     _, err = process.communicate(timeout=120)
     assert process.returncode == (-9 if sign == signal.SIGKILL else 130)
-    finished = list((tmp_path / "out").glob("p?.png"))
-    assert len(finished) < 4
+    finished = list(out.glob("p*.png"))
+    assert 3 <= len(finished) < count
     for path in finished:
         read_photo(path)
     if sign == signal.SIGINT:
         assert err.strip() == "chromagan: interrupted"
-        assert len(finished) == len(os.listdir(tmp_path / "out"))
+        assert len(finished) == len(os.listdir(out))

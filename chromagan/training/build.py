@@ -106,8 +106,8 @@ def trunk_stages(network: nn.Module, config: TrainConfig) -> tuple[list[nn.Param
         return [], []
     stages = trunk.stages()
     cut = config.trunk_frozen
-    if len(stages) != 5:  # timm's backbones come as one stage: frozen whole or not at all
-        cut = len(stages) if cut == 5 else 0
+    if len(stages) == 1:  # timm's backbones come as one stage: frozen whole or not at all
+        cut = int(cut == 5)
     if config.no_pretrained:
         cut = 0
     return [p for s in stages[:cut] for p in s], [p for s in stages[cut:] for p in s]

@@ -13,10 +13,10 @@ from chromagan.models.registry import model_record
 from chromagan.training.build import build_generator
 from chromagan.training.config import TrainConfig, preset_options
 
-# What a recipe says of the objective; everything else in it is about the optimiser and the data.
+# What a recipe says of the objective; everything else in it is about optimiser, order of the updates and data.
 OBJECTIVE_FIELDS = frozenset(
     {"objective", "rebalance", "hints", "global_hints", "saturation_weight", "ab_unit", "chroma_weight"}
-    | {"adversarial_weight", "class_weight", "gradient_penalty", "penalty_on", "refresh_fakes"}
+    | {"adversarial_weight", "class_weight", "gradient_penalty", "penalty_on"}
     | {"teacher_raw_lightness"}
 )
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")

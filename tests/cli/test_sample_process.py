@@ -76,7 +76,7 @@ def photos(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_a_full_disk(photos, tmp_path):
     process = start(20_000, 0, photos, "-o", tmp_path / "out")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "3 colorized, 1 failed" in out
     assert err.startswith("chromagan: error: ")
@@ -97,7 +97,7 @@ def test_a_killed_or_interrupted_process_leaves_no_partial_output(tmp_path, sign
     while process.stdout.readline() != "waiting\n":
         assert process.poll() is None
     process.send_signal(sign)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == (-9 if sign == signal.SIGKILL else 130)
     finished = list(out.glob("p*.png"))
     assert 3 <= len(finished) < count

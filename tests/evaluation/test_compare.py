@@ -263,7 +263,7 @@ def answer(out):
 def test_two_processes_find_the_same_bits_and_a_killed_run_goes_on(folders, reference, tmp_path):
     from chromagan.evaluation.comparison_files import as_json
 
-    killed = start(folders, tmp_path / "killed", PAUSE="0.05")
+    killed = start(folders, tmp_path / "killed", HALT=str(3 * COUNT))  # of four pictures a photo
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

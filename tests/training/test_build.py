@@ -35,6 +35,13 @@ def test_frozen_blocks(frozen, expected):
     assert sum(p.numel() for p in (*kept, *tuned)) == 14_714_688
 
 
+@pytest.mark.parametrize(("preset", "expected"), [("default", 1_735_488), ("chromagan_paper", 0)])
+def test_the_blocks_of_the_2020_network_freeze_alike_and_its_recipe_trains_all(preset, expected):
+    config = from_preset(preset, model="chromagan_paper")
+    kept, _ = trunk_stages(build_network("chromagan_paper", classes=0), config)
+    assert sum(p.numel() for p in kept) == expected
+
+
 def test_a_timm_trunk_is_frozen_whole_or_not_at_all():
     network = build_network("chromagan", backbone="mobilenetv2_100", classes=0)
     assert trunk_stages(network, from_preset("default", trunk_frozen=3))[0] == []

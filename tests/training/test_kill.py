@@ -16,17 +16,27 @@ from chromagan.training.run_folder import read_stats
 
 ROOT = Path(__file__).parents[2]
 
-# Steps that can be counted, and checkpoint writes that can be caught half-way.
+# Steps that can be counted, and checkpoint writes that wait half-way: no kill comes too late, however slow the machine.
 PROGRAM = """
-import os, sys, time
+import os, sys, threading, time
 sys.path[:0] = [{root!r}, {here!r}]
 import tiny_network, torch
-if os.environ.get("SLOW"):
+if os.environ.get("HALT"):
     from chromagan.training import checkpoint, trainer
     step, save, replace = trainer.Trainer.train_batch, torch.save, os.replace
+    word, count = os.environ["HALT"].split(":")
+    left, over = int(count), False
+    def say(now):
+        global left, over
+        left -= now == word
+        if over or (left == 0 and word != "step"):  # a step goes on for as long as the signal takes, up to the next
+            print("halted", flush=True)
+            time.sleep(3600)
+        if left == 0:
+            over = True
+            print("halted", flush=True)
     def slow_step(self, batch):
-        print("step", flush=True)
-        time.sleep(0.02)
+        say("step")
         return step(self, batch)
     def slow_save(state, file):
         import io
@@ -35,12 +45,10 @@ if os.environ.get("SLOW"):
         half = len(whole.getvalue()) // 2
         file.write(whole.getvalue()[:half])
         file.flush()
-        print("half written", flush=True)
-        time.sleep(0.2)
+        say("half written")
         file.write(whole.getvalue()[half:])
     def slow_replace(source, target):
-        print("renaming", flush=True)
-        time.sleep(0.1)
+        say("renaming")
         replace(source, target)
     trainer.Trainer.train_batch = slow_step
     checkpoint.torch.save = slow_save
@@ -50,7 +58,7 @@ from chromagan.cli.main import main
 sys.exit(main(["train", *sys.argv[1:]]))
 """
 
-# The word of the process upon which it is killed, and how many of them it may say before.
+# Where the process is killed, and at which pass.
 KILLS = [
     ("step", 3), ("half written", 1), ("step", 9), ("renaming", 1), ("half written", 1),
     ("step", 1), ("renaming", 1), ("step", 6), ("half written", 2), ("step", 12),
@@ -96,33 +104,29 @@ def start(program, shards, out, **environment):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def kill_upon(process, word, count):
-    """SIGKILL when the process has said a word so often; False where it ended before."""
-    for line in process.stdout:
-        count -= line.strip() == word
-        if count == 0:
-            process.send_signal(signal.SIGKILL)
-            process.communicate(timeout=60)
-            return True
+def kill(process):
+    """SIGKILL when the process has come where it halts; False where it ended before."""
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
-    return False
+    return line == "halted\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_ten_kills_change_nothing(program, shards, tmp_path):
     process = start(program, shards, tmp_path / "whole")
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     assert "could not be read" in error  # 1 photo of 21 is more than 1 %
     killed = tmp_path / "killed"
     for word, count in KILLS:
-        assert kill_upon(start(program, shards, killed, SLOW="1"), word, count), f"it ended before {count} x {word}"
+        assert kill(start(program, shards, killed, HALT=f"{word}:{count}")), f"it ended before {count} x {word}"
         if word == "half written":  # a half is on disk, and not under a name that is read
             assert list(killed.glob("*.writing"))
         for path in state_files(killed):
             torch.load(path, weights_only=True)
     process = start(program, shards, killed)
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
 
     whole, parts = load_state(tmp_path / "whole"), load_state(killed)
@@ -163,16 +167,16 @@ def test_kills_inside_a_checkpoint_are_among_them():
 
 def test_a_torn_state_is_told_and_the_one_before_serves(program, shards, tmp_path):
     process = start(program, shards, tmp_path / "run")
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=240) == 0
     newest = state_files(tmp_path / "run")[-1]
     newest.write_bytes(newest.read_bytes()[:1000])
     process = start(program, shards, tmp_path / "run")
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=240)
     assert process.returncode == 1
     assert error.splitlines()[-1].startswith("chromagan:")
     assert "damaged run state" in error
     assert "remove it to go on from the one before" in error
     newest.unlink()
     process = start(program, shards, tmp_path / "run")
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=240) == 0
     assert load_state(tmp_path / "run")["images"] == 128

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -337,18 +336,18 @@ def real_process(photos, out, *more):
 def test_ctrl_c_saves_and_the_same_command_goes_on(photos, tmp_path):
     out = tmp_path / "run"
     process = real_process(photos, out)
-    until = time.monotonic() + 120
-    while not (out / "config.json").exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    time.sleep(4)
+    shown = ""
+    while not re.search(r" [1-9]\d*/100000 ", shown):  # the progress bar has counted photographs
+        assert process.poll() is None, shown
+        shown += process.stderr.read(1)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     assert "stopped by SIGINT" in error
     images = load_state(out)["images"]
     assert images > 0
     process = real_process(photos, out, "--max-minutes", "0")
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     assert "the time limit" in error
     assert load_state(out)["images"] == images + 2

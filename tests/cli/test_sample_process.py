@@ -15,8 +15,8 @@ from chromagan.images.read import read_photo
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
 
-# The command with a network that needs no weights; argument 1 bounds the size of files; with argument 2, so many outputs
-# are written and the next ones wait for Ctrl-C.
+# The command with a network that needs no weights. Argument 1 bounds the size of files; argument 2 is how many outputs
+# are written before the next ones wait for Ctrl-C.
 PROGRAM = """
 import os, signal, sys, threading
 import torch

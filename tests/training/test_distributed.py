@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from chromagan.distributed import _agree_on_attempt
 from chromagan.errors import TrainingError
-from chromagan.training.checkpoint import load_state, state_files
+from chromagan.training.checkpoint import load_state
 from chromagan.training.run_folder import read_stats
 
 ROOT = Path(__file__).parents[2]

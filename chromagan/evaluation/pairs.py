@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.report import find_evaluation_photos
-from chromagan.images.headers import open_file, read_header
+from chromagan.images.read_header import open_file, read_header
 
 BASELINES = ("gray", "mean ab", "truth")
 """Rows that stand in every table; no method may take their names."""

@@ -13,7 +13,8 @@ from PIL import Image
 
 from chromagan.errors import ReadError
 from chromagan.images import tiff
-from chromagan.images.headers import BROKEN, Header, broken, read_header
+from chromagan.images.header import BROKEN, Header, broken
+from chromagan.images.read_header import read_header
 
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2"}
 _DIRECT = {"L": "L", "RGB": "RGB", "RGBA": "RGBA", "LA": "LA", "CMYK": "CMYK", "1": "L", "RGBX": "RGB", "RGBa": "RGBA",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chromagan.images import xmp
-from chromagan.images.headers import open_file, read_header
+from chromagan.images.read_header import open_file, read_header
 
 
 @dataclass(frozen=True)

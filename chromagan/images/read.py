@@ -12,9 +12,10 @@ from PIL import Image
 from chromagan.errors import ReadError, UsageError
 from chromagan.images import exif as exif_block
 from chromagan.images.decode import Decoded, decode_file, from_pillow
-from chromagan.images.headers import BROKEN, Header, broken, open_file, pillow_header
+from chromagan.images.header import BROKEN, Header, broken
 from chromagan.images.icc import to_srgb
 from chromagan.images.metadata import Metadata
+from chromagan.images.read_header import open_file, pillow_header
 
 MAX_PIXELS = 500_000_000  # larger than any camera's or scanner's frame; 1.5 GB as 8-bit RGB
 

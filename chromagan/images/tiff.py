@@ -11,7 +11,7 @@ from PIL import Image
 
 from chromagan.errors import ReadError
 from chromagan.images import exif as exif_block
-from chromagan.images.headers import BROKEN, Header, broken, sane_dpi
+from chromagan.images.header import BROKEN, Header, broken, sane_dpi
 
 _ORIENTATION, _XMP, _IPTC, _ICC, _EXIF_IFD, _GPS_IFD = 274, 700, 33723, 34675, 34665, 34853
 # Tags of the first directory that describe the photo and not how its pixels are stored.

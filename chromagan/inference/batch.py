@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chromagan.errors import ModelError, ReadError, WriteError
-from chromagan.images.headers import open_file, read_header
 from chromagan.images.read import Photo, read_pages
+from chromagan.images.read_header import open_file, read_header
 from chromagan.images.write import write_pages, write_photo
 from chromagan.inference.explain import explain
 from chromagan.inference.pixel_budget import POLL_SECONDS, PixelBudget

@@ -196,11 +196,15 @@ class UNet(_UNet):
 
 
 class _PretrainedUNet(_UNet):
-    """The decoder over one timm encoder."""
+    """`UNetDecoder` over one timm encoder.
+
+    Args:
+        width: channels of the decoder's finest step, at 1/2.
+    """
 
     backbone: str
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int = 32) -> None:
         trunk = TimmTrunk(self.backbone)
         super().__init__(trunk, width)
         self.config = {"width": width}
@@ -216,16 +220,9 @@ class _PretrainedUNet(_UNet):
     weights="encoder: timm's densenet121",
 )
 class DenseNetUNet(_PretrainedUNet):
-    """`UNetDecoder` over DenseNet-121 (Huang et al. 2017).
-
-    Args:
-        width: channels of the decoder's finest step, at 1/2.
-    """
+    """`UNetDecoder` over DenseNet-121 (Huang et al. 2017)."""
 
     backbone = "densenet121"
-
-    def __init__(self, width: int = 32) -> None:
-        super().__init__(width)
 
 
 @register_model(
@@ -237,13 +234,6 @@ class DenseNetUNet(_PretrainedUNet):
     weights="encoder: timm's mobilenetv2_100",
 )
 class MobileNetUNet(_PretrainedUNet):
-    """`UNetDecoder` over MobileNetV2 (Sandler et al. 2018).
-
-    Args:
-        width: channels of the decoder's finest step, at 1/2.
-    """
+    """`UNetDecoder` over MobileNetV2 (Sandler et al. 2018)."""
 
     backbone = "mobilenetv2_100"
-
-    def __init__(self, width: int = 32) -> None:
-        super().__init__(width)

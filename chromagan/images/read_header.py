@@ -5,41 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image
 
 from chromagan.errors import ReadError
 from chromagan.images import exif as exif_block
+from chromagan.images import tiff
+from chromagan.images.header import BROKEN, Header, broken, sane_dpi
 
 # Formats that Pillow names but that are no photographs, or that it hands to other programs (Ghostscript).
 _REFUSED = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "PDF"}
 _NAMES = {"MPO": "jpeg", "JPEG2000": "jpeg2000", "DIB": "bmp"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-# What decoders raise on broken files.
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error,
-          zlib.error, OverflowError)  # fmt: skip
-
-
-@dataclass
-class Header:
-    """What stands in front of the pixels; `image` is the lazily opened Pillow (or HEIF) image, None for TIFF."""
-
-    format: str
-    width: int
-    height: int
-    image: Any = None
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    orientation: int = 1
-    info: dict[Any, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -61,12 +41,6 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
         raise ReadError(f"{path}: cannot be read ({error.strerror or error}); check the disk") from error
 
 
-def broken(name: str, error: BaseException | str) -> ReadError:
-    """The error for a file that began like a photo and could not be decoded."""
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return ReadError(f"{name}: the file is damaged or cut short ({reason}); copy it again or export it anew")
-
-
 def read_header(file: BinaryIO, name: str) -> Header:
     """Open a photo far enough to know its format, size and metadata.
 
@@ -81,8 +55,6 @@ def read_header(file: BinaryIO, name: str) -> Header:
     head = file.read(64)
     file.seek(0)
     if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
-        from chromagan.images import tiff
-
         return tiff.read_header(file, name)
     if head[4:8] == b"ftyp" and _is_heif(head):
         return _heif_header(file, name)
@@ -149,15 +121,6 @@ def pillow_header(image: Image.Image) -> Header:
         orientation=exif_block.orientation(exif, xmp),
         info=dict(info.items()),
     )
-
-
-def sane_dpi(dpi: Any) -> tuple[float, float] | None:
-    """A resolution that a printer could mean, or None."""
-    try:
-        x, y = float(dpi[0]), float(dpi[1])
-    except (TypeError, ValueError, IndexError, ZeroDivisionError):
-        return None
-    return (x, y) if 1 < x < 65535 and 1 < y < 65535 else None
 
 
 def _heif_header(file: BinaryIO, name: str) -> Header:

@@ -1,0 +1,46 @@
+"""The record of a file's header, and the error of a broken one."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from chromagan.errors import ReadError
+
+# What decoders raise on broken files.
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error,
+          zlib.error, OverflowError)  # fmt: skip
+
+
+@dataclass
+class Header:
+    """What stands in front of the pixels; `image` is the lazily opened Pillow (or HEIF) image, None for TIFF."""
+
+    format: str
+    width: int
+    height: int
+    image: Any = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    orientation: int = 1
+    info: dict[Any, Any] = field(default_factory=dict)
+
+
+def broken(name: str, error: BaseException | str) -> ReadError:
+    """The error for a file that began like a photo and could not be decoded."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return ReadError(f"{name}: the file is damaged or cut short ({reason}); copy it again or export it anew")
+
+
+def sane_dpi(dpi: Any) -> tuple[float, float] | None:
+    """A resolution that a printer could mean, or None."""
+    try:
+        x, y = float(dpi[0]), float(dpi[1])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 < x < 65535 and 1 < y < 65535 else None

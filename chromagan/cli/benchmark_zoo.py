@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "marked; unless given, they are downloaded")  # fmt: skip
     add("--eval-size", type=int, default=256, metavar="PIXELS", help="short side of the held-out photos (default: 256)")
     add("--eval-limit", type=int, default=0, metavar="N", help="measure so many of them, evenly spaced (default: all)")
+    add("--equal-colourfulness", type=float, default=20.0, metavar="C", help="also compare the networks with their "
+        "chroma scaled to this mean colourfulness (default: 20)")  # fmt: skip
     add("--vgg16", default="", metavar="FILE", help="convolutions of Oxford's VGG16, for vgg16_oxford_distance")
     add("--sheet", nargs="+", default=[], metavar="PHOTO", help="photos of the contact sheet (default: those of "
         "scikit-image)")  # fmt: skip
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     plan = ZooPlan(
         args.data, args.val, args.images, args.minutes, parse_options(args.common), args.recipes, args.no_pretrained,
-        _files(args.backbone_weights), args.eval_size, args.eval_limit, args.vgg16,
+        _files(args.backbone_weights), args.eval_size, args.eval_limit, args.vgg16, args.equal_colourfulness,
     )  # fmt: skip
     sheet = ZooSheet(sheet_photos(args.sheet), args.eval_size)
     benchmark = ZooBenchmark(plan, args.out, device, sheet, args.keep_states, _tell)

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from chromagan.color.lab import rgb_to_lab
+from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
 from chromagan.evaluation.held_out import HeldOut, colorize_batch
 from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
 from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
@@ -35,15 +35,15 @@ class ZooExam:
         self.device = device
         self.held_out = HeldOut(plan.val, plan.eval_size, METRICS, None, plan.eval_limit, device, download=False)
         self.distance = Vgg16Distance(plan.vgg16).to(device) if plan.vgg16 else None
-        self.photos: list[Tensor] = []
-        if self.distance is not None:
-            _, photos = load_held_out(plan.val, plan.eval_size, plan.eval_limit)
-            self.photos = [torch.from_numpy(photo).permute(2, 0, 1) for photo in photos]
-        self.size = plan.eval_size
+        _, photos = load_held_out(plan.val, plan.eval_size, plan.eval_limit)
+        self.photos = [torch.from_numpy(photo).permute(2, 0, 1) for photo in photos]
+        self.size, self.colourfulness = plan.eval_size, plan.colourfulness
 
     def measure(self, network: ColorizationNetwork) -> dict[str, float]:
         """Figures of a network in evaluation mode: those of `HeldOut.evaluate`, the distance, size and speed."""
         figures = self.held_out.evaluate(network)
+        equal, factor = psnr_at_colourfulness(network, self.photos, self.colourfulness, self.device)
+        figures |= {"psnr_at_equal_colourfulness": equal, "chroma_factor": factor}
         if self.distance is not None:
             figures[VGG_NAME] = self._vgg16_distance(network, self.distance)
         figures["parameters"] = float(_inference_parameters(network))

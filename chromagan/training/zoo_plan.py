@@ -100,6 +100,7 @@ class ZooPlan:
         eval_size: short side of the held-out photos in pixels.
         eval_limit: measure so many of them; 0 for all.
         vgg16: file for `vgg16_oxford_distance`; empty leaves that figure out.
+        colourfulness: at which networks are compared besides, see `psnr_at_colourfulness`.
     """
 
     data: list[str]
@@ -113,10 +114,13 @@ class ZooPlan:
     eval_size: int = 256
     eval_limit: int = 0
     vgg16: str = ""
+    colourfulness: float = 20.0
 
     def __post_init__(self) -> None:
         if (self.images > 0) == (self.minutes > 0) or min(self.images, self.minutes) < 0:
             raise UsageError("give the budget of each model by --images or by --minutes, one of them")
+        if self.colourfulness <= 0:
+            raise UsageError("--equal-colourfulness is above 0")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values: the settings under which rows can stand in one table."""

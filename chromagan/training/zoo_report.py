@@ -13,8 +13,8 @@ from chromagan.training.zoo_plan import ZooPlan
 
 MARK = "†"
 _HEADER = (
-    "network", "backbone", "parameters", "photographs", "PSNR", "SSIM", "colourfulness", VGG_NAME,
-    "trained at, photos/s", "samples at, photos/s",
+    "network", "backbone", "parameters", "photographs", "seeds", "PSNR", "colourfulness", "PSNR at colourfulness {:g}",
+    "SSIM", VGG_NAME, "trained at, photos/s", "samples at, photos/s",
 )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def zoo_markdown(results: ZooResults, plan: ZooPlan, device: str) -> str:
         device: its name.
     """
     groups = ranked(results.rows)
-    lines = [markdown_table(_HEADER, [_cells(label, rows) for label, rows in groups], "ll" + 8 * "r"), ""]
+    header = [name.format(plan.colourfulness) for name in _HEADER]
+    lines = [markdown_table(header, [_cells(label, rows) for label, rows in groups], "ll" + 10 * "r"), ""]
     if groups:
         lines += [_conditions(groups, plan, device)]
     if any(row.start == "not pretrained" for row in results.rows):
@@ -54,9 +55,11 @@ def _cells(label: str, rows: list[ZooRow]) -> list[str]:
         first.start,
         f"{first.figures['parameters'] / 1e6:.2f} M",
         "-" if first.start == "not trained" else f"{first.images:,}",
+        str(len(rows)),
         _spread(rows, "psnr", 2),
-        _spread(rows, "ssim", 4),
         _spread(rows, "colourfulness", 1),
+        _spread(rows, "psnr_at_equal_colourfulness", 2),
+        _spread(rows, "ssim", 4),
         _spread(rows, VGG_NAME, 4),
         _rate(rows, "train_images_per_second"),
         "-" if first.start == "not trained" else _rate(rows, "sample_images_per_second"),
@@ -66,12 +69,11 @@ def _cells(label: str, rows: list[ZooRow]) -> list[str]:
 def _conditions(groups: list[tuple[str, list[ZooRow]]], plan: ZooPlan, device: str) -> str:
     rows = [row for _, group in groups for row in group]
     figures = rows[0].figures
-    seeds = max(len(group) for _, group in groups)
     budget = f"{plan.images:,} photographs" if plan.images else f"{plan.minutes:g} minutes"
     how = "each by its authors' recipe" if plan.recipes else "the same optimiser, crops and batches for all"
     common = ", ".join(f"{name} {_shown(value)}" for name, value in plan.common.items()) or "defaults"
     return (
-        f"Each network: {budget}, {how} ({common}), {seeds} seed{'s' * (seeds > 1)} (mean ± half the range), averaged "
+        f"Each network: {budget}, {how} ({common}), mean ± half the range of the seeds, averaged "
         f"weights, on {device}. Measured on {figures['photos']:.0f} held-out photographs, {plan.eval_size} pixels on "
         f"the short side ({figures['left_out']:.0f} of them without a finite PSNR are in no mean of it): the gray "
         f"photo itself scores {figures['gray_psnr']:.2f} dB, the truth's colourfulness is "

@@ -1,0 +1,73 @@
+"""PSNR of a network at a given colourfulness, so that a shy network and a bold one can stand in one column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from torch import Tensor
+
+from chromagan.color.gamut import lab_to_srgb_keeping_lightness
+from chromagan.color.lab import rgb_to_lab
+from chromagan.evaluation.held_out_photos import deal_batches
+from chromagan.metrics.colourfulness import colourfulness
+from chromagan.metrics.psnr import psnr
+from chromagan.models.contract import ColorizationNetwork
+
+Pixels = NDArray[np.uint8]
+LARGEST_FACTOR = 6.0
+_TOLERANCE = 1e-3  # of the factor
+
+
+@torch.no_grad()
+def psnr_at_colourfulness(
+    network: ColorizationNetwork, photos: Sequence[Tensor], target: float, device: torch.device | str = "cpu"
+) -> tuple[float, float]:
+    """Scale a network's chroma by one factor for all photos, so that their mean colourfulness is `target`.
+
+    Squared error rewards answers near gray, so of two networks the paler one wins in plain PSNR whatever it knows.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        photos: the truths, each (3, H, W) uint8 sRGB.
+        target: mean colourfulness (Hasler and Suesstrunk, signed), above 0.
+        device: where the network is.
+
+    Returns:
+        The mean PSNR in dB over the photos for which it is finite, and the factor. Both are NaN where no factor up to
+        `LARGEST_FACTOR` reaches the target.
+
+    Raises:
+        ValueError: no photos, or a target that is not above 0.
+    """
+    if not photos or target <= 0:
+        raise ValueError("give photos, and a target above 0")
+    answers: list[tuple[Tensor, Tensor, Tensor]] = []
+    for numbers in deal_batches([(photo.shape[1], photo.shape[2]) for photo in photos], 0, 1):
+        truth = torch.stack([photos[number] for number in numbers])
+        L = rgb_to_lab(truth.to(device).float() / 255)[:, :1]
+        ab = F.interpolate(network(L).ab.float(), size=L.shape[-2:], mode="bilinear", align_corners=False)
+        answers.append((truth, L, ab))
+
+    def excess(factor: float) -> float:
+        found = [colourfulness(made) for made, _ in _pictures(answers, factor)]
+        return math.fsum(found) / len(found) - target
+
+    if excess(LARGEST_FACTOR) < 0:
+        return math.nan, math.nan
+    factor = float(brentq(excess, 0.0, LARGEST_FACTOR, xtol=_TOLERANCE))
+    decibels = [value for value in (psnr(*pair) for pair in _pictures(answers, factor)) if math.isfinite(value)]
+    return (math.fsum(decibels) / len(decibels) if decibels else math.nan), factor
+
+
+def _pictures(answers: Sequence[tuple[Tensor, Tensor, Tensor]], factor: float) -> Iterator[tuple[Pixels, Pixels]]:
+    """Pairs of (H, W, 3) uint8: the colorized photo and its truth."""
+    for truth, L, ab in answers:
+        made = (lab_to_srgb_keeping_lightness(L, ab * factor) * 255).round().to("cpu", torch.uint8)
+        for one, true in zip(made, truth, strict=True):
+            yield one.permute(1, 2, 0).contiguous().numpy(), true.permute(1, 2, 0).contiguous().numpy()

@@ -141,7 +141,7 @@ class TimmTrunk(nn.Module):
     """Any timm backbone with `features_only`, on photographs of any size.
 
     Args:
-        name: as in `timm.list_models()`.
+        name: as in `timm.list_models()`, also with the tag of pretrained weights behind a dot; see `timm_arguments`.
 
     Attributes:
         name: the same.
@@ -173,7 +173,7 @@ class TimmTrunk(nn.Module):
 
 def _timm_features(name: str) -> nn.Module:
     timm = import_timm()
-    if name not in timm.list_models(name):
+    if not (timm.is_model_pretrained(name) if "." in name else timm.is_model(name)):
         raise ModelError(f"timm has no backbone {name!r}; see timm.list_models()")
     record = timm.get_pretrained_cfg(name)
     fixed = record is not None and record.fixed_input_size
@@ -193,23 +193,32 @@ def _timm_features(name: str) -> nn.Module:
     raise ModelError(f"timm's {name} takes photographs of one size only; choose another backbone")
 
 
-def timm_arguments(name: str, published: bool = False) -> dict[str, Any]:
-    """How timm builds a network: a local `mobilenetv2_100` is the file converted from TensorFlow and pads like that.
+def timm_arguments(name: str) -> dict[str, Any]:
+    """How timm builds a network: a plain `mobilenetv2_100` is the one converted from TensorFlow and pads like that.
 
-    timm's own weights of that name (`published`) pad otherwise, and have another normalisation.
+    timm's own weights of that architecture have a tag in their name (`mobilenetv2_100.ra_in1k`); they pad otherwise
+    and have another normalisation.
     """
-    return {"pad_type": "same"} if name == "mobilenetv2_100" and not published else {}
+    return {"pad_type": "same"} if name == "mobilenetv2_100" else {}
 
 
-def classifier_statistics(name: str, published: bool = False) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def downloaded_name(name: str) -> str:
+    """The name of the weights that the owning library downloads for a backbone: with timm's tag where that matters."""
+    return f"{name}.{import_timm().get_pretrained_cfg(name).tag}" if timm_arguments(name) else name
+
+
+def classifier_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation that a backbone's weights expect, by timm's record of it; see `timm_arguments`."""
     if name in ("vgg16", "vgg19"):
         return IMAGENET_MEAN, IMAGENET_STD
-    if name == "mobilenetv2_100" and not published:
+    if timm_arguments(name):
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-    record = import_timm().get_pretrained_cfg(name)
+    try:
+        record = import_timm().get_pretrained_cfg(name)
+    except RuntimeError:  # a tag that this architecture does not have
+        record = None
     if record is None:
-        raise ModelError(f"timm has no record of {name!r}; see timm.list_models()")
+        raise ModelError(f"timm has no backbone {name!r}; see timm.list_models(pretrained=True)")
     return tuple(record.mean), tuple(record.std)
 
 
@@ -242,6 +251,8 @@ def fill_trunk(trunk: nn.Module, tensors: dict[str, Tensor], source: str) -> Non
 def published_backbone(name: str) -> dict[str, Tensor]:
     """ImageNet weights through the library that owns them (torchvision for vgg16, timm otherwise), downloaded once.
 
+    They fit networks that are built with `downloaded_name(name)`.
+
     Raises:
         WeightsError: no connection or no such weights; the message names the option that takes a local file.
     """
@@ -251,7 +262,7 @@ def published_backbone(name: str) -> dict[str, Tensor]:
             from torchvision.models import VGG16_Weights
 
             return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True))
-        return dict(timm.create_model(name, pretrained=True, **timm_arguments(name)).state_dict())
+        return dict(timm.create_model(downloaded_name(name), pretrained=True).state_dict())
     except Exception as error:  # the two libraries raise whatever their download layer raises
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise WeightsError(
@@ -264,12 +275,11 @@ class Teacher(nn.Module):
     """The frozen classifier whose distribution on the gray photo the class head learns.
 
     Args:
-        name: a timm classifier, `vgg16` included.
+        name: a timm classifier, `vgg16` included; see `timm_arguments`.
         tensors: its weights (timm's keys, torchvision's for vgg16).
         raw_lightness: feed L / 100 three times without the classifier's preprocessing, as the 2020 release did. The
             classifier then sees a nearly black picture, and its answer is nearly the same for every photo.
         source: name of the weights, for errors.
-        published: the tensors are those that the owning library downloads, not a local file: see `timm_arguments`.
     """
 
     def __init__(
@@ -278,7 +288,6 @@ class Teacher(nn.Module):
         tensors: dict[str, Tensor],
         raw_lightness: bool = False,
         source: str = "the teacher's weights",
-        published: bool = False,
     ) -> None:
         super().__init__()
         timm = import_timm()
@@ -287,13 +296,13 @@ class Teacher(nn.Module):
 
             self.net = vgg16()
         else:
-            self.net = timm.create_model(name, pretrained=False, **timm_arguments(name, published))
+            self.net = timm.create_model(name, pretrained=False, **timm_arguments(name))
         own = self.net.state_dict()
         wrong = [k for k, v in own.items() if k not in tensors or tensors[k].shape != v.shape]
         if wrong:
             raise WeightsError(f"{source}: not the full weights of {name}, {wrong[0]} is missing or of another shape")
         self.net.load_state_dict({k: tensors[k].to(v.dtype) for k, v in own.items()})
-        self.gray = GrayInput(*classifier_statistics(name, published))
+        self.gray = GrayInput(*classifier_statistics(name))
         self.raw_lightness = raw_lightness
         self.eval().requires_grad_(False)  # before the first picture, which would change batch norm's statistics
         self.classes = int(self.net(torch.zeros(1, 3, 64, 64)).shape[1]) if name != "vgg16" else 1000

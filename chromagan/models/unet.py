@@ -200,15 +200,17 @@ class _PretrainedUNet(_UNet):
 
     Args:
         width: channels of the decoder's finest step, at 1/2.
+        tag: of the encoder's weights among timm's, where that changes the encoder; see `timm_arguments`.
     """
 
     backbone: str
 
-    def __init__(self, width: int = 32) -> None:
-        trunk = TimmTrunk(self.backbone)
+    def __init__(self, width: int = 32, tag: str = "") -> None:
+        name = f"{self.backbone}.{tag}" if tag else self.backbone
+        trunk = TimmTrunk(name)
         super().__init__(trunk, width)
-        self.config = {"width": width}
-        self.gray, self.trunk = GrayInput(*classifier_statistics(self.backbone)), trunk
+        self.config = {"width": width, **({"tag": tag} if tag else {})}
+        self.gray, self.trunk = GrayInput(*classifier_statistics(name)), trunk
 
 
 @register_model(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from chromagan.errors import UsageError, WeightsError
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network, model_record
-from chromagan.models.trunk import Teacher, fill_trunk, published_backbone
+from chromagan.models.trunk import Teacher, downloaded_name, fill_trunk, published_backbone
 from chromagan.training.config import TrainConfig
 
 _IMAGENET_CLASSES = 1000
@@ -40,8 +40,11 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
         raise UsageError(f"model {config.model!r} has nothing to train; it works as it is: chromagan sample --model")
     arguments = _network_options(config)
     if config.init:
-        from chromagan.pretrained.create import create_model
+        from chromagan.pretrained.create import create_model, read_any_weights
 
+        own = str(read_any_weights(config.init, config.model)[1].config.get("backbone", ""))
+        if own.partition(".")[0] == arguments.get("backbone"):
+            arguments["backbone"] = own  # with the tag that tells how it is built
         network = create_model(config.model, weights=config.init, **arguments)
         if config.wants_teacher and network.config.get("classes") == 0:
             # An inference file has no class head; a fresh one is trained beside what is there.
@@ -67,7 +70,14 @@ def _network_options(config: TrainConfig) -> dict[str, Any]:
     if config.backbone and "backbone" not in known:
         raise UsageError(f"--backbone goes with --model chromagan or unet, not {config.model}")
     options: dict[str, Any] = {"semantic": not config.no_semantic} if "semantic" in known else {}
-    return {**options, "backbone": config.chosen_backbone} if config.chosen_backbone else options
+    download = not (config.no_pretrained or config.backbone_weights or config.init)
+    if config.chosen_backbone:
+        name = config.chosen_backbone
+        options["backbone"] = downloaded_name(name) if download and name != "vgg16" else name
+    elif download and "tag" in known:
+        own = str(getattr(model_record(config.model).factory, "backbone", ""))
+        options["tag"] = downloaded_name(own).partition(".")[2]
+    return options
 
 
 def ancestors_of(config: TrainConfig) -> list[str]:
@@ -94,7 +104,7 @@ def build_teacher(config: TrainConfig) -> Teacher | None:
         tensors = published_backbone(name)
     except WeightsError as error:
         raise WeightsError(str(error).replace("--backbone-weights", "--teacher-weights")) from error
-    return Teacher(name, tensors, config.teacher_raw_lightness, name, published=True)
+    return Teacher(downloaded_name(name), tensors, config.teacher_raw_lightness, name)
 
 
 def trunk_stages(network: nn.Module, config: TrainConfig) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

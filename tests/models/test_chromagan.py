@@ -5,7 +5,15 @@ import torch
 
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.registry import build_network
-from chromagan.models.trunk import GrayInput, Teacher, VGG16Trunk, fill_trunk, import_timm, lightness_to_srgb
+from chromagan.models.trunk import (
+    GrayInput,
+    Teacher,
+    VGG16Trunk,
+    downloaded_name,
+    fill_trunk,
+    import_timm,
+    lightness_to_srgb,
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +129,9 @@ def test_timm_backbone_and_teacher_take_one_file():
 
 def test_a_downloaded_mobilenet_is_not_the_converted_one():
     tensors = import_timm().create_model("mobilenetv2_100").state_dict()
-    local, published = (Teacher("mobilenetv2_100", tensors, published=p) for p in (False, True))
+    assert downloaded_name("mobilenetv2_100") == "mobilenetv2_100.ra_in1k"
+    assert downloaded_name("resnet18") == "resnet18"
+    local, published = (Teacher(name, tensors) for name in ("mobilenetv2_100", "mobilenetv2_100.ra_in1k"))
     assert local.gray.mean.flatten().tolist() == [0.5, 0.5, 0.5]
     torch.testing.assert_close(published.gray.mean.flatten(), torch.tensor([0.485, 0.456, 0.406]))
     picture = torch.rand(1, 3, 64, 64)

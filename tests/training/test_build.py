@@ -4,9 +4,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from chromagan.errors import UsageError, WeightsError
+from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.models.registry import build_network
-from chromagan.models.trunk import VGG16Trunk
+from chromagan.models.trunk import VGG16Trunk, import_timm
+from chromagan.pretrained.store import save_weights
 from chromagan.training.build import build_generator, build_teacher, trunk_stages
 from chromagan.training.config import from_preset
 
@@ -113,6 +114,34 @@ def test_a_trunk_that_is_always_frozen_is_never_trained(monkeypatch):
         kept, tuned = trunk_stages(network, from_preset("default", model="koalarization", **options))
         assert tuned == []
         assert len(kept) == len(list(network.trunk.parameters()))
+
+
+@pytest.mark.parametrize("options", [{"preset": "mobile"}, {"preset": "default", "model": "mobilenet_unet"}])
+def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeypatch, tmp_path):
+    timm = import_timm()
+    torch.manual_seed(0)
+    own = timm.create_model("mobilenetv2_100.ra_in1k").eval()
+    monkeypatch.setattr("chromagan.training.build.published_backbone", lambda name: own.state_dict())
+    network = build_generator(from_preset(**options)).eval()
+    torch.testing.assert_close(network.gray.mean.flatten(), torch.tensor([0.485, 0.456, 0.406]))
+    picture = torch.rand(1, 3, 64, 64)
+    features = timm.create_model("mobilenetv2_100", features_only=True).eval()
+    features.load_state_dict(own.state_dict(), strict=False)
+    for ours, theirs in zip(network.trunk(picture), features(picture), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    # Sampling and fine-tuning find the same network again, by whatever name it is asked for.
+    file, name = tmp_path / "weights.safetensors", from_preset(**options).model
+    save_weights(file, network, model=name, config=network.config, command="a test")
+    again = build_generator(from_preset(**options, init=str(file), no_pretrained=True)).eval()
+    L = torch.rand(1, 1, 64, 64) * 100
+    torch.testing.assert_close(again(L).ab, network(L).ab, atol=0.1, rtol=0.01)  # half precision
+    assert again.trunk.name == network.trunk.name
+
+
+def test_a_tag_that_timm_does_not_know_is_told():
+    with pytest.raises(ModelError, match="timm has no backbone 'resnet18.nothing'"):
+        build_network("chromagan", backbone="resnet18.nothing")
+    assert build_network("chromagan", backbone="resnet18.a1_in1k", classes=0).config["backbone"] == "resnet18.a1_in1k"
 
 
 def test_a_download_that_fails_names_the_backbone_of_the_network(monkeypatch):

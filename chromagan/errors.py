@@ -22,7 +22,7 @@ class ModelError(ChromaganError):
 
 
 class WeightsError(ChromaganError):
-    """A weights file that is missing, corrupt, pickled or made for another network."""
+    """A weights file that is missing, corrupt, an unknown pickle or made for another network."""
 
 
 class DeviceError(ChromaganError):

@@ -111,7 +111,8 @@ class Colorizer(HubColorizer):
         """A colorizer with shipped or given weights.
 
         Args:
-            name_or_file: a name whose weights are shipped, a .safetensors file, a folder that `save_pretrained`
+            name_or_file: a name whose weights are shipped, a .safetensors file, a state dict or Keras file that the
+                authors of a registered network publish (read as tensors only), a folder that `save_pretrained`
                 wrote, or OWNER/NAME of the Hugging Face Hub (extra `hub`); see `find_weights` for the order.
             device: "auto", "cpu", "cuda" or "mps".
             size: working size; what suits the weights unless given.
@@ -120,7 +121,7 @@ class Colorizer(HubColorizer):
 
         Raises:
             ModelError: there is no such model.
-            WeightsError: the weights are missing, damaged or a pickle.
+            WeightsError: the weights are missing, damaged, or a pickle of anything else.
             DeviceError: the device is not there.
         """
         choose_device(device)  # told before seconds of loading

@@ -209,7 +209,7 @@ class _PretrainedUNet(_UNet):
         name = f"{self.backbone}.{tag}" if tag else self.backbone
         trunk = TimmTrunk(name)
         super().__init__(trunk, width)
-        self.config = {"width": width, **({"tag": tag} if tag else {})}
+        self.config = {"width": width, "tag": tag}
         self.gray, self.trunk = GrayInput(*classifier_statistics(name)), trunk
 
 

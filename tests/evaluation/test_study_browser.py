@@ -144,14 +144,14 @@ def in_time(content):
 
 def finished(person, url):
     """Take part; again where the machine was too busy to show a picture for a second."""
-    for _ in range(4):
+    for _ in range(8):
         person.driver.get("about:blank")
         person.driver.get(url)
         person.take_part()
         file = person.save()
         if in_time(json.loads(file.read_text())):
             return file
-    raise AssertionError(f"four times not shown for 0.9 to 1.1 s: {file.read_text()}")
+    raise AssertionError(f"eight times not shown for 0.9 to 1.1 s: {file.read_text()}")
 
 
 def test_pairs_one_after_the_other_by_keyboard(driver, photos, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The zoo's table in Markdown: means over the seeds with their spread, best PSNR first."""
+"""The zoo's table in Markdown: means over the seeds with their spread, best first."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ _HEADER = (
 
 
 def ranked(rows: Sequence[ZooRow]) -> list[tuple[str, list[ZooRow]]]:
-    """The rows by label, all seeds of one together; the highest mean PSNR first."""
+    """The rows by label, all seeds of one together; the highest PSNR at equal colourfulness first.
+
+    Plain PSNR would put one constant colour before most networks.
+    """
     groups: dict[str, list[ZooRow]] = {}
     for row in rows:
         groups.setdefault(row.label, []).append(row)
-    return sorted(groups.items(), key=lambda group: -_mean(group[1], "psnr"))
+    return sorted(groups.items(), key=lambda group: -_mean(group[1], "psnr_at_equal_colourfulness"))
 
 
 def zoo_markdown(results: ZooResults, plan: ZooPlan, device: str) -> str:

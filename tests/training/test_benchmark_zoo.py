@@ -16,7 +16,7 @@ from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.registry import register_model
 from chromagan.pretrained.create import create_model
 from chromagan.training import benchmark_zoo
-from chromagan.training.benchmark_zoo import ZooBenchmark
+from chromagan.training.benchmark_zoo import ZooBenchmark, ZooResults, ZooRow
 from chromagan.training.trainer import Trainer
 from chromagan.training.zoo_plan import ZooEntry, ZooPlan, parse_options
 from chromagan.training.zoo_report import zoo_markdown
@@ -166,6 +166,22 @@ def test_the_time_limit_stops_cleanly_and_is_told(photos, tmp_path):
     table = zoo_markdown(results, named, "cpu")
     assert "teacher.safetensors" in table
     assert "somebody" not in table
+
+
+def test_the_table_ranks_at_equal_colourfulness_and_counts_seeds(photos):
+    def row(label, seed, psnr, equal=None):
+        figures = {"psnr": psnr, "parameters": 1.0, "photos": 3.0, "left_out": 0.0, "gray_psnr": 22.0,
+                   "true_colourfulness": 43.0, "train_images_per_second": 5.0}  # fmt: skip
+        figures |= {} if equal is None else {"psnr_at_equal_colourfulness": equal}
+        return ZooRow(label, label, seed, 40, "no backbone", "ab_mse", figures)
+
+    rows = [row("pale", 0, 25.0, 21.0), row("gray", 0, 30.0), row("bold", 0, 23.0, 22.0), row("bold", 1, 23.0, 23.0)]
+    table = zoo_markdown(ZooResults(rows), plan(photos), "cpu").splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[:5]]
+    column = {name: [line[i] for line in cells[2:]] for i, name in enumerate(cells[0])}
+    assert column["network"] == ["bold", "pale", "gray"]
+    assert column["seeds"] == ["2", "1", "1"]
+    assert column["PSNR at colourfulness 20"] == ["22.50 ± 0.50", "21.00", "-"]
 
 
 def test_other_settings_are_refused_with_the_difference(photos, tmp_path):

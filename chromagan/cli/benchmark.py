@@ -13,7 +13,7 @@ from chromagan.cli import benchmark_metrics, benchmark_models, benchmark_zoo
 from chromagan.errors import UsageError, WriteError
 
 if TYPE_CHECKING:
-    from chromagan.evaluation.benchmark import Timings
+    from chromagan.evaluation.benchmark.photos import Timings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     if args.steps < 1 or args.runs < 1:
         raise UsageError("--steps and --runs are at least 1")
-    from chromagan.evaluation.benchmark import make_photo
+    from chromagan.evaluation.benchmark.photos import make_photo
     from chromagan.evaluation.report import format_table, versions, write_json
     from chromagan.inference.device import choose_device
     from chromagan.training.benchmark import time_training
@@ -115,7 +115,7 @@ def _train(args: argparse.Namespace) -> int:
 def _warm(args: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from chromagan.evaluation.benchmark import time_folder, time_photo
+    from chromagan.evaluation.benchmark.photos import time_folder, time_photo
     from chromagan.evaluation.report import find_evaluation_photos
     from chromagan.inference.colorizer import Colorizer
 
@@ -153,7 +153,7 @@ def _table(timings: Timings) -> str:
 
 
 def _processes(args: argparse.Namespace) -> dict[str, Any]:
-    from chromagan.evaluation.benchmark import make_photo, measure_sample
+    from chromagan.evaluation.benchmark.photos import make_photo, measure_sample
 
     options = {"device": args.device, "size": args.size}
     figures: dict[str, Any] = {}

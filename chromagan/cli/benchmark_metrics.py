@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Time, print the table, write the JSON; returns the exit code."""
     if args.size < 11 or args.pairs < 1 or args.runs < 1 or (args.workers is not None and args.workers < 1):
         raise UsageError("--size is at least 11, and --pairs, --runs and --workers are at least 1")
-    from chromagan.evaluation.benchmark_metrics import make_pairs, time_metrics
+    from chromagan.evaluation.benchmark.metrics import make_pairs, time_metrics
     from chromagan.evaluation.report import find_evaluation_photos, format_table, versions, write_json
 
     photos = find_evaluation_photos(args.data) if args.data else []

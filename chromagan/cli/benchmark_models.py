@@ -30,9 +30,9 @@ def run(args: argparse.Namespace) -> int:
     """Time, print the tables, write them; returns the exit code."""
     if args.out and args.out.suffix == ".md":
         raise UsageError(f"--out {args.out}: that is the name of the tables; give one for the JSON, such as speed.json")
-    from chromagan.evaluation.benchmark_models import Settings, time_models
+    from chromagan.evaluation.benchmark.models import Settings, time_models
+    from chromagan.evaluation.benchmark.report import as_json, as_markdown
     from chromagan.evaluation.report import versions, write_json
-    from chromagan.evaluation.speed_report import as_json, as_markdown
 
     settings = Settings(
         args.models, args.sizes, args.precision, args.device, args.batch_size, args.runs, args.threads, args.photo,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from chromagan.errors import UsageError
 
 if TYPE_CHECKING:
-    from chromagan.evaluation.painters import ModelPainter
-    from chromagan.evaluation.plan import Plan
+    from chromagan.evaluation.comparison.painters import ModelPainter
+    from chromagan.evaluation.comparison.plan import Plan
     from chromagan.evaluation.result import ComparisonResult
-    from chromagan.evaluation.set_metric import SetMetric
+    from chromagan.evaluation.set_metrics.contract import SetMetric
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,9 +84,9 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, device: str) -> int:
-    from chromagan.evaluation.compare import compare, directions, pictures_of
-    from chromagan.evaluation.comparison_files import write_comparison
-    from chromagan.evaluation.tables import plain_table
+    from chromagan.evaluation.comparison.compare import compare, directions, pictures_of
+    from chromagan.evaluation.comparison_report.files import write_comparison
+    from chromagan.evaluation.comparison_report.tables import plain_table
 
     plan, protocol, missing = _plan(args, device)
     label = protocol.label if args.limit is None else f"{protocol.label}, the first {len(plan.pairs.images)}"
@@ -110,10 +110,10 @@ def _compare(args: argparse.Namespace, device: str) -> int:
 
 
 def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, str]]:
-    from chromagan.evaluation.compare import load_lpips_networks
-    from chromagan.evaluation.measure import default_workers
+    from chromagan.evaluation.comparison.compare import load_lpips_networks
+    from chromagan.evaluation.comparison.measure import default_workers
+    from chromagan.evaluation.comparison.plan import Plan
     from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods
-    from chromagan.evaluation.plan import Plan
     from chromagan.evaluation.protocols import protocol as find_protocol
 
     protocol = find_protocol(args.protocol)
@@ -136,7 +136,7 @@ def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, s
     lpips, missing = load_lpips_networks(metrics, args.metric_networks, device, download)
     set_metrics: list[SetMetric] = []
     if sets:
-        from chromagan.evaluation.set_metrics import make_set_metrics
+        from chromagan.evaluation.set_metrics.registry import make_set_metrics
         from chromagan.metrics.classifier import DEFAULT_CLASSIFIER
 
         set_metrics, absent = make_set_metrics(
@@ -160,19 +160,19 @@ def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, s
 
 def _metrics(names: list[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Metrics of images and of sets, each in the order in which they were asked for."""
-    from chromagan.evaluation.image_metrics import DEFAULT_METRICS, check_image_metrics
+    from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS, check_image_metrics
     from chromagan.evaluation.metric_names import IMAGE_METRICS
 
     if names is None:
         return DEFAULT_METRICS, ()
-    from chromagan.evaluation.set_metrics import SET_METRICS
+    from chromagan.evaluation.set_metrics.registry import SET_METRICS
 
     chosen = (*IMAGE_METRICS, *SET_METRICS) if names == ["all"] else check_image_metrics(names, SET_METRICS)
     return tuple(m for m in chosen if m in IMAGE_METRICS), tuple(m for m in chosen if m not in IMAGE_METRICS)
 
 
 def _painters(args: argparse.Namespace, device: str) -> list[ModelPainter]:
-    from chromagan.evaluation.painters import ModelPainter
+    from chromagan.evaluation.comparison.painters import ModelPainter
     from chromagan.inference.colorizer import Colorizer
 
     painters = []
@@ -196,7 +196,7 @@ def _description(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
 
 def _frontier(args: argparse.Namespace, plan: Plan, result: ComparisonResult) -> list[dict[str, Any]]:
     """Print what more colour costs each model, and return it."""
-    from chromagan.evaluation.frontier import FIGURES, frontier_line, frontier_results, frontier_table
+    from chromagan.evaluation.comparison_report.frontier import FIGURES, frontier_line, frontier_results, frontier_table
 
     if not set(FIGURES) <= set(plan.metrics):
         return []

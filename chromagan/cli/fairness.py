@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chromagan.errors import UsageError
 
 if TYPE_CHECKING:
-    from chromagan.evaluation.fairness import Method
+    from chromagan.evaluation.fairness.measure import Method
     from chromagan.evaluation.pairs import Pairs
 
 
@@ -35,15 +35,15 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     from tqdm import tqdm
 
-    from chromagan.evaluation.fairness import (
+    from chromagan.evaluation.fairness.files import masked_skin, read_pictures
+    from chromagan.evaluation.fairness.measure import (
         detected_skin,
         gray_method,
         mean_ab_method,
         mean_colour,
         measure_fairness,
     )
-    from chromagan.evaluation.fairness_files import masked_skin, read_pictures
-    from chromagan.evaluation.fairness_report import NOTES, printed_table, write_fairness
+    from chromagan.evaluation.fairness.report import NOTES, printed_table, write_fairness
     from chromagan.evaluation.pairs import without_suffix
     from chromagan.evaluation.report import list_digest, versions
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _methods(args: argparse.Namespace) -> tuple[dict[str, Method], dict[str, Any], Pairs]:
     """What to compare, what of it the figures depend on, and the photos."""
-    from chromagan.evaluation.fairness_files import colorizer_method, folder_method
+    from chromagan.evaluation.fairness.files import colorizer_method, folder_method
     from chromagan.evaluation.pairs import match_pairs, parse_methods
 
     if args.pred:

@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(args: argparse.Namespace) -> int:
     from chromagan.evaluation.pairs import parse_methods
-    from chromagan.evaluation.study import StudyOptions
-    from chromagan.evaluation.study_page import PageText, write_study
+    from chromagan.evaluation.study.design import StudyOptions
+    from chromagan.evaluation.study.page import PageText, write_study
 
     options = StudyOptions(
         args.mode, args.presentation, args.practice, args.trials, args.attention, args.participants, args.seed,
@@ -88,8 +88,8 @@ def _read_consent(path: Path) -> str:
 
 
 def _analyse(args: argparse.Namespace) -> int:
-    from chromagan.evaluation.study_report import as_table, write_study_report
-    from chromagan.evaluation.study_results import analyse_study, find_result_files, read_participant
+    from chromagan.evaluation.study.report import as_table, write_study_report
+    from chromagan.evaluation.study.results import analyse_study, find_result_files, read_participant
 
     participants = [read_participant(path) for path in find_result_files(args.results)]
     result = analyse_study(participants, args.min_attention)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from chromagan.cli.main import main
-from chromagan.evaluation.image_metrics import DEFAULT_METRICS
+from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS
 from chromagan.models.trunk import import_timm
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from chromagan.evaluation import metric_names
 from chromagan.evaluation.protocols import list_protocols, protocol
-from chromagan.evaluation.set_metrics import SET_METRICS
+from chromagan.evaluation.set_metrics.registry import SET_METRICS
 from chromagan.metrics.network_files import PUBLISHED, _digits
 
 DOCS = Path(__file__).parents[2] / "docs"

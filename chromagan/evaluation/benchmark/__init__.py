@@ -1,0 +1,1 @@
+"""How long photos, networks and metrics take, against what cannot be saved."""

@@ -1,0 +1,95 @@
+"""What a comparison is asked to do, and what the engine hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chromagan.evaluation.comparison.image_metrics import Picture
+from chromagan.evaluation.pairs import BASELINES, Pairs
+from chromagan.evaluation.set_metrics.contract import SetMetric
+from chromagan.metrics.lpips import LPIPS
+
+
+class Preparation(Protocol):
+    """What the engine needs of a protocol."""
+
+    def prepare(self, picture: Picture) -> Picture:
+        """Bring a truth or an answer to the pixels that are measured."""
+        ...
+
+
+class Painter(Protocol):
+    """Colours gray pictures: one network, and as many methods as it has saturations.
+
+    Attributes:
+        names: of the methods.
+        settings: by name, what the answer depends on, as plain JSON.
+    """
+
+    names: tuple[str, ...]
+    settings: dict[str, dict[str, Any]]
+
+    def paint(self, gray: NDArray[np.uint8]) -> list[Picture]:
+        """Colour one picture, (H, W) uint8: one answer a name, (H, W, 3) uint8."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        pairs: true photos, and the pictures of methods that are folders.
+        painters: methods that are models.
+        protocol: what is done to every picture first.
+        metrics: of images, see `chromagan.evaluation.comparison.image_metrics`.
+        lpips: networks by metric.
+        set_metrics: what else looks at every picture.
+        out: folder of the journal; None keeps nothing.
+        settings: what figures depend on, checked against the journal's.
+        workers: threads.
+        device: of LPIPS.
+        progress: whether to show a bar (in the first process, on a terminal).
+    """
+
+    pairs: Pairs
+    protocol: Preparation
+    painters: Sequence[Painter] = ()
+    metrics: tuple[str, ...] = ()
+    lpips: Mapping[str, LPIPS] = field(default_factory=dict)
+    set_metrics: Sequence[SetMetric] = ()
+    out: Path | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    workers: int = 2
+    device: str | torch.device = "cpu"
+    progress: bool = True
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names in the order of the table; the rows that cost nothing come last."""
+        painted = tuple(name for painter in self.painters for name in painter.names)
+        return (*self.pairs.predictions, *painted, *BASELINES)
+
+
+@dataclass
+class Measured:
+    """Figures of images.
+
+    Attributes:
+        figures: their names, the columns of `values`.
+        values: by method, (images, figures) float64.
+        sizes: (images, 2), height and width.
+        ab: the mean colour of all truths, each counting once.
+    """
+
+    figures: tuple[str, ...]
+    values: dict[str, NDArray[np.float64]]
+    sizes: NDArray[np.int64]
+    ab: tuple[float, float] = (0.0, 0.0)

@@ -1,0 +1,100 @@
+"""What a comparison leaves in its folder: `metrics.json`, `per_image.csv`, tables, and the page `report.html`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromagan.errors import WriteError
+from chromagan.evaluation.comparison_report.tables import Directions, latex, markdown
+from chromagan.evaluation.report import strict_json, write_json
+from chromagan.evaluation.result import ComparisonResult, MethodResult
+
+Pictures = Callable[[str, int], NDArray[np.uint8] | None]
+
+
+def write_comparison(
+    result: ComparisonResult,
+    directions: Directions,
+    pictures: Pictures,
+    folder: Path,
+    extra: Mapping[str, Any] | None = None,
+    published: str | None = None,
+) -> None:
+    """Write everything that a reader or another program wants of a comparison.
+
+    Args:
+        result: what was found.
+        directions: which way each metric is better.
+        pictures: from a method's name (or "truth", "gray") and an image's index to the picture.
+        folder: made where it is missing.
+        extra: further entries of `metrics.json`.
+        published: a table of published figures, for `table.md`.
+
+    Raises:
+        WriteError: the folder cannot be written.
+    """
+    from chromagan.evaluation.comparison_report.html_report import write_html
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "metrics.json", {**as_json(result, directions), **(extra or {})})
+        write_per_image(result, folder)
+        page = markdown(result, directions) + (f"\n## Published figures\n\n{published}\n" if published else "")
+        (folder / "table.md").write_text(page, encoding="utf-8")
+        (folder / "table.tex").write_text(latex(result, directions), encoding="utf-8")
+        write_html(result, pictures, folder / "report.html")
+    except OSError as error:
+        raise WriteError(f"{folder}: the report cannot be written ({error.strerror}); choose another --out") from error
+
+
+def as_json(result: ComparisonResult, directions: Directions) -> dict[str, Any]:
+    """The result as strict JSON: null stands for what is not finite; figures of images are in `per_image.csv`."""
+    content = {
+        "protocol": result.protocol,
+        "images": len(result.images),
+        "settings": result.settings,
+        "versions": result.versions,
+        "higher_is_better": dict(directions),
+        "methods": [
+            {
+                "name": method.name,
+                "baseline": method.baseline,
+                "figures": {metric: asdict(figure) for metric, figure in method.summary.items()},
+            }
+            for method in result.methods
+        ],
+        "tests": [asdict(test) for test in result.tests],
+        "missing": result.missing,
+        "warnings": result.warnings,
+    }
+    return strict_json(content)
+
+
+def write_per_image(result: ComparisonResult, folder: Path) -> None:
+    """Write `per_image.csv` (methods) and `per_image_baselines.csv` (the rows that cost nothing), one line an image.
+
+    Numbers are written in full; `inf` is the PSNR of an exact reproduction.
+    """
+    methods = [method for method in result.methods if not method.baseline]
+    _write_rows(folder / "per_image.csv", result, methods)
+    _write_rows(folder / "per_image_baselines.csv", result, [m for m in result.methods if m.baseline])
+
+
+def _write_rows(path: Path, result: ComparisonResult, methods: Sequence[MethodResult]) -> None:
+    settings = result.settings.get("methods", {})
+    figures = list(dict.fromkeys(figure for method in methods for figure in method.per_image))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["method", "saturation", "name", "height", "width", *figures])
+        for method in methods:
+            saturation = settings.get(method.name, {}).get("saturation", "")
+            columns = [method.per_image[figure] for figure in figures]
+            for index, (name, (height, width)) in enumerate(zip(result.images, result.sizes, strict=True)):
+                writer.writerow([method.name, saturation, name, height, width, *(column[index] for column in columns)])

@@ -1,0 +1,225 @@
+"""The pictures of the comparison's page: which images are shown, and how they are put into it."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from chromagan.evaluation.comparison_report.html_text import compared, decimals_for, escape, number
+from chromagan.evaluation.comparison_report.metric_labels import label_of
+from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
+from chromagan.evaluation.result import ComparisonResult, MethodResult
+from chromagan.metrics.eight_bit import to_8bit_rgb
+
+Pictures = Callable[[str, int], NDArray[np.uint8] | None]
+
+EXAMPLES_BYTES = 4_000_000
+JPEG_QUALITY = 84
+_ALL_SHOWN = 12  # this many images or fewer are shown all, in one group
+_LONGEST = 2.5  # a panorama's long side, in short sides
+_CAPTION_METRICS = 3
+
+
+@dataclass(frozen=True)
+class ExampleGroup:
+    """Images that are shown together.
+
+    Attributes:
+        title: what they are.
+        note: how they were chosen.
+        indices: of the images, in the order shown.
+    """
+
+    title: str
+    note: str
+    indices: list[int]
+
+
+def ranking_metric(result: ComparisonResult) -> str | None:
+    """The per-image metric that best and worst go by: PSNR, or else the first that has a direction."""
+    have = [m for method in compared(result) for m in method.per_image if m in HIGHER_IS_BETTER]
+    return "psnr" if "psnr" in have else next(iter(have), None)
+
+
+def choose_examples(result: ComparisonResult, each: int = 4, seed: int = 0) -> list[ExampleGroup]:
+    """Best, worst, most disputed and random images; no image twice, and all of them where they are few.
+
+    Best and worst go by the mean over methods of one metric. Images without a finite figure are drawn by chance only.
+
+    Args:
+        result: the comparison.
+        each: images a group (half as many again at random).
+        seed: of the random group.
+
+    Returns:
+        The groups that have an image.
+    """
+    metric = ranking_metric(result)
+    images = range(len(result.images))
+    table = _per_image_table(result, metric)
+    usable = [i for i in images if len(table) and np.isfinite(table[:, i]).all()]
+    mean = {i: float(table[:, i].mean()) for i in usable}
+    order = sorted(usable, key=mean.__getitem__, reverse=metric is not None and HIGHER_IS_BETTER[metric])
+    if len(images) <= _ALL_SHOWN:
+        note = f"All images, best first by {_named(metric)}." if order else "All images."
+        return [ExampleGroup("All images", note, order + [i for i in images if i not in mean])] if images else []
+    taken: set[int] = set()
+
+    def take(candidates: Sequence[int], most: int) -> list[int]:
+        chosen = [i for i in candidates if i not in taken][:most]
+        taken.update(chosen)
+        return chosen
+
+    by = f"by {_named(metric)}" + (", mean over the methods" if len(table) > 1 else "")
+    groups = [
+        ExampleGroup("Best", f"The highest-ranked images {by}.", take(order, each)),
+        ExampleGroup("Worst", f"The lowest-ranked images {by}, worst first.", take(order[::-1], each)),
+    ]
+    if len(table) > 1:
+        by_spread = sorted(usable, key=lambda i: -float(np.ptp(table[:, i])))
+        note = f"Where the methods lie furthest apart in {_named(metric)}."
+        groups.append(ExampleGroup("Most disputed", note, take(by_spread, each)))
+    drawn = [int(i) for i in np.random.default_rng(seed).permutation(len(images))]
+    groups.append(ExampleGroup("Random", f"Drawn by chance (seed {seed}).", take(drawn, each + each // 2)))
+    return [group for group in groups if group.indices]
+
+
+def _per_image_table(result: ComparisonResult, metric: str | None) -> NDArray[np.float64]:
+    """(methods that have the metric, images)."""
+    rows = [method.per_image[metric] for method in compared(result) if metric in method.per_image] if metric else []
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(result.images))
+
+
+def _named(metric: str | None) -> str:
+    return label_of(metric).title if metric else "no metric"
+
+
+def data_uri(picture: NDArray[np.uint8], short_side: int) -> tuple[str, int, int]:
+    """A picture as a JPEG data URI with full chroma resolution, reduced where it is larger.
+
+    Args:
+        picture: (H, W, 3) or (H, W) uint8 sRGB.
+        short_side: of the picture in the page at most, in pixels.
+
+    Returns:
+        The URI, width and height.
+    """
+    pixels = to_8bit_rgb(picture)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, short_side / min(height, width), _LONGEST * short_side / max(height, width))
+    if scale < 1:
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1,
+               cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # fmt: skip
+    _, jpeg = cv2.imencode(".jpg", pixels[..., ::-1], options)
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}", width, height
+
+
+def examples_html(
+    result: ComparisonResult, pictures: Pictures, seed: int = 0, budget: int = EXAMPLES_BYTES
+) -> str:  # fmt: skip
+    """Groups of rows gray | each method | truth, each picture with its figures.
+
+    Rows are made in turns over the groups until the budget is spent, so that every group keeps its first ones; the
+    text says how many images were left out.
+
+    Args:
+        result: the comparison.
+        pictures: gives a picture of "gray", "truth" or a method, or None.
+        seed: of the random group.
+        budget: characters of HTML at most (one row is always made).
+
+    Returns:
+        HTML; a plain sentence where no picture can be had.
+    """
+    groups = choose_examples(result, seed=seed)
+    short_side = 256 if len(result.methods) <= 9 else 192 if len(result.methods) <= 15 else 128
+    rows: dict[int, str] = {}
+    left_out, seen = 0, False
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*(group.indices for group in groups)))
+    for index in (i for i in turns if i is not None):
+        if budget <= 0:
+            left_out += 1
+            continue
+        row, found = _row(result, pictures, index, short_side)
+        seen = seen or found
+        if rows and len(row) > budget:
+            left_out, budget = left_out + 1, 0
+            continue
+        rows[index] = row
+        budget -= len(row)
+    if not seen:
+        return "<p>The pictures themselves were not at hand when this page was written.</p>"
+    parts = []
+    for group in groups:
+        shown = [rows[i] for i in group.indices if i in rows]
+        if shown:
+            parts.append(f'<h3>{group.title}</h3>\n<p class="note">{escape(group.note)}</p>\n' + "\n".join(shown))
+    if left_out:
+        plural = "s were" if left_out > 1 else " was"
+        parts.append(f'<p class="note">{left_out} more example{plural} left out to keep this page small.</p>')
+    return "\n".join(parts)
+
+
+def _row(result: ComparisonResult, pictures: Pictures, index: int, short_side: int) -> tuple[str, bool]:
+    """One image as HTML, and whether any picture of it was to be had."""
+    baselines = {method.name: method for method in result.methods if method.baseline}
+    shown: list[tuple[str, str, MethodResult | None]] = [("gray", "gray", baselines.get("gray"))]
+    shown += [(method.name, "method", method) for method in compared(result)]
+    shown += [("truth", "truth", baselines.get("truth"))]
+    metrics = _caption_metrics(result)
+    decimals = {m: decimals_for(_finite_at(compared(result), m, index)) for m in metrics}
+    best = {m: _best_at(compared(result), m, index) for m in metrics}
+    cells, found = [], False
+    for name, kind, method in shown:
+        picture = pictures(name, index)
+        found = found or picture is not None
+        figures = "".join(
+            f"<li{' class=best' if kind == 'method' and value == best[m] else ''}>"
+            f"<span>{label_of(m).title}</span> {number(value, decimals[m])}</li>"
+            for m in metrics
+            if method and m in method.per_image and math.isfinite(value := method.per_image[m][index])
+        )
+        cells.append(_cell(name, kind, result.images[index], picture, short_side, figures))
+    caption = f'<p class="file">{escape(result.images[index])}</p>'
+    return f'<div class="example">{caption}\n<div class="strip">\n' + "\n".join(cells) + "\n</div></div>", found
+
+
+def _cell(
+    name: str, kind: str, file: str, picture: NDArray[np.uint8] | None, short_side: int, figures: str
+) -> str:  # fmt: skip
+    if picture is None:
+        image = '<div class="nopicture">no picture</div>'
+    else:
+        uri, width, height = data_uri(picture, short_side)
+        described = {"gray": f"{file}, gray", "truth": f"{file}, the original colours"}.get(kind, f"{file} by {name}")
+        image = f'<img src="{uri}" width="{width}" height="{height}" alt="{escape(described)}">'
+    listed = f"<ul>{figures}</ul>" if figures else ""
+    return f'<figure class="{kind}">{image}<figcaption><strong>{escape(name)}</strong>{listed}</figcaption></figure>'
+
+
+def _caption_metrics(result: ComparisonResult) -> list[str]:
+    """The ranking metric first, then others that readers look for, as far as they are there for each image."""
+    have = list(dict.fromkeys(metric for method in result.methods for metric in method.per_image))
+    wished = [ranking_metric(result) or "", "lpips_alex", "ciede2000", "colourfulness", "ssim", *have]
+    return list(dict.fromkeys(metric for metric in wished if metric in have))[:_CAPTION_METRICS]
+
+
+def _finite_at(methods: Sequence[MethodResult], metric: str, index: int) -> list[float]:
+    return [v for m in methods if metric in m.per_image and math.isfinite(v := m.per_image[metric][index])]
+
+
+def _best_at(methods: Sequence[MethodResult], metric: str, index: int) -> float | None:
+    values = _finite_at(methods, metric, index)
+    higher = HIGHER_IS_BETTER.get(metric)
+    if higher is None or len(values) < 2:
+        return None
+    return max(values) if higher else min(values)

@@ -1,0 +1,1 @@
+"""What colorizers do to skin, by group of skin tone."""

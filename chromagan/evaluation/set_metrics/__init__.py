@@ -1,0 +1,1 @@
+"""Metrics of whole sets of pictures (FID, KID, a classifier), streamed, resumable, with intervals."""

@@ -1,0 +1,253 @@
+"""FID and KID of colorizers: with one Inception network, against the same truths, other truths, or at equal chroma."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chromagan.errors import WriteError
+from chromagan.evaluation.result import Figure
+from chromagan.evaluation.set_metrics.feature_store import FeatureStore
+from chromagan.evaluation.set_metrics.intervals import disjoint_subsets, interval_from_subsets
+from chromagan.evaluation.set_metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
+from chromagan.evaluation.set_metrics.reference_cache import ReferenceCache, picture_digest
+from chromagan.metrics.colourfulness import colourfulness
+from chromagan.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_of_features
+from chromagan.metrics.kernel_distance import polynomial_mmd
+
+TRUTH = "truth"  # the comparison's own name of the truth's row
+KINDS = ("fid", "fid_disjoint", "fid_matched", "kid", "kid_disjoint")
+FEW_IMAGES = 2048
+KID_SUBSETS, KID_SUBSET_SIZE = 100, 1000
+_BATCH = 32
+_IN_MEMORY = 4096  # features of a set up to which the distance is computed from them directly
+_MATCHED = "\0matched "  # before a method's name; no method is called so
+Picture = NDArray[np.uint8]
+Indices = Sequence[int]
+
+
+def distance_names(network: str) -> tuple[str, ...]:
+    """The figures with one network: `tf` gives `fid_tf`, `fid_tf_disjoint`, `fid_tf_matched`, `kid_tf`, ..."""
+    return tuple(f"{kind[:3]}_{network}{kind[3:]}" for kind in KINDS)
+
+
+class InceptionDistances:
+    """FID and KID with one network, as a `chromagan.evaluation.set_metrics.contract.SetMetric`.
+
+    - `fid_NET`, `kid_NET`: a method's pictures against the truths of the same images, which most papers report.
+    - `.._disjoint`: the pictures of one half of the images against the truths of the other half, so that no picture is
+      compared with a set that has its own truth in it. The halves are fixed by the SHA-256 of seed and name.
+    - `fid_NET_matched`: the chroma of each picture is first scaled by one factor, so that its colourfulness is that of
+      its truth (`match_colourfulness`); what is left is hue and where the colour lies.
+
+    FID is the squared Frechet distance of two Gaussians with unbiased covariances. KID is the mean of the unbiased
+    polynomial MMD over 100 random subsets of 1,000 (exact and once where no set is larger).
+
+    Args:
+        network: "tf" or "torchvision".
+        names: which of `distance_names(network)`.
+        features: (N, 3, H, W) uint8 on `device` to (N, dimensions).
+        dimensions: of a feature.
+        images: names of all pictures, for the halves and subsets; folders and extensions do not count there.
+        device: where `features` runs.
+        cache: features of the truths from earlier runs; None keeps none.
+        settings: what the features depend on, to be reported.
+        seed: of halves and subsets.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        names: Sequence[str],
+        features: Callable[[Tensor], Tensor],
+        dimensions: int,
+        images: Sequence[str],
+        device: torch.device | str = "cpu",
+        cache: ReferenceCache | None = None,
+        settings: dict[str, Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        kinds = dict(zip(distance_names(network), KINDS, strict=True))
+        self.names = tuple(names)
+        self._kinds = {name: kinds[name] for name in self.names}
+        self.higher_is_better: dict[str, bool | None] = dict.fromkeys(self.names, False)
+        self.settings: dict[str, Any] = {
+            **(settings or {}), "seed": seed, "kid_subsets": KID_SUBSETS, "kid_subset_size": KID_SUBSET_SIZE,
+            "matched": f"one factor a picture, at most {LARGEST_FACTOR:g}",
+        }  # fmt: skip
+        self.warnings: list[str] = []
+        self._features, self._device, self._cache, self._seed = features, torch.device(device), cache, seed
+        # The order decides subsets, its first half and second half are the disjoint sets.
+        self._order = sorted(range(len(images)), key=lambda index: _draw(seed, images[index]))
+        self._store = FeatureStore(dimensions)
+        self._digests: dict[int, bytes] = {}
+        self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[int, Picture]]] = {}
+        self._in_block: set[int] = set()
+        self._target: tuple[int, float] | None = None
+        self._statistics: dict[str, tuple[tuple[int, ...], Tensor, Tensor]] = {}
+        self._unsaved = False
+
+    def update(self, index: int, method: str, picture: Picture, truth: Picture) -> None:
+        """Take one picture of a method; see `SetMetric`."""
+        if index not in self._in_block:
+            self._in_block.add(index)
+            self._take_truth(index, truth)
+        if method == TRUTH:
+            if picture is not truth and not np.array_equal(picture, truth):
+                raise ValueError("the row named truth must show the truth")
+            return  # as colourful as itself, too
+        self._enqueue(method, index, picture)
+        if any(kind == "fid_matched" for kind in self._kinds.values()):
+            if self._target is None or self._target[0] != index:
+                self._target = index, colourfulness(truth)
+            self._enqueue(_MATCHED + method, index, match_colourfulness(picture, self._target[1]))
+
+    def _take_truth(self, index: int, truth: Picture) -> None:
+        if self._cache is not None:
+            self._digests[index] = picture_digest(truth)
+            row = self._cache.find(self._digests[index])
+            if row is not None:
+                self._store.put(TRUTH, [index], row)
+                return
+        self._unsaved = True
+        self._enqueue(TRUTH, index, truth)
+
+    def _enqueue(self, key: str, index: int, picture: Picture) -> None:
+        queue = self._queues.setdefault((key, picture.shape), [])
+        queue.append((index, picture))
+        if len(queue) == _BATCH:
+            self._run((key, picture.shape))
+
+    def _run(self, place: tuple[str, tuple[int, ...]]) -> None:
+        queue = self._queues.pop(place)
+        batch = torch.from_numpy(np.stack([picture for _, picture in queue])).permute(0, 3, 1, 2).contiguous()
+        self._store.put(place[0], [index for index, _ in queue], self._features(batch.to(self._device)))
+
+    def flush(self) -> None:
+        """Run what waits; see `SetMetric`."""
+        for place in list(self._queues):
+            self._run(place)
+        self._in_block.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Features of all pictures by method (8 KB a picture), and the truths' digests; see `SetMetric`."""
+        self.flush()
+        indices = sorted(self._digests)
+        digests = np.frombuffer(b"".join(self._digests[i] for i in indices), np.uint8).reshape(-1, 32).copy()
+        return {
+            "features": self._store.state(),
+            "truths": {"indices": torch.tensor(indices, dtype=torch.int64), "digests": torch.from_numpy(digests)},
+        }
+
+    def merge(self, states: Sequence[dict[str, Any]]) -> None:
+        """Take over what others hold; see `SetMetric`."""
+        for state in states:
+            self._store.merge(state["features"])
+            truths = state["truths"]
+            rows = truths["digests"].numpy()
+            self._digests |= {index: bytes(row) for index, row in zip(truths["indices"].tolist(), rows, strict=True)}
+        self._unsaved = True
+
+    def compute(self, method: str) -> dict[str, Figure]:
+        """The figures of a method; see `SetMetric`."""
+        self.flush()
+        self._save_reference()
+        figures = {}
+        for name, kind in self._kinds.items():
+            key = _MATCHED + method if kind == "fid_matched" and method != TRUTH else method
+            held = set(self._store.indices(key)) & set(self._store.indices(TRUTH))
+            order = [index for index in self._order if index in held]
+            half = (len(order) + 1) // 2
+            ours, true = (order[:half], order[half:]) if kind.endswith("disjoint") else (order, order)
+            figures[name] = (self._fid if kind.startswith("fid") else self._kid)(key, ours, true)
+        self._warn(figures)
+        return figures
+
+    def _warn(self, figures: dict[str, Figure]) -> None:
+        few = [f"{name} ({figure.count:,})" for name, figure in figures.items() if figure.count < FEW_IMAGES]
+        text = (
+            f"over fewer than {FEW_IMAGES:,} images: {', '.join(few)}; so few raise FID (compare it with figures "
+            "over the same images alone) and scatter KID (look at its interval)"
+        )
+        if few and text not in self.warnings:
+            self.warnings.append(text)
+
+    def _fid(self, key: str, ours: Indices, true: Indices) -> Figure:
+        value = self._frechet(key, ours, true)
+        subsets = _paired_subsets(ours, true)
+        found = [self._frechet(key, a, b) for a, b in subsets]
+        low, high = interval_from_subsets(value, found, [len(a) for a, _ in subsets], len(ours))
+        return Figure(value, max(low, 0.0) if low == low else low, high, len(ours))
+
+    def _frechet(self, key: str, ours: Indices, true: Indices) -> float:
+        if max(len(ours), len(true)) <= _IN_MEMORY:
+            rows = self._store.rows
+            return frechet_distance_of_features(rows(key, sorted(ours)), rows(TRUTH, sorted(true)))
+        return frechet_distance(*self._gaussian(key, ours), *self._gaussian(TRUTH, true))
+
+    def _gaussian(self, key: str, indices: Indices) -> tuple[Tensor, Tensor]:
+        """Mean and covariance; that of the last large set of truths is kept, because every method needs it."""
+        wanted = tuple(sorted(indices))
+        if key == TRUTH and key in self._statistics and self._statistics[key][0] == wanted:
+            return self._statistics[key][1:]
+        statistics = FeatureStatistics(self._store.dimensions)
+        for rows in self._store.chunks(key, wanted):
+            statistics.update(rows)
+        found = statistics.mean(), statistics.covariance()
+        if key == TRUTH:
+            self._statistics[key] = wanted, *found
+        return found
+
+    def _kid(self, key: str, ours: Indices, true: Indices) -> Figure:
+        if min(len(ours), len(true)) < 2:
+            return Figure(math.nan, count=len(ours))
+        value = self._kernel_distance(key, sorted(ours), sorted(true))
+        subsets = _paired_subsets(ours, true, KID_SUBSET_SIZE)
+        found = [self._mmd(key, a, b) for a, b in subsets]
+        low, high = interval_from_subsets(value, found, [len(a) for a, _ in subsets], len(ours))
+        return Figure(value, low, high, len(ours))
+
+    def _kernel_distance(self, key: str, ours: Indices, true: Indices) -> float:
+        """As `chromagan.metrics.kernel_distance.kernel_distance`, which wants all features in memory."""
+        if max(len(ours), len(true)) <= KID_SUBSET_SIZE:
+            return self._mmd(key, ours, true)
+        generator = torch.Generator().manual_seed(self._seed)
+        found = []
+        for _ in range(KID_SUBSETS):
+            a, b = ([z[i] for i in torch.randperm(len(z), generator=generator)[:KID_SUBSET_SIZE].tolist()]
+                    for z in (ours, true))  # fmt: skip
+            found.append(self._mmd(key, a, b))
+        return float(torch.tensor(found, dtype=torch.float64).mean())
+
+    def _mmd(self, key: str, ours: Indices, true: Indices) -> float:
+        return polynomial_mmd(self._store.rows(key, ours), self._store.rows(TRUTH, true))
+
+    def _save_reference(self) -> None:
+        indices = [index for index in self._store.indices(TRUTH) if index in self._digests]
+        if self._cache is None or not self._unsaved or not indices:
+            return
+        self._unsaved = False
+        try:
+            self._cache.save([self._digests[i] for i in indices], lambda: self._store.chunks(TRUTH, indices))
+        except WriteError as error:  # figures do not depend on it
+            self.warnings.append(f"the truths' features were not kept for the next run: {error}")
+
+
+def _paired_subsets(ours: Indices, true: Indices, limit: int | None = None) -> list[tuple[list[int], list[int]]]:
+    """Disjoint subsets of both; the same images in both where the sets are the same."""
+    subsets = disjoint_subsets(min(len(ours), len(true)), limit)
+    return [([ours[i] for i in places], [true[i] for i in places]) for places in subsets]
+
+
+def _draw(seed: int, name: str) -> tuple[bytes, str]:
+    """A random order of names that depends on nothing else; the same for photo.png and photo.jpg."""
+    plain = re.sub(r"\.\w+$", "", name.replace("\\", "/").rpartition("/")[2])
+    return hashlib.sha256(f"{seed} {plain}".encode()).digest(), name

@@ -1,0 +1,266 @@
+"""One offline web page that runs a study: pictures, schedules and program in a single file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from chromagan import __version__
+from chromagan.errors import DataError, UsageError, WriteError
+from chromagan.evaluation.study.design import (
+    ATTENTION,
+    EXPOSURE_MS,
+    TOLERANCE_MS,
+    PhotoRoles,
+    StudyOptions,
+    Trial,
+    assign_roles,
+    design_sessions,
+)
+from chromagan.evaluation.study.pictures import (
+    BLATANT,
+    MatchedPhoto,
+    encode,
+    false_colours,
+    lightness_gap,
+    match_photos,
+    read_shown,
+)
+from chromagan.images.atomic import write_atomically
+
+MAX_PAGE_BYTES = 100_000_000
+"""Larger pages load slowly on phones, and no mail takes them."""
+LIGHTNESS_GAP = 3.0
+"""Mean difference in L* above which a colorized picture differs from its photo in more than colour."""
+CONSENT = (
+    "Taking part is voluntary. You may stop at any time without giving a reason, and nobody will know that you began. "
+    "Your answers are used to measure how convincing the colours of computer programs are."
+)
+_MIME = {"png": "image/png", "jpeg": "image/jpeg"}
+
+
+@dataclass(frozen=True)
+class PageText:
+    """What the page says besides the task.
+
+    Attributes:
+        title: heading of the page.
+        contact: whom to hand the result file to and to ask, such as a mail address; may be empty.
+        consent: what a participant agrees to; plain text, line breaks are kept.
+    """
+
+    title: str = "Real colours, or a computer's?"
+    contact: str = ""
+    consent: str = CONSENT
+
+
+@dataclass
+class StudyPage:
+    """What was written.
+
+    Attributes:
+        path: the page.
+        study: its identity, a digest of pictures and schedules; each result file names it.
+        photos: how many photos the schedules use.
+        pictures: how many pictures are embedded.
+        size_bytes: of the page.
+        warnings: what the experimenter must know.
+    """
+
+    path: Path
+    study: str
+    photos: int
+    pictures: int
+    size_bytes: int
+    warnings: list[str] = field(default_factory=list)
+
+
+def write_study(
+    real: str | os.PathLike[str],
+    colorized: Mapping[str, str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    options: StudyOptions | None = None,
+    text: PageText | None = None,
+    encoding: str = "png",
+    photos: int = 0,
+    overwrite: bool = False,
+) -> StudyPage:
+    """Write `index.html`, the page, and `study.json`, what it shows, into a folder.
+
+    Args:
+        real: folder of real colour photos.
+        colorized: by method, folder of their colorized versions, matched by name.
+        out: the folder, made where it is missing.
+        options: the protocol.
+        text: what the page says.
+        encoding: "png", or "jpeg" for a page of about a third of the size.
+        photos: take so many of the photos, drawn by the seed; 0 for all.
+        overwrite: replace a study that stands there.
+
+    Raises:
+        DataError: folders that do not match, too few photos, a page above `MAX_PAGE_BYTES`.
+        ReadError: a picture cannot be read.
+        UsageError: no method, options out of range.
+        WriteError: a study stands there already, or the folder cannot be written.
+    """
+    options, text, out = options or StudyOptions(), text or PageText(), Path(out)
+    if not colorized or encoding not in _MIME:
+        raise UsageError("a study needs at least one NAME=DIR of colorized pictures, embedded as png or jpeg")
+    page = out / "index.html"
+    if page.exists() and not overwrite:
+        raise WriteError(f"{page}: a study stands there; choose another folder, or --overwrite to replace it")
+    matched = _chosen(match_photos(real, colorized), photos, options.seed)
+    roles = assign_roles(options, _blatant_first(matched, options), len(matched))
+    sessions = design_sessions(options, roles, len(colorized))
+    warnings: list[str] = []
+    pictures = _embed(matched, sorted(_used(sessions)), list(colorized), options, encoding, warnings)
+    content = _content(matched, list(colorized), sessions, options, text)
+    digest = hashlib.sha256(json.dumps([content, pictures], sort_keys=True).encode()).hexdigest()[:16]
+    document = _document({**content, "id": digest, "pictures": pictures}, text).encode()
+    if len(document) > MAX_PAGE_BYTES:
+        raise DataError(
+            f"{page}: the page would have {len(document) / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}; "
+            "take --encoding jpeg, fewer --photos or a smaller --size"
+        )
+    warnings += _balance_warnings(options, roles, len(colorized))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{out}: the folder cannot be made ({error.strerror}); choose another -o") from error
+    write_atomically(page, lambda file: file.write(document))
+    summary = {**content, "id": digest, "attention_photos": [matched[i].name for i in roles.attention],
+               "practice_photos": [matched[i].name for i in roles.practice], "warnings": warnings,
+               "options": asdict(options), "encoding": encoding}  # fmt: skip
+    write_atomically(out / "study.json", lambda file: file.write((json.dumps(summary) + "\n").encode()))
+    used = {photo for photo, _ in _used(sessions)}
+    return StudyPage(page, digest, len(used), len(pictures), len(document), warnings)
+
+
+def _chosen(matched: list[MatchedPhoto], photos: int, seed: int) -> list[MatchedPhoto]:
+    if photos < 0 or photos > len(matched):
+        raise UsageError(f"--photos {photos}: there are {len(matched)}; 0 takes all")
+    if not photos:
+        return matched
+    return sorted(random.Random(f"photos {seed}").sample(matched, photos), key=lambda photo: photo.name)
+
+
+def _blatant_first(matched: Sequence[MatchedPhoto], options: StudyOptions) -> list[int]:
+    """As many photos as there are checks, drawn by the seed from those whose false colours nobody can miss."""
+    order = list(range(len(matched)))
+    random.Random(f"checks {options.seed}").shuffle(order)
+    found: list[int] = []
+    for index in order:
+        if len(found) == options.checks:
+            break
+        real, _ = read_shown(MatchedPhoto(matched[index].name, matched[index].real, {}), options.size)
+        if false_colours(real, _colour_seed(options, index))[1] >= BLATANT:
+            found.append(index)
+    return found
+
+
+def _colour_seed(options: StudyOptions, photo: int) -> int:
+    return options.seed * 100_003 + photo
+
+
+def _versions(trial: Trial) -> set[str]:
+    made = "false" if trial.kind == ATTENTION else str(trial.method)
+    if trial.shows_real is None:
+        return {"real", made}
+    return {"real"} if trial.shows_real else {made}
+
+
+def _used(sessions: Sequence[Sequence[Trial]]) -> set[tuple[int, str]]:
+    return {(trial.photo, version) for trials in sessions for trial in trials for version in _versions(trial)}
+
+
+def _embed(
+    matched: Sequence[MatchedPhoto], used: Sequence[tuple[int, str]], methods: list[str], options: StudyOptions,
+    encoding: str, warnings: list[str],
+) -> dict[str, str]:  # fmt: skip
+    """Data URIs of the pictures that some schedule shows, by "photo/version"; one photo in memory at a time."""
+    by_photo: dict[int, list[str]] = {}
+    for photo, version in used:
+        by_photo.setdefault(photo, []).append(version)
+    pictures: dict[str, str] = {}
+    gaps: dict[str, int] = {}
+    for photo, versions in tqdm(by_photo.items(), unit="photo", disable=None, leave=False):
+        real, made = read_shown(matched[photo], options.size)
+        for method, picture in made.items():
+            gaps[method] = gaps.get(method, 0) + (lightness_gap(real, picture) > LIGHTNESS_GAP)
+        for version in versions:
+            if version == "real":
+                shown = real
+            elif version == "false":
+                shown, _ = false_colours(real, _colour_seed(options, photo))
+            else:
+                shown = made[methods[int(version)]]
+            data = base64.b64encode(encode(shown, encoding)).decode()
+            pictures[f"{photo}/{version}"] = f"data:{_MIME[encoding]};base64,{data}"
+    warnings += [
+        f"{method}: {count} of {len(by_photo)} pictures differ from the photo in lightness too, by more than "
+        f"{LIGHTNESS_GAP:g} L* on average; participants may judge that instead of the colours"
+        for method, count in gaps.items()
+        if count
+    ]
+    return pictures
+
+
+def _content(
+    matched: Sequence[MatchedPhoto], methods: list[str], sessions: Sequence[Sequence[Trial]], options: StudyOptions,
+    text: PageText,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "chromagan": __version__,
+        "title": text.title,
+        "mode": options.mode,
+        "presentation": options.presentation if options.mode == "pairs" else None,
+        "seed": options.seed,
+        "size": options.size,
+        "exposure_ms": EXPOSURE_MS,
+        "tolerance_ms": TOLERANCE_MS,
+        "methods": methods,
+        "photos": [photo.name for photo in matched],
+        "sessions": [[list(asdict(trial).values()) for trial in trials] for trials in sessions],
+    }
+
+
+def _document(content: dict[str, Any], text: PageText) -> str:
+    """Fill the template; what is data can close no element of the page."""
+    template = resources.files("chromagan.evaluation.study").joinpath("page.html").read_text(encoding="utf-8")
+    data = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    contact = f" ({html.escape(text.contact)})" if text.contact else ""
+    parts = {"TITLE": html.escape(text.title), "CONSENT": html.escape(text.consent), "CONTACT": contact, "STUDY": data}
+    # In one pass: what is filled in may contain such a mark itself.
+    return re.sub("__(TITLE|CONSENT|CONTACT|STUDY)__", lambda mark: parts[mark[1]], template)
+
+
+def _balance_warnings(options: StudyOptions, roles: PhotoRoles, methods: int) -> list[str]:
+    warnings = []
+    block = 2 * methods
+    if options.participants % block:
+        warnings.append(
+            f"{options.participants} schedules are no multiple of {block} (2 x methods): photos, methods and sides "
+            "are then balanced up to a rest"
+        )
+    if options.measured % methods:
+        warnings.append(
+            f"{options.measured} measured trials are no multiple of {methods} methods: within one participant the "
+            "methods' counts differ by 1"
+        )
+    if options.checks == 0:
+        warnings.append("without attention checks nobody can be excluded for not looking")
+    if len(roles.test) < 10:
+        warnings.append(f"only {len(roles.test)} photos are measured; the fool rate will say little about others")
+    return warnings

@@ -1,0 +1,185 @@
+"""What a study found, as text, Markdown, JSON, CSV and a plot."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import math
+import os
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chromagan import __version__
+from chromagan.evaluation.markdown import markdown_table
+from chromagan.evaluation.report import format_table, strict_json, write_texts
+from chromagan.evaluation.study.results import MethodFoolRate, Participant, StudyResult
+
+_PARTICIPANT_COLUMNS = (
+    "participant", "excluded", "attention passed", "attention shown", "trials", "left out", "fooled",
+    "median reaction ms", "file",
+)  # fmt: skip
+_PICTURE_COLUMNS = ("photo", "method", "fooled", "trials")
+
+
+def write_study_report(result: StudyResult, out: str | os.PathLike[str]) -> list[Path]:
+    """Write `results.json`, `results.md`, `participants.csv`, `pictures.csv` and `fool_rate.svg` into a folder.
+
+    Raises:
+        WriteError: the folder cannot be written.
+    """
+    texts = {
+        "results.json": json.dumps(as_json(result), indent=1, allow_nan=False) + "\n",
+        "results.md": as_markdown(result),
+        "participants.csv": _csv(_PARTICIPANT_COLUMNS, [participant_row(one) for one in result.participants]),
+        "pictures.csv": _csv(_PICTURE_COLUMNS, picture_rows(result)),
+        "fool_rate.svg": plot_fool_rates(result),
+    }
+    return write_texts(out, texts, "-o")
+
+
+def as_table(result: StudyResult) -> str:
+    """Plain text for the terminal: a line a method, then who counts and how far people agree."""
+    rows = [_cells(method) for method in result.methods]
+    return "\n".join([format_table(_header(result), rows), "", *_sentences(result)])
+
+
+def as_markdown(result: StudyResult) -> str:
+    """The same with a table of participants."""
+    lines = ["# Colorization Turing test", "", markdown_table(_header(result), [_cells(m) for m in result.methods]), ""]
+    lines += ["![Fool rates](fool_rate.svg)", ""]
+    for sentence in _sentences(result):
+        lines += [sentence, ""]
+    rows = [[str(value) for value in participant_row(one).values()] for one in result.participants]
+    return "\n".join([*lines, "## Participants", "", markdown_table(_PARTICIPANT_COLUMNS, rows), ""])
+
+
+def as_json(result: StudyResult) -> dict[str, Any]:
+    """Everything as strict JSON; what is not defined is null."""
+    content = {
+        "chromagan": __version__,
+        "study": result.study,
+        "mode": result.mode,
+        "chance": result.chance,
+        "min_attention": result.min_attention,
+        "participants": len(result.participants),
+        "included": len(result.included),
+        "trials_left_out": result.left_out,
+        "krippendorff_alpha": result.alpha,
+        "pairwise_agreement": result.agreement,
+        "shared_pictures": result.shared,
+        "methods": [asdict(method) for method in result.methods],
+        "per_participant": [participant_row(one) for one in result.participants],
+        "warnings": result.warnings,
+    }
+    return strict_json(content)
+
+
+def participant_row(one: Participant) -> dict[str, Any]:
+    """One participant's line; `fooled` counts colorized pictures taken for real, in trials that count."""
+    passed, shown = one.checks
+    colorized = [answer for answer in one.measured if answer.method is not None]
+    reactions = [answer.reaction_ms for answer in one.measured]
+    values = (
+        one.number, one.excluded, passed, shown, len(one.measured), sum(not answer.counts for answer in one.answers),
+        sum(answer.fooled for answer in colorized), round(statistics.median(reactions)) if reactions else "",
+        Path(one.file).name,
+    )  # fmt: skip
+    return dict(zip(_PARTICIPANT_COLUMNS, values, strict=True))
+
+
+def picture_rows(result: StudyResult) -> list[dict[str, Any]]:
+    """One line a picture that was judged, those that fooled most people first."""
+    rows = [
+        dict(zip(_PICTURE_COLUMNS, (photo, method or "real", sum(votes), len(votes)), strict=True))
+        for (photo, method), votes in result.pictures.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["fooled"] / row["trials"], row["photo"], row["method"]))
+
+
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _header(result: StudyResult) -> tuple[str, ...]:
+    first = "fool rate" if result.mode == "pairs" else "called real"
+    return "method", first, "95 % Wilson", "95 % over participants", "fooled / trials", "participants", "p (50 %)"
+
+
+def _cells(method: MethodFoolRate) -> list[str]:
+    low, high = method.over_participants
+    return [
+        method.name,
+        _percent(method.rate.value),
+        f"{100 * method.rate.low:.1f} to {100 * method.rate.high:.1f} %",
+        "-" if math.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f} %",
+        f"{method.fooled} / {method.rate.count}",
+        str(method.participants),
+        "-" if math.isnan(method.p_value) else f"{method.p_value:.2g}",
+    ]
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _sentences(result: StudyResult) -> list[str]:
+    excluded = len(result.participants) - len(result.included)
+    lines = [
+        f"{len(result.included)} of {len(result.participants)} participants count; {excluded} excluded "
+        f"(fewer than {100 * result.min_attention:g} % of the attention checks passed, or none shown in time).",
+        "A picture that cannot be told from a real one has 50 %."
+        if result.mode == "pairs"
+        else f"A picture that cannot be told from a real one is called real as often as real ones: "
+        f"{_percent(result.chance)}.",
+        f"Agreement over {result.shared} pictures that two or more people judged: Krippendorff's alpha "
+        f"{result.alpha:.3f}, same answer in {_percent(result.agreement)} of the pairs of people."
+        if result.shared
+        else "No picture was judged by two people, so agreement is not known.",
+    ]
+    return lines + [f"Warning: {warning}." for warning in result.warnings]
+
+
+def plot_fool_rates(result: StudyResult) -> str:
+    """An SVG: a dot and Wilson's interval a method, and a line where a picture cannot be told from a real one."""
+    left, right, row, top = 170, 70, 34, 46
+    width, height = 720, top + row * len(result.methods) + 58
+    span = width - left - right
+    bottom = top + row * len(result.methods)
+
+    def x(share: float) -> float:
+        return round(left + span * share, 1)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="system-ui, sans-serif" font-size="14">',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+    ]
+    for tick in range(0, 101, 10):
+        parts.append(f'<path d="M{x(tick / 100)} {top}V{bottom}" stroke="#e2e2e2"/>')
+        parts.append(f'<text x="{x(tick / 100)}" y="{bottom + 18}" text-anchor="middle" fill="#444">{tick}</text>')
+    if not math.isnan(result.chance):
+        label = "indistinguishable" if result.mode == "pairs" else "as real photos"
+        parts.append(f'<path d="M{x(result.chance)} {top - 6}V{bottom}" stroke="#b03a2e" stroke-dasharray="5 4"/>')
+        parts.append(f'<text x="{x(result.chance)}" y="{top - 12}" text-anchor="middle" fill="#b03a2e">{label}</text>')
+    for index, method in enumerate(result.methods):
+        y = top + row * index + row / 2
+        name = method.name if len(method.name) <= 20 else method.name[:19] + "\u2026"
+        parts.append(f'<text x="{left - 12}" y="{y + 5}" text-anchor="end">{html.escape(name)}</text>')
+        if math.isnan(method.rate.value):
+            continue
+        parts.append(f'<path d="M{x(method.rate.low)} {y}H{x(method.rate.high)}" stroke="#1f4e79" stroke-width="3"/>')
+        parts.append(f'<circle cx="{x(method.rate.value)}" cy="{y}" r="6" fill="#1f4e79"/>')
+        parts.append(f'<text x="{width - right + 12}" y="{y + 5}">{100 * method.rate.value:.1f} %</text>')
+    what = "colorized picture taken for the real one" if result.mode == "pairs" else "called real"
+    caption = f"{what}, % of trials, with 95 % Wilson intervals; {len(result.included)} participants"
+    parts.append(f'<text x="{width / 2}" y="{bottom + 44}" text-anchor="middle" fill="#222">{caption}</text>')
+    return "\n".join([*parts, "</svg>", ""])

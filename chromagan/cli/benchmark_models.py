@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=int, metavar="N", help="threads on the CPU (default: PyTorch's choice)")
     add("--photo", type=Path, metavar="FILE", help="photo to time from file to file (default: a generated one, 2 MP)")
     add("--no-memory", action="store_true", help="leave peak memory out (on the CPU it takes a process a cell)")
+    add("--plain", action="store_true", help="time each network as a plain module in PyTorch's own layout, too")
     add("--out", type=Path, metavar="FILE", help="write the figures there as JSON, and the tables beside it as .md")
 
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings(
         args.models, args.sizes, args.precision, args.device, args.batch_size, args.runs, args.threads, args.photo,
-        not args.no_memory,
+        not args.no_memory, args.plain,
     )  # fmt: skip
     # other work on the machine in the last minute, where the system tells: timings under load say little
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -34,6 +36,12 @@ class Contender:
     def network(self) -> ColorizationNetwork:
         """The network, ready for inference."""
         return self.colorizer.network
+
+    @cached_property
+    def plain(self) -> ColorizationNetwork:
+        """A copy in PyTorch's own memory layout, as a script that builds the same layers has it."""
+        network = copy.deepcopy(self.network)
+        return network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     @property
     def parameters(self) -> int:

@@ -32,6 +32,7 @@ from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import output_suffix, write_photo
 from chromagan.inference.colorizer import SIZES
 from chromagan.inference.device import choose_device, has_fast_bfloat16, is_out_of_memory
+from chromagan.models.contract import ColorizationNetwork, pad_to_stride
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _ROUNDS = 5
@@ -52,6 +53,7 @@ class Settings:
         threads: of PyTorch on the CPU; as they are where None.
         photo: for the time from file to file; a generated one of 2 megapixels where None.
         memory: whether to measure peak memory (on the CPU that is a fresh process a cell).
+        plain: whether to time each network as a plain module, too: see `CellFigures.plain_seconds`.
     """
 
     models: Sequence[str] | None = None
@@ -63,6 +65,7 @@ class Settings:
     threads: int | None = None
     photo: Path | None = None
     memory: bool = True
+    plain: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.precisions if name not in PRECISIONS]
@@ -173,8 +176,9 @@ def _run_rounds(timers: Sequence[_CellTimer], photos: Sequence[_PhotoTimer], met
 class _CellTimer:
     """One cell: its inputs, how to run it, and what was found."""
 
-    def __init__(self, contender: Contender, size: int, precision: str, batch_size: int) -> None:
+    def __init__(self, contender: Contender, size: int, precision: str, batch_size: int, plain: bool = False) -> None:
         self.size, self.precision = size, precision
+        self.plain = contender.plain if plain else None
         self.contender, self.device = contender, contender.colorizer.device
         self.dtype = PRECISIONS[precision]
         generator = torch.Generator().manual_seed(size)
@@ -190,6 +194,12 @@ class _CellTimer:
         """As sampling runs the network."""
         with self._arithmetic():
             self.contender.network(L).ab.float()
+
+    @torch.inference_mode()
+    def forward_plain(self, network: ColorizationNetwork) -> None:
+        """One photo as a script would run the layers: PyTorch's own layout, nothing cut off."""
+        with self._arithmetic():
+            network.predict(pad_to_stride(self.one.contiguous(), network.stride), None)
 
     def warm(self, work: Work, memory: bool) -> None:
         """Run once with each input; on CUDA measure the memory of the first."""
@@ -208,10 +218,15 @@ class _CellTimer:
         self.forward(self.batch)
 
     def visit(self, runs: int) -> None:
-        """One run that is not timed, `runs` that are, and one batch."""
+        """One run that is not timed, `runs` that are, and one batch; plain runs in turn with the others."""
         self.forward(self.one)
+        if self.plain is not None:
+            self.forward_plain(self.plain)
         for _ in range(runs):
             self.figures.seconds.append(seconds_of(lambda: self.forward(self.one), self.device))
+            if self.plain is not None:
+                run_plain = functools.partial(self.forward_plain, self.plain)
+                self.figures.plain_seconds.append(seconds_of(run_plain, self.device))
         if len(self.batch) == 1:
             self.figures.batch_seconds = self.figures.seconds
         else:
@@ -225,7 +240,7 @@ def _timers(
     work = None
     for precision in precisions:
         try:
-            timer = _CellTimer(contender, size, precision, settings.batch_size)
+            timer = _CellTimer(contender, size, precision, settings.batch_size, settings.plain)
             work = work or work_of(contender.network, timer.one)
             timer.warm(work, settings.memory)
         except (MemoryError, RuntimeError) as error:

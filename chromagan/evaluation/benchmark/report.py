@@ -22,6 +22,8 @@ class CellFigures:
         seconds: of each timed forward pass of one photo.
         batch_seconds: of each timed forward pass of a batch.
         batch_size: photos in it.
+        plain_seconds: of each timed pass of one photo through the same layers as a plain module: eager, in PyTorch's
+            own memory layout, `predict` alone; none where that was not asked for.
         peak_bytes: on the CPU the largest resident memory of a process that loads the model and runs it once on one
             photo; on CUDA what the model's weights and that run occupy; None where nobody tells.
         roof: what the device reached in this precision in the same run.
@@ -36,10 +38,16 @@ class CellFigures:
     batch_size: int = 1
     peak_bytes: int | None = None
     roof: Roof | None = None
+    plain_seconds: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
         """Latency in seconds that `share` per cent of the runs stay below, interpolated; needs 100 runs to tell p99."""
         return float(np.percentile(self.seconds, share))
+
+    @property
+    def against_plain(self) -> float | None:
+        """Median latency over that of the plain module; None where that was not timed."""
+        return statistics.median(self.seconds) / statistics.median(self.plain_seconds) if self.plain_seconds else None
 
     @property
     def images_per_second(self) -> float:
@@ -115,7 +123,7 @@ def as_json(report: SpeedReport) -> dict[str, Any]:
             **asdict(cell), "percentiles": {f"p{share}": cell.percentile(share) for share in (50, 90, 99)},
             "images_per_second": cell.images_per_second, "roofline_share": cell.roofline_share,
             "bound": report.roofs[cell.precision].bound(cell.work), "flops_per_byte": cell.work.intensity,
-            "against_first": report.against_first(cell),
+            "against_first": report.against_first(cell), "against_plain": cell.against_plain,
         }
         for cell in report.cells
     ]  # fmt: skip
@@ -135,18 +143,19 @@ def as_json(report: SpeedReport) -> dict[str, Any]:
 def as_markdown(report: SpeedReport) -> str:
     """Two tables, cells and photos, with the roof that they are measured against and what was left out."""
     first, facts = next(iter(report.weights)), report.facts
-    header = (
+    header: tuple[str, ...] = (
         "model", "px", "precision", "p50 ms", "p90 ms", "p99 ms", f"x {first}", f"images/s in {facts['batch_size']}s",
         "peak MB", "GFLOP", "of roofline",
     )  # fmt: skip
+    plain = any(cell.plain_seconds for cell in report.cells)
+    header += ("x plain",) if plain else ()
     rows = []
     for cell in report.cells:
-        ratio = report.against_first(cell)
         rows.append((
             cell.model, str(cell.size), cell.precision, *(f"{1e3 * cell.percentile(p):.2f}" for p in (50, 90, 99)),
-            "-" if ratio is None else f"{ratio:.3g}", f"{cell.images_per_second:.2f}",
+            _ratio(report.against_first(cell)), f"{cell.images_per_second:.2f}",
             "-" if cell.peak_bytes is None else f"{cell.peak_bytes / 1e6:.0f}", f"{cell.work.flops / 1e9:.2f}",
-            f"{100 * cell.roofline_share:.1f} %",
+            f"{100 * cell.roofline_share:.1f} %", *([_ratio(cell.against_plain)] if plain else []),
         ))  # fmt: skip
     parts = [markdown_table(header, rows)]
     photos = [
@@ -157,6 +166,10 @@ def as_markdown(report: SpeedReport) -> str:
     columns = ("model", "px", "photo to photo s", "decode + encode s", "ratio")
     parts += [markdown_table(columns, photos), "\n".join(f"- {line}" for line in _notes(report))]
     return "\n\n".join(parts)
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
 
 
 def _notes(report: SpeedReport) -> list[str]:

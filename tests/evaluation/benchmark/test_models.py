@@ -99,6 +99,14 @@ def test_tables_say_the_same(report):
     assert "200" in text
 
 
+def test_a_plain_module_is_one_more_column(report):
+    assert "x plain" not in as_markdown(report)
+    report.cells[1].plain_seconds = [200.0, 50.0, 300.0]
+    named = [dict(zip(rows[0], row, strict=True)) for rows in [rows_of(as_markdown(report))] for row in rows[2:5]]
+    assert [row["x plain"] for row in named] == ["-", "0.5", "-"]
+    assert [cell["against_plain"] for cell in as_json(report)["cells"]] == [None, 0.5, None]
+
+
 def test_a_bar_does_not_break_a_table():
     assert markdown_table(("a", "b"), [("x|y", "1")]) == "| a    |   b |\n| ---- | --: |\n| x\\|y |   1 |"
 
@@ -217,6 +225,7 @@ def test_the_command_measures(photo, tmp_path, capsys):
     out, threads = tmp_path / "speed.json", torch.get_num_threads()
     words = ["benchmark", "models", "--models", "chromagan", "--sizes", "32", "--precision", "float32", "--runs", "3"]
     words += ["--device", "cpu", "--batch-size", "2", "--threads", "1", "--photo", str(photo), "--out", str(out)]
+    words += ["--plain"]
     assert main(words) == 0
     assert torch.get_num_threads() == threads
     table = capsys.readouterr().out
@@ -226,12 +235,29 @@ def test_the_command_measures(photo, tmp_path, capsys):
     assert (one["model"], one["size"], one["precision"]) == ("chromagan", 32, "float32")
     assert len(one["seconds"]) == len(one["batch_seconds"]) == 3
     assert all(seconds > 0 for seconds in one["seconds"] + one["batch_seconds"])
+    assert one["against_plain"] > 0
     assert one["roofline_share"] > 0
     assert one["work"]["flops"] > 5e8
     # 18 million parameters in float32 are in the process's memory
     assert one["peak_bytes"] - figures["process_bytes"] > 4 * figures["models"]["chromagan"]["parameters"] / 1.2
     assert figures["models"]["chromagan"]["weights"] == "shipped"
     assert figures["photos"][0]["ratio"] > 0
+
+
+def test_a_plain_module_has_the_same_weights_in_pytorchs_own_layout(photo):
+    contenders = load_contenders(["siggraph17"], "cpu", {})
+    plain, network = contenders[0].plain, contenders[0].network
+    kernel = plain.state_dict()["model3.0.weight"]
+    assert kernel.is_contiguous()
+    assert network.state_dict()["model3.0.weight"].is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(kernel, network.state_dict()["model3.0.weight"])
+    L = 100 * torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(plain.predict(L, None).ab, network(L).ab, rtol=0, atol=1e-2)
+    settings = Settings(
+        ["chromagan"], [33], ["float32"], "cpu", runs=3, threads=1, photo=photo, memory=False, plain=True
+    )
+    (one,) = time_models(settings).cells
+    assert len(one.plain_seconds) == len(one.seconds) == 3
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

@@ -7,19 +7,21 @@ loses whole Lab units in half precision.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 WHITE = (0.95047, 1.0, 1.08883)
 RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
-_XYZ_TO_RGB = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
+_XYZ_TO_RGB: list[list[float]] = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64)).tolist()
 _THRESHOLD, _SLOPE, _OFFSET = 0.008856, 7.787, 16.0 / 116.0
 
 
-def _mix(image: Tensor, matrix: Tensor) -> Tensor:
+def _mix(image: Tensor, matrix: Sequence[Sequence[float]]) -> Tensor:
     """Apply a 3 x 3 matrix over the channel dimension."""
     channels = image.unbind(-3)
-    rows = [sum(float(m) * c for m, c in zip(row, channels, strict=True)) for row in matrix.tolist()]
+    rows = [sum(m * c for m, c in zip(row, channels, strict=True)) for row in matrix]
     return torch.stack(rows, dim=-3)  # type: ignore[arg-type]
 
 
@@ -55,7 +57,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     """
     with torch.autocast(rgb.device.type, enabled=False):
         rgb = rgb if rgb.dtype == torch.float64 else rgb.float()
-        xyz = _mix(srgb_to_linear(rgb), torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
+        xyz = _mix(srgb_to_linear(rgb), RGB_TO_XYZ)
         x, y, z = (_curve(c / w) for c, w in zip(xyz.unbind(-3), WHITE, strict=True))
         return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=-3)
 

@@ -77,7 +77,9 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
     """
     trainer = Trainer(config, out, device)
     if trainer.teacher is None and config.class_weight:
-        trainer.teacher = trainer.adversaries.teacher = random_teacher(config.teacher or "vgg16").to(device)
+        teacher = random_teacher(config.teacher or "vgg16")
+        teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trainer.teacher = trainer.adversaries.teacher = teacher
     loop = Loop(trainer, snapshot_every=10**12, tick=config.batch_size * max(1, steps // 2))
     trainer.folder.start(0)
     photos = open_training_photos(config, out, device)
@@ -179,7 +181,7 @@ def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> 
             truth = trainer.prepare(batch)
         if trainer.teacher is not None:
             with timed("teacher, alone"):
-                trainer.teacher(truth.L)
+                steps.teach(truth.L)
         with timed("generator step"):
             _, fakes = steps.generator_step(truth, config.adversarial_weight)
         if trainer.critic is not None:

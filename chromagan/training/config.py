@@ -90,7 +90,9 @@ class TrainConfig:
     refresh_fakes: bool = _option(False, "critic sees the colours of the just updated generator, as in the release")
 
     ema: float = _option(0.998, "decay of the exponential average of the weights, for 16 photos a step; 0 for none")
-    precision: str = _option("auto", "autocast of the generator; critic and penalty keep float32", choices=PRECISIONS)
+    precision: str = _option(
+        "auto", "autocast of generator and teacher; critic and penalty keep float32", choices=PRECISIONS
+    )
     tf32: bool = _option(True, "on CUDA, let float32 convolutions and products run in TF32")
     compile: bool = _option(False, "compile the generator; not the critic, whose penalty is differentiated twice")
     accumulate: int = _option(1, "parts that a batch is divided in, one after the other, to need less memory")

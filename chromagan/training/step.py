@@ -89,7 +89,8 @@ class Adversaries:
         teacher: gives class probabilities of L; None trains without the class term.
         optimizers: of generator and critic.
         config: weights and switches.
-        autocast: type of the generator's autocast, None for full precision. The critic and its penalty stay in it.
+        autocast: type of the generator's and the teacher's autocast, None for full precision. The critic and its
+            penalty stay in that.
         scaler: of the loss, for float16; disabled for other types.
         bin_weights: (Q,) of the ab bins, where the objective classifies and rare colours are weighed up.
     """
@@ -112,10 +113,19 @@ class Adversaries:
         self.chroma_term = ChromaTerm(config, generator, bin_weights)
         self._forward = torch.compile(generator) if config.compile else generator
 
+    def _arithmetic(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
+
     def _predict(self, truth: Truth) -> Prediction:
         L, hints = truth.L, () if truth.hints is None else (truth.hints,)
-        with torch.autocast(L.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+        with self._arithmetic(L.device):
             return self._forward(L, *hints)
+
+    def teach(self, L: Tensor) -> Tensor:
+        """The teacher's class probabilities (N, classes) of L (N, 1, H, W), float32."""
+        assert self.teacher is not None
+        with self._arithmetic(L.device):
+            return self.teacher(L)
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:
         """One update of the generator; returns the terms' values and the colours it gave.
@@ -143,7 +153,7 @@ class Adversaries:
             error = saturation_error(truth.small_L, ab, truth.small_ab)
             objective.add("saturation", error, config.saturation_weight)
         if self.teacher is not None and class_logits is not None:
-            objective.add("class", class_divergence(class_logits, self.teacher(truth.L)), config.class_weight)
+            objective.add("class", class_divergence(class_logits, self.teach(truth.L)), config.class_weight)
         fakes = Fakes(ab.detach())
         roots, gradients = [], []
         if adversarial_weight and self.critic is not None:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from chromagan.data.loader import Batch
@@ -23,6 +24,7 @@ from chromagan.losses.chroma import ab_mse
 from chromagan.losses.wasserstein import gradient_penalty, mixing_weights
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.registry import register_model
+from chromagan.models.trunk import import_timm
 from chromagan.training.checkpoint import load_state, state_files
 from chromagan.training.config import from_preset
 from chromagan.training.loop import Loop
@@ -272,6 +274,21 @@ def test_half_precision_learns_and_the_critic_keeps_float32(photos, tmp_path, pr
     assert trainer.scaler.is_enabled() == (precision == "float16")
     chroma = [line["chroma"] for line in read_stats(tmp_path)]
     assert chroma[-1] < 0.8 * chroma[0]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_teacher_runs_in_the_generators_precision_and_answers_in_float32(photos, tmp_path, precision):
+    seen, given = [], {"teacher": "mobilenetv2_050", "teacher_weights": str(tmp_path / "t.safetensors")}
+    save_file(import_timm().create_model("mobilenetv2_050").state_dict(), given["teacher_weights"])
+    trainer = Trainer(
+        config(photos, precision=precision, class_weight=0.1, **given), tmp_path / "run", torch.device("cpu")
+    )
+    trainer.teacher.net.conv_stem.register_forward_hook(lambda module, given, answer: seen.append(answer.dtype))
+    L = 100 * torch.rand(2, 1, 64, 64)
+    shares = trainer.adversaries.teach(L)
+    assert (seen, shares.dtype) == ([getattr(torch, precision)], torch.float32)
+    torch.testing.assert_close(shares.sum(1), torch.ones(2))
+    torch.testing.assert_close(shares, trainer.teacher(L), rtol=0.1, atol=1e-4)
 
 
 def test_a_compiled_generator_takes_the_same_step(photos, tmp_path, monkeypatch):

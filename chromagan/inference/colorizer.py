@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,14 +26,12 @@ from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, to_photo
 from chromagan.images.resize import reduced_lightness, resize_antialiased
-from chromagan.inference.device import choose_device, has_fast_bfloat16
+from chromagan.inference.device import Module, choose_device, has_fast_bfloat16, place
 from chromagan.inference.picture import from_photo
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
-
-Module = TypeVar("Module", bound=nn.Module)
 
 DEFAULT_SIZE = 256
 SIZES = (16, 4096)
@@ -292,7 +290,7 @@ def balance(ab: Tensor, typical: float) -> Tensor:
 
 def _settle(module: Module, device: torch.device) -> Module:
     """For inference on a device, with the layout that its convolutions are fastest in."""
-    return module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return place(module.eval().requires_grad_(False), device)
 
 
 def _check_options(size: int, saturation: float, batch_size: int) -> None:

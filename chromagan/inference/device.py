@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import platform
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from chromagan.errors import DeviceError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -30,6 +33,13 @@ def choose_device(name: str = "auto") -> torch.device:
     if not found[kind] or (kind == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
         raise DeviceError(f"this machine, or its PyTorch, has no {name} device; use --device cpu or auto")
     return device
+
+
+def place(
+    module: Module, device: torch.device | None = None, layout: torch.memory_format = torch.channels_last
+) -> Module:
+    """Move a network itself to a device, by default where it is, and to a layout; convolutions like channels last."""
+    return module.to(device, memory_format=layout)  # type: ignore[call-overload]  # unknown to PyTorch's annotations
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

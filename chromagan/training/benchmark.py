@@ -23,6 +23,7 @@ from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
 from chromagan.data.loader import Batch, BatchStream, open_training_photos
+from chromagan.inference.device import place
 from chromagan.losses.class_distribution import class_divergence
 from chromagan.losses.saturation import saturation_error
 from chromagan.losses.wasserstein import gradient_penalty
@@ -77,9 +78,7 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
     """
     trainer = Trainer(config, out, device)
     if trainer.teacher is None and config.class_weight:
-        teacher = random_teacher(config.teacher or "vgg16")
-        teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        trainer.teacher = trainer.adversaries.teacher = teacher
+        trainer.teacher = trainer.adversaries.teacher = place(random_teacher(config.teacher or "vgg16"), device)
     loop = Loop(trainer, snapshot_every=10**12, tick=config.batch_size * max(1, steps // 2))
     trainer.folder.start(0)
     photos = open_training_photos(config, out, device)
@@ -116,7 +115,7 @@ class Textbook:
         self.config, self.prepare, self.chroma_term = trainer.config, trainer.prepare, trainer.adversaries.chroma_term
 
         def plain(network: nn.Module) -> nn.Module:
-            return copy.deepcopy(network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            return place(copy.deepcopy(network), layout=torch.contiguous_format)
 
         self.generator = plain(trainer.generator).train()
         self.critic = None if trainer.critic is None else plain(trainer.critic)

@@ -90,7 +90,7 @@ class Adversaries:
         optimizers: of generator and critic.
         config: weights and switches.
         autocast: type of the generator's and the teacher's autocast, None for full precision. The critic and its
-            penalty stay in that.
+            penalty always run in full precision.
         scaler: of the loss, for float16; disabled for other types.
         bin_weights: (Q,) of the ab bins, where the objective classifies and rare colours are weighed up.
     """

@@ -12,7 +12,7 @@ from torch import Tensor
 from chromagan.data.loader import Batch, StreamState
 from chromagan.distributed import copy_from_first_rank, gather, rank, synchronise_batch_norm, world_size
 from chromagan.errors import TrainingError, UsageError
-from chromagan.inference.device import has_fast_bfloat16
+from chromagan.inference.device import has_fast_bfloat16, place
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
 from chromagan.training.ab_prior import run_prior
@@ -71,11 +71,11 @@ class Trainer:
         if world_size() > 1:
             synchronise_batch_norm(self.generator)
         self.ancestors = ancestors_of(config)
-        self.generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        place(self.generator, device)
         self.critic = PatchCritic().to(device) if config.adversarial_weight > 0 else None
         self.teacher = build_teacher(config)
         if self.teacher is not None:
-            self.teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            place(self.teacher, device)
         self.optimizer, self.critic_optimizer = self._optimizers()
         copy_from_first_rank(self.generator)
         if self.critic is not None:

@@ -11,6 +11,7 @@ import torch
 
 from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.inference.colorizer import Colorizer
+from chromagan.inference.device import place
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.create import load_model, load_upsampler, shipped_weights
@@ -40,8 +41,7 @@ class Contender:
     @cached_property
     def plain(self) -> ColorizationNetwork:
         """A copy in PyTorch's own memory layout, as a script that builds the same layers has it."""
-        network = copy.deepcopy(self.network)
-        return network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        return place(copy.deepcopy(self.network), layout=torch.contiguous_format)
 
     @property
     def parameters(self) -> int:

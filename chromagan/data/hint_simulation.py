@@ -74,12 +74,13 @@ def _place(length: int, side: int, rng: np.random.Generator) -> int:
     return int(np.clip(round(middle - side / 2), 0, length - side))
 
 
-def simulate_hints(ab: Tensor, generators: Generators) -> Hints:
+def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0) -> Hints:
     """Local hints for a batch of training photographs.
 
     Args:
         ab: (N, 2, H, W), the true colours in Lab units.
         generators: one a photo, such as `photo_generators` gives.
+        free: share of the photos that get none, by chance; of the others some get none too, by the law above.
 
     Returns:
         Hints of the batch's size and device; where squares overlap, the later one shows.
@@ -89,6 +90,8 @@ def simulate_hints(ab: Tensor, generators: Generators) -> Hints:
     patches: list[tuple[int, Patch]] = []
     whole = np.zeros(n, bool)
     for photo, rng in enumerate(generators):
+        if free and rng.random() < free:
+            continue
         whole[photo] = rng.random() < EVERYTHING
         for patch in draw_patches(height, width, rng):
             patches.append((photo, patch))

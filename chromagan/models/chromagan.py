@@ -1,97 +1,191 @@
-"""`chromagan`: a pretrained semantic branch, fused mid-level and global features, a chroma decoder at a quarter size.
+"""`chromagan`: pretrained semantic branches, laterals at every scale, and a decoder that answers three questions.
 
-After ChromaGAN (Vitoria, Raad and Ballester, WACV 2020), with what measurement asked for: the trunk reaches one block
-deeper, its finer maps join the decoder, global features are pooled (so any size works and the 124 M parameters of the
-released dense layers become half a million), and chroma is predicted at 1/4, from where a learned upsampler takes over.
+After ChromaGAN (Vitoria, Raad and Ballester, WACV 2020): a generator joins a pretrained classifier's features with a
+chroma decoder, and learns classes beside colours. What measurement added: one or two branches, whose maps join at every
+scale; beside ab a distribution over the 313 ab bins (Zhang, Isola and Efros 2016), at a quarter of the size, from where
+a learned upsampler takes over; and colours that a person gives (Zhang et al. 2017), which join at every scale too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromagan.color.ab_bins import AbBins
 from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.conv_norm import ConvNorm
+from chromagan.models.first_chromagan import FirstChromaGAN
 from chromagan.models.registry import register_model
-from chromagan.models.trunk import GrayInput, TimmTrunk, VGG16Trunk, classifier_statistics
+from chromagan.models.trunk import GrayInput, build_trunk, classifier_statistics
 
 AB_SCALE = 110.0
+WIDTHS = {4: 96, 8: 160, 16: 256, 32: 256}
+_BLOCKS = {4: 2, 8: 2, 16: 1, 32: 1}
+_GLOBAL = 512
+_SEMANTIC = 16  # maps of this stride and above are what the ablation leaves out
+_HINT_CHANNELS = 4
+RECIPE: dict[str, Any] = {"bin_weight": 0.02, "rebalance": True, "hints": True, "hint_free": 0.5}
 
 
-def _block(channels: int, width: int, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    )
+class _Level(nn.Module):
+    """One scale of the decoder: what comes from below, the branches' maps and the hints are summed, then convolved."""
+
+    def __init__(self, below: int | None, maps: Sequence[int], width: int, blocks: int, hints: bool) -> None:
+        super().__init__()
+        self.below = nn.Conv2d(below, width, 1, bias=False) if below else None
+        self.laterals = nn.ModuleList(ConvNorm(channels, width, 1) for channels in maps)
+        self.hints = nn.Conv2d(_HINT_CHANNELS, width, 3, padding=1, bias=False) if hints else None
+        if self.hints is not None:
+            nn.init.zeros_(self.hints.weight)  # a network that was trained without hints goes on as it was
+        self.blocks = nn.Sequential(*(ConvNorm(width, width, rectifier=F.relu) for _ in range(blocks)))
+
+    def forward(
+        self, below: Tensor | None, maps: Sequence[Tensor], whole: Tensor | None, hints: Tensor | None
+    ) -> Tensor:
+        parts = [lateral(one) for lateral, one in zip(self.laterals, maps, strict=True)]
+        if self.below is not None and below is not None:
+            coarse = self.below(below)
+            size = parts[0].shape[-2:] if parts else [2 * side for side in coarse.shape[-2:]]
+            parts.append(F.interpolate(coarse, size=size, mode="nearest"))
+        x = sum(parts[1:], start=parts[0])
+        if whole is not None:
+            x = x + whole.to(x.dtype)
+        if self.hints is not None and hints is not None:
+            x = x + self.hints(_at_scale(hints, x.shape[-2:]).to(x.dtype))
+        return self.blocks(F.relu(x))
 
 
-@register_model(
-    "chromagan",
-    title="Semantic branch, fused features, chroma decoder; our own",
-    paper="after Vitoria, Raad and Ballester, ChromaGAN, WACV 2020",
-    outputs="ab at 1/4; classes in training",
-)
+def _at_scale(hints: Tensor, size: torch.Size) -> Tensor:
+    """Hints (ab x mask, mask) at a scale: mean colour of what is given there, whether anything is, and how much.
+
+    A plain mean would let a small hint fade with the scale; here its colour stays.
+    """
+    mean = F.adaptive_avg_pool2d(hints, tuple(size))
+    covered = mean[:, 2:]
+    return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered > 0).to(mean.dtype), covered), dim=1)
+
+
 class ChromaGAN(ColorizationNetwork):
     """The package's own generator.
 
     Args:
-        backbone: `vgg16` (13 convolutions) or any timm backbone with feature maps at 1/4, 1/8 and 1/16.
-        width: channels of the fused map; the decoder narrows to half of it at a quarter size.
+        backbone: one or two branches: `vgg16` (13 convolutions), `tf_efficientnet_lite2`, or any timm backbone.
         classes: outputs of the class head; 0 leaves it out, as inference files do.
-        semantic: False replaces the trunk's deep features (1/16 and the global ones) by zeros: the ablation that
-            shows what the semantic branch brings.
+        semantic: False replaces the branches' deep features (from 1/16, and the global ones) by zeros: the ablation
+            that shows what they bring.
+        bins: predict a distribution over the ab bins beside ab.
+        hints: take colours that a person gives.
+        folded: the Lite2 branch without its batch norms, as exported files have it.
+        width: channels at a quarter of the size; the coarser scales are wider in proportion.
+
+    Raises:
+        ModelError: no branch or more than two, the same one twice, or a timm backbone without fitting maps.
     """
 
+    registered_as = "chromagan"
     training_only_prefixes = ("class_head.",)
     ab_stride = 4
+    stride = 16
 
     def __init__(
-        self, backbone: str = "vgg16", width: int = 256, classes: int = 1000, semantic: bool = True
+        self,
+        backbone: str | Sequence[str] = ("vgg16",),
+        classes: int = 1000,
+        semantic: bool = True,
+        bins: bool = True,
+        hints: bool = True,
+        folded: bool = False,
+        width: int = WIDTHS[4],
     ) -> None:
         super().__init__()
+        names = [backbone] if isinstance(backbone, str) else list(backbone)
+        if not 1 <= len(names) <= 2 or len(set(names)) < len(names):
+            raise ModelError(f"chromagan takes one or two different backbones, not {', '.join(names) or 'none'}")
         self.config: dict[str, Any] = {
-            "backbone": backbone, "width": width, "classes": classes, "semantic": semantic,
+            "backbone": names, "classes": classes, "semantic": semantic, "bins": bins, "hints": hints, "folded": folded,
+            "width": width,
         }  # fmt: skip
-        self.semantic = semantic
-        self.gray = GrayInput(*classifier_statistics(backbone))
-        self.trunk = VGG16Trunk() if backbone == "vgg16" else TimmTrunk(backbone)
-        taps = {stride: index for index, stride in enumerate(self.trunk.strides)}
-        self._taps = [taps[4], taps[8], taps[16]]
-        fine, middle, deep = (self.trunk.widths[i] for i in self._taps)
-        self.stride = max(self.trunk.strides)
-
-        half = width // 2
-        self.mid_level = _block(deep, width)
-        self.global_features = nn.Sequential(nn.Linear(deep, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
-        self.class_head = nn.Linear(deep, classes) if classes else None
-        self.fusion = _block(2 * width, width, kernel=1)
-        self.lateral_8 = _block(middle, width, kernel=1)
-        self.decode_8 = _block(2 * width, width)
-        self.lateral_4 = _block(fine, half, kernel=1)
-        self.decode_4 = nn.Sequential(_block(width + half, half), _block(half, half))
-        self.to_ab = nn.Conv2d(half, 2, 3, padding=1)
+        self.semantic, self.takes_hints = semantic, hints
+        self.grays = nn.ModuleList(GrayInput(*classifier_statistics(name)) for name in names)
+        self.trunks = nn.ModuleList(build_trunk(name, folded) for name in names)
+        # of each branch, the last map of every stride that the decoder reads
+        self._taps = [{s: i for i, s in enumerate(trunk.strides) if s in WIDTHS} for trunk in self.trunks]
+        deepest = max((s for taps in self._taps for s in taps), default=0)
+        if deepest < _SEMANTIC:
+            raise ModelError(f"{' and '.join(names)} have no feature map at 1/16 or 1/32; choose another backbone")
+        widths = {stride: max(1, width * WIDTHS[stride] // WIDTHS[4]) for stride in WIDTHS}
+        self._strides = [stride for stride in sorted(WIDTHS, reverse=True) if stride <= deepest]
+        self.levels = nn.ModuleList()
+        below = None
+        for stride in self._strides:
+            maps = [trunk.widths[t[stride]] for trunk, t in zip(self.trunks, self._taps, strict=True) if stride in t]
+            self.levels.append(_Level(below, maps, widths[stride], _BLOCKS[stride], hints))
+            below = widths[stride]
+        pooled = sum(trunk.widths[t[max(t)]] for trunk, t in zip(self.trunks, self._taps, strict=True))
+        self.global_features = nn.Sequential(nn.Linear(pooled, _GLOBAL), nn.ReLU(inplace=True))
+        self.to_whole = nn.Linear(_GLOBAL, widths[deepest])
+        self.class_head = nn.Linear(_GLOBAL, classes) if classes else None
+        self.to_ab = nn.Conv2d(width, 2, 3, padding=1)
         nn.init.normal_(self.to_ab.weight, std=1e-3)  # starts as nearly gray
+        self.bins = AbBins() if bins else None
+        self.to_bins = nn.Conv2d(width, len(self.bins), 1) if self.bins is not None else None
+
+    @property
+    def bin_stride(self) -> int:  # type: ignore[override]
+        """Bins are answered at 1/4, like ab; in training as means over 2 x 2 of those, at a quarter of the cost."""
+        return 8 if self.training else 4
 
     def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("chromagan takes no colour hints; use a network that does, e.g. siggraph17")
-        maps = self.trunk(self.gray(L))
-        fine, middle, deep = (maps[i] for i in self._taps)
-        if not self.semantic:
-            deep = torch.zeros_like(deep)
-        pooled = deep.mean(dim=(2, 3))
-        mid = self.mid_level(deep)
-        whole = self.global_features(pooled)[:, :, None, None].expand(-1, -1, *mid.shape[-2:])
-        x = self.fusion(torch.cat((mid, whole.to(mid.dtype)), dim=1))
-        x = F.interpolate(x, size=middle.shape[-2:], mode="nearest")
-        x = self.decode_8(torch.cat((x, self.lateral_8(middle)), dim=1))
-        x = F.interpolate(x, size=fine.shape[-2:], mode="nearest")
-        x = self.decode_4(torch.cat((x, self.lateral_4(fine)), dim=1))
+        """See the contract; `ModelError` for hints where the network was built without."""
+        if hints is not None and not self.takes_hints:
+            raise ModelError("these chromagan weights take no colour hints; use a network that does, e.g. siggraph17")
+        given = None if hints is None else torch.cat((hints.ab / AB_SCALE * hints.mask, hints.mask), dim=1)
+        branches = [
+            {stride: self._deep_or_zero(found[index], stride) for stride, index in taps.items()}
+            for taps, found in zip(
+                self._taps, (t(g(L)) for t, g in zip(self.trunks, self.grays, strict=True)), strict=True
+            )
+        ]
+        pooled = torch.cat([maps[max(maps)].mean(dim=(2, 3)) for maps in branches], dim=1)
+        features = self.global_features(pooled)
+        whole: Tensor | None = self.to_whole(features)[:, :, None, None]
+        x: Tensor | None = None
+        for stride, level in zip(self._strides, self.levels, strict=True):
+            x = level(x, [maps[stride] for maps in branches if stride in maps], whole, given)
+            whole = None
+        assert x is not None
         ab = self.to_ab(x).float() * AB_SCALE
-        classes = None if self.class_head is None else self.class_head(pooled)
-        return Prediction(ab, class_logits=classes)
+        bins = None if self.to_bins is None else self.to_bins(F.avg_pool2d(x, 2) if self.training else x)
+        classes = None if self.class_head is None else self.class_head(features)
+        return Prediction(ab, bins, classes)
+
+    def _deep_or_zero(self, features: Tensor, stride: int) -> Tensor:
+        return features if self.semantic or stride < _SEMANTIC else torch.zeros_like(features)
+
+
+@register_model(
+    "chromagan",
+    title="Semantic branches, laterals at every scale, chroma decoder; our own",
+    paper="after Vitoria, Raad and Ballester, ChromaGAN, WACV 2020",
+    outputs="ab and 313 bins at 1/4; classes in training",
+    recipe=RECIPE,
+)
+def chromagan(
+    backbone: str | Sequence[str] = ("vgg16",),
+    classes: int = 1000,
+    semantic: bool = True,
+    bins: bool | None = None,
+    hints: bool | None = None,
+    folded: bool = False,
+    width: int | None = None,
+) -> ColorizationNetwork:
+    """`ChromaGAN` from its options, or `FirstChromaGAN` from those of a file of version 0.1, which names no bins."""
+    if width is not None and bins is None:
+        assert isinstance(backbone, str)
+        return FirstChromaGAN(backbone, width, classes, semantic)
+    return ChromaGAN(backbone, classes, semantic, bins is not False, hints is not False, folded, width or WIDTHS[4])

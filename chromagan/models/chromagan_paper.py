@@ -28,7 +28,8 @@ RECIPE = {
     "size": INPUT_SIDE, "smallest_crop": 1.0, "batch_size": 10, "images": 6_405_835, "warmup": 0, "decay": 0.0,
     "lr": 2e-5, "critic_lr": 2e-5, "beta1": 0.5, "critic_beta1": 0.5, "trunk_lr": 1.0, "trunk_frozen": 0,
     "chroma_weight": 1.0, "adversarial_weight": 0.1, "class_weight": 0.003, "gradient_penalty": 10.0,
-    "penalty_on": "sum", "ab_unit": 255.0, "refresh_fakes": True, "teacher_raw_lightness": True, "ema": 0.0,
+    "penalty_on": "sum", "ab_unit": 255.0, "refresh_fakes": True, "teacher": "vgg16", "teacher_gray": True,
+    "teacher_raw_lightness": True, "ema": 0.0,
     "precision": "float32",
 }  # fmt: skip
 

@@ -83,6 +83,7 @@ class ColorizationNetwork(nn.Module):
         takes_hints: whether `hints` are used; other networks refuse them.
         published: the authors' own weights, where they publish some that fit.
         config: plain dict of keyword arguments that rebuilds the network.
+        registered_as: the name under which a function builds this class; empty where the class itself is registered.
     """
 
     stride: int = 1
@@ -90,6 +91,7 @@ class ColorizationNetwork(nn.Module):
     bin_stride: int | None = None
     takes_hints: bool = False
     published: Published | None = None
+    registered_as: str = ""
     config: dict[str, Any]
 
     def predict(self, L: Tensor, hints: Hints | None) -> Prediction:

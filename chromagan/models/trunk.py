@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.errors import ModelError, WeightsError
+from chromagan.models.efficientnet_lite import EfficientNetLite2, EfficientNetLite2Trunk, timm_to_trunk
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_COUNTER = "num_batches_tracked"  # batch norm's count of batches
 _VGG_STRIDES = (1, 2, 4, 8, 16)
 _TORCHVISION_SCHEMAS: list[torch.library.Library] = []
 
@@ -211,7 +213,7 @@ def classifier_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ..
     """Mean and deviation that a backbone's weights expect, by timm's record of it; see `timm_arguments`."""
     if name in ("vgg16", "vgg19"):
         return IMAGENET_MEAN, IMAGENET_STD
-    if timm_arguments(name):
+    if timm_arguments(name) or name == EfficientNetLite2Trunk.name:
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     try:
         record = import_timm().get_pretrained_cfg(name)
@@ -222,30 +224,55 @@ def classifier_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ..
     return tuple(record.mean), tuple(record.std)
 
 
+def build_trunk(name: str, folded: bool = False) -> Any:
+    """A semantic branch by its name: VGG16 and EfficientNet-Lite2 in plain torch, any other one from timm.
+
+    Args:
+        name: `vgg16`, `tf_efficientnet_lite2`, or a timm backbone.
+        folded: EfficientNet-Lite2 without its batch norms.
+    """
+    if name == VGG16Trunk.name:
+        return VGG16Trunk()
+    return EfficientNetLite2Trunk(folded) if name == EfficientNetLite2Trunk.name else TimmTrunk(name)
+
+
+def trunks_of(network: nn.Module) -> list[Any]:
+    """The pretrained classifiers inside a network; none where it has none."""
+    trunks = getattr(network, "trunks", None) or [getattr(network, "trunk", None)]
+    return [trunk for trunk in trunks if isinstance(trunk, nn.Module)]
+
+
 def fill_trunk(trunk: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     """Copy a classifier's tensors into a trunk, strictly; what lies above the trunk (its head) is left out.
 
     Args:
-        trunk: a `VGGTrunk`, or a module whose `net` is a timm network, such as `TimmTrunk`.
+        trunk: what `build_trunk` gives, or a `VGGTrunk`.
         tensors: a state dict with torchvision's VGG keys (with or without `features.`) or with timm's keys.
         source: name of the file, for the error.
 
     Raises:
         WeightsError: a tensor of the trunk is missing or has another shape.
     """
-    plain = isinstance(trunk, VGGTrunk)
-    inner = trunk.features if plain else trunk.net
-    assert isinstance(inner, nn.Module)
-    # timm names the modules of a feature extractor `stages_0` where its classifier has `stages.0`
-    named = {k.removeprefix("features.") if plain else k.replace("_", "."): v for k, v in tensors.items()}
+    inner = trunk.net if isinstance(trunk, TimmTrunk) else trunk
+    named = {_trunk_key(trunk, key): value for key, value in tensors.items()}
     chosen = {}
     for key, value in inner.state_dict().items():
-        found = named.get(key if plain else key.replace("_", "."))
+        found = named.get(key.replace("_", ".") if isinstance(trunk, TimmTrunk) else key)
+        if key.endswith(_COUNTER):  # some files leave it out, and nothing here reads it
+            found = value if found is None else found
         if found is None or found.shape != value.shape:
             have = "is missing" if found is None else f"has shape {tuple(found.shape)}, not {tuple(value.shape)}"
             raise WeightsError(f"{source}: {key} {have}; give the weights of the backbone that --backbone names")
         chosen[key] = found.to(value.dtype)
     inner.load_state_dict(chosen)
+
+
+def _trunk_key(trunk: nn.Module, key: str) -> str | None:
+    """The name that a classifier's tensor has in a trunk."""
+    if isinstance(trunk, EfficientNetLite2Trunk):
+        return timm_to_trunk(key)
+    # timm names the modules of a feature extractor `stages_0` where its classifier has `stages.0`
+    return f"features.{key.removeprefix('features.')}" if isinstance(trunk, VGGTrunk) else key.replace("_", ".")
 
 
 def published_backbone(name: str) -> dict[str, Tensor]:
@@ -271,8 +298,30 @@ def published_backbone(name: str) -> dict[str, Tensor]:
         ) from error
 
 
+def _classifier(name: str, tensors: dict[str, Tensor], source: str) -> nn.Module:
+    """A whole classifier with its weights; `WeightsError` where they are not those of `name`."""
+    if name == EfficientNetLite2Trunk.name:
+        try:
+            return EfficientNetLite2(tensors)
+        except (KeyError, RuntimeError) as error:
+            raise WeightsError(f"{source}: not the full weights of {name} ({str(error).splitlines()[-1]})") from error
+    timm = import_timm()
+    if name == "vgg16":
+        from torchvision.models import vgg16
+
+        net = vgg16()
+    else:
+        net = timm.create_model(name, pretrained=False, **timm_arguments(name))
+    own = {key: value for key, value in net.state_dict().items() if not key.endswith(_COUNTER)}
+    wrong = [k for k, v in own.items() if k not in tensors or tensors[k].shape != v.shape]
+    if wrong:
+        raise WeightsError(f"{source}: not the full weights of {name}, {wrong[0]} is missing or of another shape")
+    net.load_state_dict({k: tensors[k].to(v.dtype) for k, v in own.items()}, strict=False)
+    return net
+
+
 class Teacher(nn.Module):
-    """The frozen classifier whose distribution on the gray photo the class head learns.
+    """The frozen classifier whose distribution the class head learns.
 
     Args:
         name: a timm classifier, `vgg16` included; see `timm_arguments`.
@@ -280,6 +329,7 @@ class Teacher(nn.Module):
         raw_lightness: feed L / 100 three times without the classifier's preprocessing, as the 2020 release did. The
             classifier then sees a nearly black picture, and its answer is nearly the same for every photo.
         source: name of the weights, for errors.
+        gray: show it the gray photo, as the 2020 paper did, and not the coloured one, which it knows better.
     """
 
     def __init__(
@@ -288,29 +338,26 @@ class Teacher(nn.Module):
         tensors: dict[str, Tensor],
         raw_lightness: bool = False,
         source: str = "the teacher's weights",
+        gray: bool = False,
     ) -> None:
         super().__init__()
-        timm = import_timm()
-        if name == "vgg16":
-            from torchvision.models import vgg16
-
-            self.net = vgg16()
-        else:
-            self.net = timm.create_model(name, pretrained=False, **timm_arguments(name))
-        own = self.net.state_dict()
-        wrong = [k for k, v in own.items() if k not in tensors or tensors[k].shape != v.shape]
-        if wrong:
-            raise WeightsError(f"{source}: not the full weights of {name}, {wrong[0]} is missing or of another shape")
-        self.net.load_state_dict({k: tensors[k].to(v.dtype) for k, v in own.items()})
+        self.net = _classifier(name, tensors, source)
         self.gray = GrayInput(*classifier_statistics(name))
-        self.raw_lightness = raw_lightness
+        self.raw_lightness, self.sees_gray = raw_lightness, gray or raw_lightness
         self.eval().requires_grad_(False)  # before the first picture, which would change batch norm's statistics
         self.classes = int(self.net(torch.zeros(1, 3, 64, 64)).shape[1]) if name != "vgg16" else 1000
 
     @torch.no_grad()
-    def forward(self, L: Tensor) -> Tensor:
-        """(N, 1, H, W) in [0, 100] to class probabilities (N, classes), float32."""
-        image = (L / 100).expand(-1, 3, -1, -1) if self.raw_lightness else self.gray(L)
+    def forward(self, photo: Tensor) -> Tensor:
+        """Class probabilities (N, classes), float32, of a photo.
+
+        Args:
+            photo: L (N, 1, H, W) in [0, 100] for a teacher with `sees_gray`, else sRGB (N, 3, H, W) in [0, 1].
+        """
+        if self.raw_lightness:
+            image = (photo / 100).expand(-1, 3, -1, -1)
+        else:
+            image = self.gray(photo) if self.sees_gray else (photo - self.gray.mean) / self.gray.std
         return F.softmax(self.net(image).float(), dim=1)
 
     def train(self, mode: bool = True) -> Teacher:

@@ -229,7 +229,7 @@ painted how. Each output says in its metadata that its colours are made up; keep
 def card_of(network: ColorizationNetwork) -> WeightsCard:
     """A card for a network that came from no file; `ModelError` where its class is not registered."""
     for name in list_models():
-        if model_record(name).factory is type(network):
+        if model_record(name).factory is type(network) or network.registered_as == name:
             return WeightsCard(name, dict(network.config), f"chromagan {__version__}", "Apache-2.0", "", "")
     raise ModelError(f"{type(network).__name__} is not registered, so nobody could load it; see register_model")
 

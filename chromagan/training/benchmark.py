@@ -180,7 +180,7 @@ def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> 
             truth = trainer.prepare(batch)
         if trainer.teacher is not None:
             with timed("teacher, alone"):
-                steps.teach(truth.L)
+                steps.teach(truth)
         with timed("generator step"):
             _, fakes = steps.generator_step(truth, config.adversarial_weight)
         if trainer.critic is not None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from chromagan.errors import UsageError, WeightsError
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network, model_record
-from chromagan.models.trunk import Teacher, downloaded_name, fill_trunk, published_backbone
+from chromagan.models.trunk import Teacher, downloaded_name, fill_trunk, published_backbone, trunks_of
 from chromagan.training.config import TrainConfig
 
 _IMAGENET_CLASSES = 1000
@@ -42,8 +42,8 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
     if config.init:
         from chromagan.pretrained.create import create_model, read_any_weights
 
-        own = str(read_any_weights(config.init, config.model)[1].config.get("backbone", ""))
-        if own.partition(".")[0] == arguments.get("backbone"):
+        own = read_any_weights(config.init, config.model)[1].config.get("backbone", "")
+        if _stems(own) == _stems(arguments.get("backbone", "")):
             arguments["backbone"] = own  # with the tag that tells how it is built
         network = create_model(config.model, weights=config.init, **arguments)
         if config.wants_teacher and network.config.get("classes") == 0:
@@ -51,15 +51,42 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
             network = create_model(config.model, weights=config.init, classes=_IMAGENET_CLASSES, **arguments)
         return network
     network = build_network(config.model, **arguments, **({"global_hints": True} if config.global_hints else {}))
-    trunk = getattr(network, "trunk", None)
-    local = config.backbone_weights
-    if not isinstance(trunk, nn.Module):
-        if local:
-            raise UsageError(f"--backbone-weights: {config.model} has no pretrained part here; leave the option out")
-    elif not config.no_pretrained:
-        name = str(trunk.name)
-        fill_trunk(trunk, read_classifier(local) if local else published_backbone(name), local or name)
+    trunks = trunks_of(network)
+    if config.backbone_weights and not trunks:
+        raise UsageError(f"--backbone-weights: {config.model} has no pretrained part here; leave the option out")
+    if not config.no_pretrained:
+        files = backbone_files(config.backbone_weights, [str(trunk.name) for trunk in trunks])
+        for trunk in trunks:
+            local, name = files.get(trunk.name, ""), str(trunk.name)
+            fill_trunk(trunk, read_classifier(local) if local else published_backbone(name), local or name)
     return network
+
+
+def backbone_files(given: list[str], names: list[str]) -> dict[str, str]:
+    """The local file of each backbone that `--backbone-weights` names one for.
+
+    Args:
+        given: NAME=FILE each, or one FILE where there is one backbone.
+        names: of the network's backbones.
+
+    Raises:
+        UsageError: a name that the network does not have, or a plain FILE for several.
+    """
+    files = {}
+    for one in given:
+        name, equals, file = one.partition("=")
+        if equals and name in names:
+            files[name] = file
+        elif len(names) == 1 and len(given) == 1 and (not equals or "/" in name):
+            files[names[0]] = one
+        else:
+            raise UsageError(f"--backbone-weights {one}: give NAME=FILE, the names being {', '.join(names)}")
+    return files
+
+
+def _stems(backbone: str | list[str]) -> list[str]:
+    """Names of backbones without the tags of their weights."""
+    return [name.partition(".")[0] for name in ([backbone] if isinstance(backbone, str) else backbone)]
 
 
 def _network_options(config: TrainConfig) -> dict[str, Any]:
@@ -69,15 +96,23 @@ def _network_options(config: TrainConfig) -> dict[str, Any]:
         raise UsageError(f"--no-semantic goes with --model chromagan, not {config.model}")
     if config.backbone and "backbone" not in known:
         raise UsageError(f"--backbone goes with --model chromagan or unet, not {config.model}")
+    if len(config.backbone) > 1 and config.model != "chromagan":
+        raise UsageError(f"--backbone: {config.model} takes one; two go with --model chromagan")
     options: dict[str, Any] = {"semantic": not config.no_semantic} if "semantic" in known else {}
+    options |= {name: value for name, value in _heads(config).items() if name in known}
     download = not (config.no_pretrained or config.backbone_weights or config.init)
-    if config.chosen_backbone:
-        name = config.chosen_backbone
-        options["backbone"] = downloaded_name(name) if download and name != "vgg16" else name
+    if config.chosen_backbones:
+        names = [downloaded_name(name) if download and name != "vgg16" else name for name in config.chosen_backbones]
+        options["backbone"] = names if config.model == "chromagan" else names[0]
     elif download and "tag" in known:
         own = str(getattr(model_record(config.model).factory, "backbone", ""))
         options["tag"] = downloaded_name(own).partition(".")[2]
     return options
+
+
+def _heads(config: TrainConfig) -> dict[str, bool]:
+    """Which optional parts of `chromagan` the objective trains."""
+    return {"bins": config.bin_weight > 0 or config.objective == "ab_bins", "hints": config.hints}
 
 
 def ancestors_of(config: TrainConfig) -> list[str]:
@@ -96,28 +131,29 @@ def build_teacher(config: TrainConfig) -> Teacher | None:
         if config.class_weight > 0:
             print("no class term: --no-pretrained without --teacher-weights", file=sys.stderr)
         return None
-    name = config.teacher or "vgg16"
-    local = config.teacher_weights
+    name, local, gray = config.teacher, config.teacher_weights, config.teacher_gray
     if local:
-        return Teacher(name, read_classifier(local), config.teacher_raw_lightness, local)
+        return Teacher(name, read_classifier(local), config.teacher_raw_lightness, local, gray)
     try:
         tensors = published_backbone(name)
     except WeightsError as error:
         raise WeightsError(str(error).replace("--backbone-weights", "--teacher-weights")) from error
-    return Teacher(downloaded_name(name), tensors, config.teacher_raw_lightness, name)
+    return Teacher(downloaded_name(name), tensors, config.teacher_raw_lightness, name, gray)
 
 
 def trunk_stages(network: nn.Module, config: TrainConfig) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Parameters of the trunk that are never trained, and those that are; both empty for a network without one."""
-    trunk = getattr(network, "trunk", None)
-    if getattr(trunk, "always_frozen", False):
-        return list(trunk.parameters()), []  # type: ignore[union-attr]
-    if trunk is None or not hasattr(trunk, "stages"):
-        return [], []
-    stages = trunk.stages()
-    cut = config.trunk_frozen
-    if len(stages) == 1:  # timm's backbones come as one stage: frozen whole or not at all
-        cut = int(cut == 5)
-    if config.no_pretrained:
-        cut = 0
-    return [p for s in stages[:cut] for p in s], [p for s in stages[cut:] for p in s]
+    frozen: list[nn.Parameter] = []
+    tuned: list[nn.Parameter] = []
+    for trunk in trunks_of(network):
+        stages = trunk.stages() if hasattr(trunk, "stages") else [list(trunk.parameters())]
+        cut = config.trunk_frozen
+        if len(stages) == 1:  # timm's backbones come as one stage: frozen whole or not at all
+            cut = int(cut == 5)
+        if config.no_pretrained:
+            cut = 0
+        if getattr(trunk, "always_frozen", False) or trunk.name.partition(".")[0] in config.frozen_backbones:
+            cut = len(stages)
+        frozen += [p for s in stages[:cut] for p in s]
+        tuned += [p for s in stages[cut:] for p in s]
+    return frozen, tuned

@@ -34,7 +34,7 @@ class ChromaTerm:
         self.ab_unit = config.ab_unit
         self.of_ab = _OF_AB.get(config.objective)
         self.bins: AbBins | None = None
-        if self.of_ab is None:
+        if self.of_ab is None or config.bin_weight:
             self.bins = bins_of(generator, config)
         self.bin_weights = bin_weights
 
@@ -47,6 +47,10 @@ class ChromaTerm:
         """
         if self.of_ab is not None:
             return self.of_ab(prediction.ab, ab, self.ab_unit)
+        return self.of_bins(prediction, ab)
+
+    def of_bins(self, prediction: Prediction, ab: Tensor) -> Tensor:
+        """The cross-entropy of the predicted bins, in nats; arguments as for the term itself."""
         assert self.bins is not None
         if prediction.bin_logits is None:
             raise UsageError("--objective ab_bins: the network answers no bins in training; choose another objective")
@@ -57,5 +61,6 @@ def bins_of(generator: nn.Module, config: TrainConfig) -> AbBins:
     """The bins that a network classifies over; `UsageError` where it has none."""
     bins = getattr(generator, "bins", None)
     if not isinstance(bins, AbBins):
-        raise UsageError(f"--objective ab_bins: {config.model} predicts no ab bins; train eccv16, or with ab_mse")
+        option = "--objective ab_bins" if config.objective == "ab_bins" else "--bin-weight"
+        raise UsageError(f"{option}: {config.model} predicts no ab bins; train chromagan or eccv16, or leave it out")
     return bins

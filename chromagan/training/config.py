@@ -34,12 +34,17 @@ class TrainConfig:
     )
     val: str = _option("", "held-out folder: its photos are measured, its first ones make the preview grid")
     model: str = _option("chromagan", "generator, by its name in the registry")
-    backbone: str = _option(
-        "", "semantic branch of chromagan (vgg16 unless given) or encoder of unet (its own unless given): any timm name"
+    backbone: list[str] = _option(
+        [],
+        "one or two semantic branches of chromagan (vgg16 unless given; tf_efficientnet_lite2, or any timm name), or "
+        "the encoder of unet (its own unless given)",
     )
-    backbone_weights: str = _option("", "local safetensors of the backbone instead of a download")
-    teacher: str = _option("", "classifier of the class term, by its timm name; vgg16 by default")
+    backbone_weights: list[str] = _option(
+        [], "local safetensors instead of a download: NAME=FILE for each backbone, or FILE where there is one"
+    )
+    teacher: str = _option("tf_efficientnet_lite2", "classifier of the class term, by its timm name")
     teacher_weights: str = _option("", "local safetensors of the teacher instead of a download")
+    teacher_gray: bool = _option(False, "show the teacher the gray photo, as the 2020 paper did")
     teacher_raw_lightness: bool = _option(False, "feed the teacher L/100 unnormalised, as the 2020 release did")
     no_pretrained: bool = _option(False, "start from nothing; drops the class term unless --teacher-weights is given")
     no_semantic: bool = _option(False, "ablation: zero the deep semantic features (model chromagan)")
@@ -67,14 +72,21 @@ class TrainConfig:
     beta1: float = _option(0.9, "Adam's beta1 of the generator")
     critic_beta1: float = _option(0.5, "Adam's beta1 of the critic")
     trunk_lr: float = _option(0.1, "learning rate of the trunk, as a share of --lr")
-    trunk_frozen: int = _option(3, "blocks of VGG16, from the finest, that are never trained; 5 freezes any trunk")
+    trunk_frozen: int = _option(
+        3, "octaves of VGG16 and EfficientNet-Lite2, from the finest, that are never trained; 5 freezes any trunk"
+    )
+    frozen_backbones: list[str] = _option([], "backbones that are never trained, whatever --trunk-frozen says")
     trunk_start: int = _option(0, "photographs after which the trunk is trained on")
 
     objective: str = _option(
         "ab_mse", "chroma term: squared, absolute or Huber error of ab, or cross-entropy of ab bins", choices=OBJECTIVES
     )
-    rebalance: bool = _option(False, "with --objective ab_bins, weigh rare colours up, by the colours of --data")
-    hints: bool = _option(False, "show the network simulated hints, as a person would give them (siggraph17)")
+    bin_weight: float = _option(0.0, "weight of the cross-entropy of ab bins beside --objective (chromagan)")
+    rebalance: bool = _option(False, "weigh rare colours up in the cross-entropy of ab bins, by the colours of --data")
+    hints: bool = _option(
+        False, "show the network simulated hints, as a person would give them (chromagan, siggraph17)"
+    )
+    hint_free: float = _option(0.0, "with --hints, share of the photographs that are shown without")
     global_hints: bool = _option(False, "with --hints, also colour histogram and saturation of the whole photo")
     saturation_weight: float = _option(0.0, "weight of the squared error of HSL saturation")
     chroma_weight: float = _option(1.0, "weight of the chroma term, see --objective")
@@ -108,6 +120,10 @@ class TrainConfig:
     wandb: str = _option("", "also log to this Weights & Biases project")
 
     def __post_init__(self) -> None:
+        for name in ("backbone", "backbone_weights"):  # one name may be given plainly
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, value.split())
         checks = {
             "--size": self.size >= 32,
             "--batch-size": self.batch_size >= 1,
@@ -135,6 +151,8 @@ class TrainConfig:
             "--momentum": 0 <= self.momentum < 1,
             "--weight-decay": self.weight_decay >= 0,
             "--saturation-weight": self.saturation_weight >= 0,
+            "--bin-weight": self.bin_weight >= 0,
+            "--hint-free": 0 <= self.hint_free <= 1,
         }
         wrong = [name for name, fine in checks.items() if not fine]
         if wrong:
@@ -148,21 +166,26 @@ class TrainConfig:
             raise UsageError("--init brings its own trunk; leave --backbone-weights out")
         if self.penalty_on == "sum" and self.gradient_penalty == 0:
             raise UsageError("--penalty-on has no meaning with --gradient-penalty 0; leave one of them out")
-        if self.chroma_weight == 0 and self.adversarial_weight == 0 and self.saturation_weight == 0:
+        if not any((self.chroma_weight, self.adversarial_weight, self.saturation_weight, self.bin_weight)):
             raise UsageError("--chroma-weight and --adversarial-weight are both 0: nothing would be learned")
-        if self.rebalance and self.objective != "ab_bins":
-            raise UsageError("--rebalance weighs ab bins; give --objective ab_bins with it, or leave it out")
+        if self.bin_weight and self.objective == "ab_bins":
+            raise UsageError("--bin-weight joins bins to another --objective; ab_bins has --chroma-weight")
+        if self.rebalance and self.objective != "ab_bins" and not self.bin_weight:
+            raise UsageError("--rebalance weighs ab bins; give --objective ab_bins or --bin-weight, or leave it out")
+        strangers = sorted(set(self.frozen_backbones) - set(self.chosen_backbones))
+        if strangers:
+            raise UsageError(f"--frozen-backbones {strangers[0]}: --backbone does not name it")
         if self.global_hints and not self.hints:
             raise UsageError("--global-hints goes with --hints; give both, or neither")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as saved with the run."""
-        return {**asdict(self), "backbone": self.chosen_backbone}
+        return {**asdict(self), "backbone": self.chosen_backbones}
 
     @property
-    def chosen_backbone(self) -> str:
-        """The backbone that the network is built with; empty where the network has its own."""
-        return self.backbone or ("vgg16" if self.model == "chromagan" else "")
+    def chosen_backbones(self) -> list[str]:
+        """The backbones that the network is built with; none where the network has its own."""
+        return self.backbone or (["vgg16"] if self.model == "chromagan" else [])
 
     @property
     def wants_teacher(self) -> bool:
@@ -172,16 +195,22 @@ class TrainConfig:
 
 # The release's settings, and the paper's: the same with the teacher's own preprocessing.
 _RELEASED: dict[str, Any] = {**RECIPE, "model": "chromagan_paper"}
-_PAPER = {k: v for k, v in RECIPE.items() if k != "teacher_raw_lightness"}
+_PAPER = {k: v for k, v in RECIPE.items() if k != "teacher_raw_lightness"} | {
+    "bin_weight": 0.0, "rebalance": False, "hints": False,
+}  # fmt: skip
 
-_MOBILE: dict[str, Any] = {"backbone": "mobilenetv2_100", "teacher": "mobilenetv2_100"}
+_OURS = model_record("chromagan").recipe
+_LITE: dict[str, Any] = {**_OURS, "backbone": ["tf_efficientnet_lite2"]}
+_MOBILE: dict[str, Any] = {**_OURS, "backbone": ["mobilenetv2_100"], "teacher": "mobilenetv2_100"}
 
+# Ours apart (what `--model` others train with is set on top of them), all are for `chromagan`.
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": _PAPER,
     "released": _RELEASED,
     "cpu": {"size": 112, "batch_size": 16, "images": 100_000, "workers": 1},
-    "vgg16": {"backbone": "vgg16", "trunk_frozen": 0, "size": 160},
+    "lite": {**_LITE, "size": 112, "trunk_frozen": 2},
+    "vgg16": {"backbone": ["vgg16"], "trunk_frozen": 0, "size": 160},
     "mobile": {**_MOBILE, "trunk_frozen": 0},
     "fast": {**_MOBILE, "trunk_frozen": 5, "size": 96, "images": 50_000},
 }
@@ -235,4 +264,11 @@ def from_preset(preset: str, **given: Any) -> TrainConfig:
     unknown = sorted(set(given) - known)
     if unknown:
         raise UsageError(f"unknown option {unknown[0]}")
-    return TrainConfig(**{**preset_options(preset), **given})
+    options = {**preset_options(preset), **given}
+    # A preset that names no network is for any, and each brings what it cannot do without.
+    ours = dict(_OURS) if options.get("model", "chromagan") == "chromagan" else {}
+    if options.get("objective") == "ab_bins":
+        ours["bin_weight"] = 0.0
+    elif options.get("bin_weight") == 0:
+        ours["rebalance"] = False
+    return TrainConfig(**{**ours, **options})

@@ -15,7 +15,7 @@ from chromagan.training.config import TrainConfig
 def check_hints(generator: ColorizationNetwork, config: TrainConfig) -> None:
     """Refuse hints that the network does not take: `UsageError`."""
     if config.hints and not generator.takes_hints:
-        raise UsageError(f"--hints: {config.model} takes none; leave the option out, or train siggraph17")
+        raise UsageError(f"--hints: {config.model} takes none; leave the option out, or train chromagan or siggraph17")
     if config.global_hints and not generator.config.get("global_hints"):
         raise UsageError(f"--global-hints: {config.model} was built without them; leave the option out")
 
@@ -32,7 +32,7 @@ def training_hints(rgb: Tensor, ab: Tensor, ordinals: Tensor, config: TrainConfi
     if not config.hints:
         return None
     generators = photo_generators(ordinals, config.seed)
-    local = simulate_hints(ab, generators)
+    local = simulate_hints(ab, generators, config.hint_free)
     if not config.global_hints:
         return local
     return Hints(local.ab, local.mask, simulate_global_hints(rgb.float() / 255, generators))

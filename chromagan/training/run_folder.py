@@ -38,7 +38,7 @@ class RunFolder:
         now = json.loads(json.dumps(config.as_dict()))
         if file.exists():
             # An option that the run did not know yet had what is its default now.
-            then = TrainConfig().as_dict() | json.loads(file.read_text())
+            then = TrainConfig().as_dict() | _as_now(json.loads(file.read_text()))
             keys = sorted(k for k in {*now, *then} - FREE if now.get(k) != then.get(k))
             if keys:
                 changes = "; ".join(f"{k}: {then.get(k)!r} there, {now.get(k)!r} now" for k in keys)
@@ -84,6 +84,14 @@ def read_stats(path: Path) -> list[dict[str, Any]]:
     file = path / "stats.jsonl"
     lines = file.read_text().splitlines() if file.exists() else []
     return [json.loads(line) for line in lines if _images_of(line) < float("inf")]
+
+
+def _as_now(config: dict[str, Any]) -> dict[str, Any]:
+    """A saved configuration in today's form: version 0.1 named one backbone, and its file, as plain text."""
+    return {
+        name: value.split() if name in ("backbone", "backbone_weights") and isinstance(value, str) else value
+        for name, value in config.items()
+    }
 
 
 def _images_of(line: str) -> float:

@@ -27,7 +27,8 @@ Terms = dict[str, Tensor]
 class Truth:
     """A batch as the losses see it: L at full size, L and ab at the size of the prediction, places in the stream.
 
-    `hints` are those that the network is shown, at full size; None for none.
+    `hints` are those that the network is shown, at full size; None for none. `rgb` (N, 3, H, W) in [0, 1] is the photo
+    for a teacher that sees colour.
     """
 
     L: Tensor
@@ -35,11 +36,14 @@ class Truth:
     small_ab: Tensor
     ordinals: Tensor
     hints: Hints | None = None
+    rgb: Tensor | None = None
 
     def parts(self, count: int) -> Iterator[Truth]:
         """Equal parts for gradient accumulation."""
         tensors = (self.L, self.small_L, self.small_ab, self.ordinals)
-        chunks = zip(*(tensor.chunk(count) for tensor in tensors), parts_of_hints(self.hints, count), strict=True)
+        rgb = [None] * count if self.rgb is None else self.rgb.chunk(count)
+        hints = parts_of_hints(self.hints, count)
+        chunks = zip(*(tensor.chunk(count) for tensor in tensors), hints, rgb, strict=True)
         return (Truth(*one) for one in chunks)
 
 
@@ -72,11 +76,12 @@ def prepare_truth(
         config: draws hints if it says so; none without it.
     """
     ordinals = torch.arange(len(rgb)) if ordinals is None else ordinals
-    lab = rgb_to_lab(rgb.float() / 255)
+    colours = rgb.float() / 255
+    lab = rgb_to_lab(colours)
     L = lab[:, :1].contiguous(memory_format=torch.channels_last)
     small = F.avg_pool2d(lab, ab_stride, ceil_mode=True) if ab_stride > 1 else lab
     hints = None if config is None else training_hints(rgb, lab[:, 1:], ordinals, config)
-    return Truth(L, small[:, :1], small[:, 1:], ordinals, hints)
+    return Truth(L, small[:, :1], small[:, 1:], ordinals, hints, colours)
 
 
 class Adversaries:
@@ -121,11 +126,13 @@ class Adversaries:
         with self._arithmetic(L.device):
             return self._forward(L, *hints)
 
-    def teach(self, L: Tensor) -> Tensor:
-        """The teacher's class probabilities (N, classes) of L (N, 1, H, W), float32."""
+    def teach(self, truth: Truth) -> Tensor:
+        """The teacher's class probabilities (N, classes) of a batch, gray or coloured as it wants it, float32."""
         assert self.teacher is not None
-        with self._arithmetic(L.device):
-            return self.teacher(L)
+        photo = truth.L if getattr(self.teacher, "sees_gray", True) else truth.rgb
+        assert photo is not None
+        with self._arithmetic(photo.device):
+            return self.teacher(photo)
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:
         """One update of the generator; returns the terms' values and the colours it gave.
@@ -149,11 +156,13 @@ class Adversaries:
         prediction = self._predict(truth)
         ab, class_logits = prediction.ab, prediction.class_logits
         objective.add("chroma", self.chroma_term(prediction, truth.small_ab), config.chroma_weight)
+        if config.bin_weight:
+            objective.add("bins", self.chroma_term.of_bins(prediction, truth.small_ab), config.bin_weight)
         if config.saturation_weight:
             error = saturation_error(truth.small_L, ab, truth.small_ab)
             objective.add("saturation", error, config.saturation_weight)
         if self.teacher is not None and class_logits is not None:
-            objective.add("class", class_divergence(class_logits, self.teach(truth.L)), config.class_weight)
+            objective.add("class", class_divergence(class_logits, self.teach(truth)), config.class_weight)
         fakes = Fakes(ab.detach())
         roots, gradients = [], []
         if adversarial_weight and self.critic is not None:

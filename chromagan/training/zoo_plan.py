@@ -10,6 +10,7 @@ from torch import nn
 
 from chromagan.errors import UsageError
 from chromagan.models.registry import model_record
+from chromagan.models.trunk import trunks_of
 from chromagan.training.build import build_generator
 from chromagan.training.config import TrainConfig, preset_options
 
@@ -17,7 +18,7 @@ from chromagan.training.config import TrainConfig, preset_options
 OBJECTIVE_FIELDS = frozenset(
     {"objective", "rebalance", "hints", "global_hints", "saturation_weight", "ab_unit", "chroma_weight"}
     | {"adversarial_weight", "class_weight", "gradient_penalty", "penalty_on"}
-    | {"teacher_raw_lightness"}
+    | {"teacher", "teacher_gray", "teacher_raw_lightness", "bin_weight", "hint_free"}
 )
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
@@ -144,17 +145,16 @@ class ZooPlan:
         recipe = {k: v for k, v in preset_options(entry.model).items() if self.recipes or k in OBJECTIVE_FIELDS}
         options: dict[str, Any] = {**recipe, **self.common, **entry.options}
         fixed: dict[str, Any] = {"data": self.data, "model": entry.model, "seed": seed, "images": images}
-        bare = TrainConfig(**{**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": ""})
-        name = backbone_of(build_generator(bare), bare)
-        local = options.get("backbone_weights") or self.weights.get(name, "")
+        bare = TrainConfig(**{**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": []})
+        name = backbone_of(build_generator(bare))
+        local = options.get("backbone_weights") or ([self.weights[name]] if name in self.weights else [])
         if not self.no_pretrained or (name and local):
             classes = bare.class_weight if bare.teacher_weights or not self.no_pretrained else 0.0
-            config = replace(bare, no_pretrained=False, backbone_weights=local if name else "", class_weight=classes)
+            config = replace(bare, no_pretrained=False, backbone_weights=local if name else [], class_weight=classes)
             return config, "pretrained" if name else "no backbone"
         return bare, "not pretrained" if name else "no backbone"
 
 
-def backbone_of(network: nn.Module, config: TrainConfig) -> str:
+def backbone_of(network: nn.Module) -> str:
     """The name of the pretrained classifier that a network is built on; empty where it has none."""
-    trunk = getattr(network, "trunk", None)
-    return str(getattr(trunk, "name", "") or config.backbone) if isinstance(trunk, nn.Module) else ""
+    return " + ".join(str(trunk.name) for trunk in trunks_of(network))

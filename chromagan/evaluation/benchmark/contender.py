@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,8 +52,7 @@ class Contender:
 
 def inference_network(name: str) -> ColorizationNetwork:
     """A registered network with fresh weights and without what only training needs."""
-    factory = model_record(name).factory
-    if isinstance(factory, type) and getattr(factory, "training_only_prefixes", None):
+    if "classes" in inspect.signature(model_record(name).factory).parameters:
         # never built whole: a head may be larger than the rest, and memory is measured
         return build_network(name, classes=0)
     network = build_network(name)

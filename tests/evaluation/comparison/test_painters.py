@@ -43,7 +43,7 @@ def test_the_network_runs_once_a_photo():
     assert {settings["weights_sha256"] for settings in painter.settings.values()} == {"ab"}
     for seed in (0, 3):
         plane = gray(seed)
-        answers = painter.paint(plane)
+        answers = painter.paint(plane, as_rgb(plane), "a.png")
         np.testing.assert_array_equal(answers[0], as_rgb(plane))
         assert 0 == colourfulness(answers[0]) < colourfulness(answers[1]) < colourfulness(answers[2])
         for answer in answers:

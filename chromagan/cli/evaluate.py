@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, metavar="PIXELS", help="working size (default: what suits the weights)")
     add("--saturation", type=float, nargs="+", metavar="FACTOR",
         help="factors on the chroma; with several, the network still runs once a photo")  # fmt: skip
+    add("--simulated-hints", type=int, nargs="+", metavar="N",
+        help="show a model that takes hints N true colours of each photo (0: none); one row each")  # fmt: skip
+    add("--hint-size", type=int, metavar="PIXELS", help="side of the hints' squares at the working size (default: 4)")
+    add("--hint-seed", type=int, metavar="SEED", help="decides, with a photo's name, where they are (default: 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--out", type=Path, metavar="FOLDER",
         help="write report.html, tables, metrics.json and per_image.csv there; a killed run goes on")  # fmt: skip
@@ -75,12 +79,27 @@ def _check(args: argparse.Namespace) -> None:
         args.model = ["chromagan"]
     if not args.model and (args.saturation or args.size):
         raise UsageError("--saturation and --size are for models; add --model, or leave them out")
+    _check_hints(args)
     args.saturation = args.saturation or [1.0]
     wrong = [factor for factor in args.saturation if not (factor >= 0 and math.isfinite(factor))]
     if wrong:
         raise UsageError(f"--saturation must be 0 or more, not {wrong[0]}")
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit must be at least 1, not {args.limit}")
+
+
+def _check_hints(args: argparse.Namespace) -> None:
+    if args.simulated_hints is None:
+        if args.hint_size is not None or args.hint_seed is not None:
+            raise UsageError("--hint-size and --hint-seed are for --simulated-hints; add it, or leave them out")
+        return
+    if not args.model:
+        raise UsageError("--simulated-hints is for models; add --model siggraph17, or leave it out")
+    wrong = [count for count in args.simulated_hints if count < 0]
+    if wrong:
+        raise UsageError(f"--simulated-hints must be 0 or more, not {wrong[0]}")
+    if args.hint_size is not None and args.hint_size < 1:
+        raise UsageError(f"--hint-size must be at least 1, not {args.hint_size}")
 
 
 def _compare(args: argparse.Namespace, device: str) -> int:
@@ -172,15 +191,19 @@ def _metrics(names: list[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _painters(args: argparse.Namespace, device: str) -> list[ModelPainter]:
-    from chromagan.evaluation.comparison.painters import ModelPainter
+    from chromagan.evaluation.comparison.painters import ModelPainter, SimulatedHints
     from chromagan.inference.colorizer import Colorizer
 
+    hints = None
+    if args.simulated_hints is not None:
+        size = 4 if args.hint_size is None else args.hint_size
+        hints = SimulatedHints(tuple(args.simulated_hints), size, args.hint_seed or 0)
     painters = []
     for word in args.model:
         name, separator, model = word.partition("=")
         if not separator or Path(word).exists():
             name, model = (Path(word).stem if Path(word).suffix else word), word
-        painters.append(ModelPainter(name, Colorizer.from_pretrained(model, device, args.size), args.saturation))
+        painters.append(ModelPainter(name, Colorizer.from_pretrained(model, device, args.size), args.saturation, hints))
     return painters
 
 
@@ -190,7 +213,7 @@ def _description(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
     described: dict[str, Any] = {"data": str(args.truth or args.data), "folders": folders, "limit": args.limit}
     if len(plan.painters) == 1:
         first = next(iter(plan.painters[0].settings.values()))
-        described |= {key: value for key, value in first.items() if key != "saturation"}
+        described |= {key: value for key, value in first.items() if key not in ("saturation", "simulated_hints")}
     return described
 
 
@@ -203,11 +226,15 @@ def _frontier(args: argparse.Namespace, plan: Plan, result: ComparisonResult) ->
     found = []
     for painter in plan.painters:
         lines = [frontier_line(result, name) for name in painter.names]
+        settings = [painter.settings[name] for name in painter.names]
+        factors = [one["saturation"] for one in settings]
+        hints = [one["simulated_hints"] for one in settings if "simulated_hints" in one]
         if len(plan.painters) > 1:
             print(painter.names[0])
-        print(frontier_table(args.saturation, lines) + "\n")
-        results = frontier_results(args.saturation, lines)
-        found += [{"method": name, **line} for name, line in zip(painter.names, results, strict=True)]
+        print(frontier_table(factors, lines, hints) + "\n")
+        given = [{"simulated_hints": count} for count in hints] or [{}] * len(lines)
+        rows = zip(painter.names, given, frontier_results(factors, lines), strict=True)
+        found += [{"method": name, **hint, **line} for name, hint, line in rows]
     return found
 
 

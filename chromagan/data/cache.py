@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from chromagan.data.augmentation import Square
 from chromagan.data.decode import decode_photo, reduce_to
+from chromagan.data.heif import decode_on_one_core
 from chromagan.data.near_gray import mean_chroma
 from chromagan.data.source import Photo
 from chromagan.errors import DataError
@@ -182,6 +183,7 @@ def prepare_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)  # 1 would wait for the pool's threads, which a fork does not copy
     torch.set_num_threads(1)
+    decode_on_one_core()
 
 
 def _refuse_what_does_not_fit(reader: _Reader, device: torch.device) -> float:

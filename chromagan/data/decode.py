@@ -8,6 +8,7 @@ import struct
 import cv2
 import numpy as np
 
+from chromagan.data.heif import decode_heif, heif_format
 from chromagan.data.source import Photo
 
 _REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
@@ -38,7 +39,7 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def decode_photo(photo: Photo, short_side: int = 0) -> np.ndarray | None:
-    """Read and decode a photo, upright by its EXIF orientation.
+    """Read and decode a photo, upright as its file says.
 
     A JPEG much larger than needed is decoded at 1/2, 1/4 or 1/8 of its size, which the format gives several times
     faster than the whole.
@@ -54,6 +55,9 @@ def decode_photo(photo: Photo, short_side: int = 0) -> np.ndarray | None:
         data = photo.read()
         if isinstance(data, np.ndarray):
             return data
+        kind = heif_format(data)
+        if kind is not None:
+            return decode_heif(data, kind)
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _reading(data, short_side))
     except (OSError, cv2.error):
         return None

@@ -1,13 +1,15 @@
-"""Hints as a person would give them, drawn from photographs for training (Zhang et al., SIGGRAPH 2017, section 3).
+"""Hints as a person would give them, drawn from photographs (Zhang et al., SIGGRAPH 2017, section 3).
 
 Local hints: a photo's number of points is geometric with p = 1/8 (7 on average, often none), each is placed by a
 normal law around the middle with a standard deviation of a quarter of the side, and reveals the mean colour of a square
 of 1 to 9 pixels; one photo in a hundred reveals everything, so that the network learns to keep to what it is told.
-Global hints: colour histogram and mean saturation, each revealed to every second photo.
+Global hints: colour histogram and mean saturation, each revealed to every second photo. That is training; to measure
+what hints are worth, squares of one size are drawn evenly over the photo, as many as are asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,6 +54,35 @@ def photo_generators(ordinals: Tensor, seed: int) -> list[np.random.Generator]:
     return [np.random.default_rng((seed & _WORD, _STREAM, place & _WORD)) for place in ordinals.tolist()]
 
 
+def name_generator(name: str, seed: int) -> np.random.Generator:
+    """A source of randomness for a photo, decided by the seed and the photo's name alone.
+
+    Args:
+        name: of the photo.
+        seed: any integer.
+    """
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()  # not every file name is Unicode
+    return np.random.default_rng((seed & _WORD, _STREAM, int.from_bytes(digest, "big")))
+
+
+def draw_squares(height: int, width: int, side: int, count: int, rng: np.random.Generator) -> list[Patch]:
+    """Squares of one size anywhere inside a photo, evenly distributed; fewer are the first of more.
+
+    Args:
+        height: of the photo in pixels.
+        width: of the photo in pixels.
+        side: of the squares in pixels; less where the photo is smaller.
+        count: of the squares.
+        rng: source of the randomness.
+    """
+    side = min(side, height, width)
+    squares = []
+    for _ in range(count):
+        top, left = (int(rng.integers(length - side + 1)) for length in (height, width))
+        squares.append(Patch(top, left, side))
+    return squares
+
+
 def draw_patches(height: int, width: int, rng: np.random.Generator) -> list[Patch]:
     """The squares that a person would colour in one photo, in the order in which they are coloured.
 
@@ -85,31 +116,43 @@ def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0) -> Hin
     Returns:
         Hints of the batch's size and device; where squares overlap, the later one shows.
     """
+    whole, squares = [], []
+    for rng in generators:
+        shown = not free or rng.random() >= free
+        whole.append(shown and rng.random() < EVERYTHING)
+        squares.append(draw_patches(ab.shape[2], ab.shape[3], rng) if shown else [])
+    drawn = reveal_squares(ab, squares)
+    every = torch.tensor(whole, device=ab.device)[:, None, None, None]
+    return Hints(torch.where(every, ab, drawn.ab).contiguous(), drawn.mask.masked_fill(every, 1))
+
+
+def reveal_squares(ab: Tensor, squares: Sequence[Sequence[Patch]]) -> Hints:
+    """Local hints that show the mean colours of given squares.
+
+    Args:
+        ab: (N, 2, H, W), the true colours in Lab units.
+        squares: of each photo, inside it.
+
+    Returns:
+        Hints of the batch's size, type and device; where squares overlap, the later one shows.
+    """
     n, _, height, width = ab.shape
     owner = np.zeros((n, height, width), np.int64)
-    patches: list[tuple[int, Patch]] = []
-    whole = np.zeros(n, bool)
-    for photo, rng in enumerate(generators):
-        if free and rng.random() < free:
-            continue
-        whole[photo] = rng.random() < EVERYTHING
-        for patch in draw_patches(height, width, rng):
-            patches.append((photo, patch))
-            top, left, side = patch
-            owner[photo, top : top + side, left : left + side] = len(patches)
+    patches = [(photo, patch) for photo, some in enumerate(squares) for patch in some]
+    for number, (photo, (top, left, side)) in enumerate(patches, 1):
+        owner[photo, top : top + side, left : left + side] = number
     # Entry 0 is the colour of what is not revealed.
     colours = torch.cat((ab.new_zeros(1, 2), _mean_colours(ab, patches)))
     owners = torch.from_numpy(owner).to(ab.device)
-    every = torch.from_numpy(whole).to(ab.device)[:, None, None, None]
-    hinted = torch.where(every, ab, colours[owners].permute(0, 3, 1, 2))
-    return Hints(hinted.contiguous(), ((owners > 0)[:, None] | every).to(ab.dtype))
+    return Hints(colours[owners].permute(0, 3, 1, 2), (owners > 0)[:, None].to(ab.dtype))
 
 
 def _mean_colours(ab: Tensor, patches: Sequence[tuple[int, Patch]]) -> Tensor:
     """The mean ab of each square, (P, 2): all squares at once, as windows of the largest size with a mask."""
     table = np.array([(photo, *patch) for photo, patch in patches], np.int64).reshape(-1, 4)
+    largest = max(LARGEST, int(table[:, 3].max(initial=0)))  # the same for all batches of training: sums round alike
     photo, top, left, side = torch.from_numpy(table).to(ab.device).unbind(1)
-    steps = torch.arange(LARGEST, device=ab.device)
+    steps = torch.arange(largest, device=ab.device)
     inside = (steps < side[:, None]).to(ab.dtype)
     rows = (top[:, None] + steps).clamp_max(ab.shape[2] - 1)
     columns = (left[:, None] + steps).clamp_max(ab.shape[3] - 1)

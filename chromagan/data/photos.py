@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from chromagan.data.heif import check_readers
 from chromagan.data.named import NAMED, list_named
 from chromagan.data.remote import list_remote
 from chromagan.data.shards import expand_braces, list_shard
@@ -29,13 +30,14 @@ def find_photos(places: Sequence[str], shard_cache: str = "") -> list[Photo]:
         shard_cache: folder for the indexes of remote shards, and for shards whose server gives no ranges.
 
     Raises:
-        DataError: a place does not exist or holds no photograph.
+        DataError: a place does not exist or holds no photograph, or some that nothing installed reads.
     """
     photos: list[Photo] = []
     for place in places:
         found = _list_place(place, shard_cache)
         if not found:
             raise DataError(f"{place}: no photographs there; {_TAKES}")
+        check_readers(place, (photo.name for photo in found))
         photos += found
     return photos
 

@@ -28,7 +28,7 @@ from chromagan.images.read import Photo, to_photo
 from chromagan.images.resize import reduced_lightness, resize_antialiased
 from chromagan.inference.device import Module, choose_device, has_fast_bfloat16, place
 from chromagan.inference.picture import from_photo
-from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
@@ -200,28 +200,33 @@ class Colorizer(HubColorizer):
         return Prepared(L, guide, (height, width))
 
     @torch.inference_mode()
-    def predict(self, lightness: Sequence[Tensor]) -> list[Tensor]:
+    def predict(self, lightness: Sequence[Tensor], hints: Sequence[Hints | None] | None = None) -> list[Tensor]:
         """Run the network.
 
         Args:
             lightness: (1, 1, h, w) float32 in [0, 100] each; those of one shape share a batch.
+            hints: for each, colours that a person gives, at the size of `lightness`, or None; for networks that take
+                hints. Photos with hints share no batch with those without.
 
         Returns:
             For each, (1, 2, h / ab_stride, w / ab_stride) float32 ab on the colorizer's device.
 
         Raises:
-            ModelError: the network's answer is not finite.
+            ModelError: the network's answer is not finite, or it takes no hints.
         """
+        given = [None] * len(lightness) if hints is None else hints
         answers: dict[int, Tensor] = {}
-        shapes: dict[tuple[int, ...], list[int]] = {}
-        for index, L in enumerate(lightness):
-            shapes.setdefault(tuple(L.shape), []).append(index)
-        for indices in shapes.values():
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for index, (L, hint) in enumerate(zip(lightness, given, strict=True)):
+            kind = hint is None, hint is None or hint.overall is None
+            alike.setdefault((*L.shape, *kind), []).append(index)
+        for indices in alike.values():
             for start in range(0, len(indices), self.batch_size):
                 chosen = indices[start : start + self.batch_size]
                 batch = torch.cat([lightness[i] for i in chosen]).to(self.device)
+                shown = _batch_of_hints([hint for i in chosen if (hint := given[i]) is not None], self.device)
                 with self._autocast():
-                    ab = self.network(batch.contiguous(memory_format=torch.channels_last)).ab.float()
+                    ab = self.network(batch.contiguous(memory_format=torch.channels_last), shown).ab.float()
                 if not torch.isfinite(ab).all():
                     raise ModelError(
                         f"model {self.mark.model} gave values that are not finite; its weights do not suit it"
@@ -286,6 +291,18 @@ def balance(ab: Tensor, typical: float) -> Tensor:
         return ab
     chroma = ab.square().sum(1, keepdim=True).sqrt().mean((2, 3), keepdim=True)
     return ab * (typical / chroma.clamp_min(1e-6)).sqrt().clamp(*BALANCE)
+
+
+def _batch_of_hints(hints: Sequence[Hints], device: torch.device) -> Hints | None:
+    """Hints of several photos, all with `overall` or none, as those of one batch; None for no hints."""
+    if not hints:
+        return None
+    ab, mask = (torch.cat([getattr(one, name) for one in hints]).to(device) for name in ("ab", "mask"))
+    overall = [one.overall for one in hints if one.overall is not None]
+    if not overall:
+        return Hints(ab, mask)
+    known = ([getattr(one, name) for one in overall] for name in ("histogram", "saturation", "given"))
+    return Hints(ab, mask, GlobalHints(*(torch.cat(parts).to(device) for parts in known)))
 
 
 def _settle(module: Module, device: torch.device) -> Module:

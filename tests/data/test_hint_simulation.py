@@ -11,9 +11,13 @@ from skimage.color import rgb2hsv, rgb2lab
 from chromagan.color.ab_bins import authors_centres
 from chromagan.data import hint_simulation
 from chromagan.data.hint_simulation import (
+    Patch,
     draw_patches,
+    draw_squares,
     global_statistics,
+    name_generator,
     photo_generators,
+    reveal_squares,
     simulate_global_hints,
     simulate_hints,
 )
@@ -125,3 +129,42 @@ def test_histogram_and_saturation_are_revealed_by_chance():
     pairs = Counter(map(tuple, hints.given.tolist()))
     assert set(pairs) == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert min(pairs.values()) > 100
+
+
+def test_squares_lie_anywhere_inside_with_equal_chance():
+    squares = draw_squares(12, 9, 4, 9000, np.random.default_rng(0))
+    assert {square.side for square in squares} == {4}
+    for corner, places in (("top", 9), ("left", 6)):
+        counts = Counter(getattr(square, corner) for square in squares)
+        assert set(counts) == set(range(places))
+        assert stats.chisquare(list(counts.values())).pvalue > 1e-3
+    assert draw_squares(3, 50, 4, 1, np.random.default_rng(0))[0].side == 3
+    assert draw_squares(8, 8, 4, 0, np.random.default_rng(0)) == []
+
+
+def test_fewer_squares_are_the_first_of_more():
+    many = draw_squares(40, 60, 4, 50, name_generator("deep/a.png", 0))
+    for count in (0, 1, 5, 20):
+        assert draw_squares(40, 60, 4, count, name_generator("deep/a.png", 0)) == many[:count]
+
+
+def test_seed_and_name_decide_where_they_are():
+    def squares(name, seed):
+        return draw_squares(40, 60, 4, 5, name_generator(name, seed))
+
+    odd = "caf\udce9.jpg"  # as the system gives a name that is no Unicode
+    drawn = [squares(name, seed) for name in ("a.png", "b.png", odd) for seed in (0, 1, -1)]
+    assert drawn == [squares(name, seed) for name in ("a.png", "b.png", odd) for seed in (0, 1, -1)]
+    assert all(drawn[i] != drawn[j] for i in range(9) for j in range(i))
+
+
+def test_squares_of_any_size_show_their_mean():
+    ab = some_ab(2, 40, 50).double()
+    squares = [[Patch(3, 7, 25), Patch(20, 20, 1)], []]
+    hints = reveal_squares(ab, squares)
+    expected = torch.zeros_like(ab)
+    expected[0, :, 3:28, 7:32] = ab[0, :, 3:28, 7:32].mean((1, 2))[:, None, None]
+    expected[0, :, 20, 20] = ab[0, :, 20, 20]
+    torch.testing.assert_close(hints.ab, expected)
+    assert hints.mask[0].sum() == 25 * 25
+    assert not hints.mask[1].any()

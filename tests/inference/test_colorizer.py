@@ -7,7 +7,7 @@ from skimage.color import lab2rgb, rgb2lab
 from chromagan.errors import DeviceError, ModelError, UsageError
 from chromagan.inference import colorizer as module
 from chromagan.inference.colorizer import Colorizer, balance
-from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints, Prediction
 from chromagan.pretrained.card import WeightsCard
 
 
@@ -168,3 +168,50 @@ def test_balance_draws_photos_towards_a_typical_chroma_and_keeps_hue():
     torch.testing.assert_close(done / ab, factors.view(4, 1, 1, 1).expand_as(ab))  # one factor a photo: hue stays
     assert balance(ab, 0.0) is ab
     assert torch.equal(balance(torch.zeros(1, 2, 2, 2), 20.0), torch.zeros(1, 2, 2, 2))
+
+
+class Copier(ColorizationNetwork):
+    """The hints where there are some, else (5, 5); a histogram's first share comes on top."""
+
+    takes_hints = True
+
+    def __init__(self):
+        super().__init__()
+        self.config = {}
+        self.seen = []
+
+    def predict(self, L, hints):
+        self.seen.append((len(L), hints is not None))
+        ab = torch.full((len(L), 2, *L.shape[2:]), 5.0)
+        if hints is None:
+            return Prediction(ab)
+        assert hints.ab.shape == ab.shape
+        ab = torch.where(hints.mask > 0, hints.ab, ab)
+        return Prediction(ab if hints.overall is None else ab + hints.overall.histogram[:, :1, None, None])
+
+
+def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
+    network = Copier()
+    paint = Colorizer(network, size=16, device="cpu", batch_size=2)
+    shapes = [(16, 20), (20, 16), (16, 20), (16, 20), (16, 20), (20, 16)]
+    lightness = [torch.full((1, 1, *shape), 50.0) for shape in shapes]
+    hints = []
+    for index, shape in enumerate(shapes):
+        mask = torch.zeros(1, 1, *shape)
+        mask[..., index : index + 3, 2:5] = 1
+        hints.append(Hints(mask * torch.tensor([10.0 + index, -index]).view(1, 2, 1, 1), mask))
+    hints[2] = None
+    statistics = GlobalHints(torch.full((1, 313), 0.25), torch.ones(1, 1), torch.ones(1, 2))
+    hints[4] = Hints(hints[4].ab, hints[4].mask, statistics)
+    answers = paint.predict(lightness, hints)
+    assert sorted(network.seen) == [(1, False), (1, True), (2, True), (2, True)]
+    assert (answers[2] == 5).all()
+    for index in (0, 1, 3, 4, 5):
+        on = hints[index].mask.expand(-1, 2, -1, -1) > 0
+        extra = 0.25 if index == 4 else 0
+        assert torch.equal(answers[index][on], hints[index].ab[on] + extra)
+        assert (answers[index][~on] == 5 + extra).all()
+    for index, (L, hint) in enumerate(zip(lightness, hints, strict=True)):
+        assert torch.equal(paint.predict([L], [hint])[0], answers[index])
+    plain = paint.predict(lightness)
+    assert all((answer == 5).all() for answer in plain)

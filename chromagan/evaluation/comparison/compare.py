@@ -148,8 +148,8 @@ def pictures_of(plan: Plan, ab: tuple[float, float]) -> Callable[[str, int], NDA
                 latest[method] = as_rgb(gray) if method == "gray" else colours[gray]
             else:
                 painter = next(painter for painter in plan.painters if method in painter.names)
-                answers = (plan.protocol.prepare(answer) for answer in painter.paint(gray))
-                latest.update(zip(painter.names, answers, strict=True))
+                answers = painter.paint(gray, latest["truth"], plan.pairs.images[index])
+                latest.update(zip(painter.names, map(plan.protocol.prepare, answers), strict=True))
         return latest[method]
 
     return picture

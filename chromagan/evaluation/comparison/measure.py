@@ -227,7 +227,8 @@ class _Engine:
         last = {block[-1] for block in self._blocks}
         for image in images:
             for painter in self.plan.painters:
-                for name, answer in zip(painter.names, painter.paint(image.gray_plane), strict=True):
+                answers = painter.paint(image.gray_plane, image.truth.picture, self.pairs.images[image.index])
+                for name, answer in zip(painter.names, answers, strict=True):
                     image.pictures[name] = self._prepare(answer)
                     self._check(image.index, name, image.pictures[name], image.truth.picture)
             if image.figures:

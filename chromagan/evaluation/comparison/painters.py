@@ -2,38 +2,86 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from chromagan.data.hint_simulation import draw_squares, name_generator, reveal_squares
+from chromagan.errors import UsageError
 from chromagan.evaluation.comparison.image_metrics import Picture
 from chromagan.images.read import to_photo
+from chromagan.images.resize import resize_antialiased
 from chromagan.metrics.eight_bit import to_8bit_rgb
+from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.models.contract import Hints
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
 
 
-class ModelPainter:
-    """A colorizer at one saturation or several; the network runs once a photo.
-
-    Args:
-        name: of the method; with several saturations each is called `NAME xFACTOR`.
-        colorizer: its own base saturation stays in force.
-        factors: saturations on top of that.
+@dataclass(frozen=True)
+class SimulatedHints:
+    """True colours that a model is shown, as a person would give them: squares anywhere in the photo.
 
     Attributes:
-        names: of the methods, one a factor.
-        settings: by name, what its answers depend on.
+        counts: how many squares, one method each; the squares of a lower count are the first of a higher one.
+        size: side of the squares, in pixels of the network's working size.
+        seed: with the photo's name it decides where they are.
     """
 
-    def __init__(self, name: str, colorizer: Colorizer, factors: Sequence[float] = (1.0,)) -> None:
-        single = tuple(factors) == (1.0,)
-        self.names = tuple(name if single else f"{name} x{factor:g}" for factor in factors)
+    counts: tuple[int, ...]
+    size: int = 4
+    seed: int = 0
+
+    def of(self, truth: Picture, image: str, size: tuple[int, int]) -> list[Hints | None]:
+        """The hints of one photo, one entry a count; None for a count of 0.
+
+        Args:
+            truth: (H, W, 3) uint8.
+            image: the photo's name.
+            size: rows and columns of the working size.
+        """
+        squares = draw_squares(*size, self.size, max(self.counts), name_generator(image, self.seed))
+        ab = resize_antialiased(torch.from_numpy(np.stack(lab_of_8bit(truth)[1:]))[None], size)
+        # In double precision, so that a square's mean does not depend on how many are summed beside it.
+        every = ab.double().expand(len(self.counts), -1, -1, -1)
+        shown = reveal_squares(every, [squares[:count] for count in self.counts])
+        parts = zip(self.counts, shown.ab.float().split(1), shown.mask.float().split(1), strict=True)
+        return [Hints(colours, mask) if count else None for count, colours, mask in parts]
+
+
+class ModelPainter:
+    """A colorizer at one saturation or several, with simulated hints or without.
+
+    The network runs once a photo and number of hints.
+
+    Args:
+        name: of the method; with several saturations each is called `NAME xFACTOR`, with hints `NAME, 5 hints`, with
+            both `NAME, 5 hints xFACTOR`.
+        colorizer: its own base saturation stays in force.
+        factors: saturations on top of that.
+        hints: what is shown of the truth; None shows nothing.
+
+    Attributes:
+        names: of the methods, one a number of hints and factor, the factors of one number together.
+        settings: by name, what its answers depend on.
+
+    Raises:
+        UsageError: hints for a network that takes none.
+    """
+
+    def __init__(
+        self, name: str, colorizer: Colorizer, factors: Sequence[float] = (1.0,), hints: SimulatedHints | None = None
+    ) -> None:
+        if hints is not None and not colorizer.network.takes_hints:
+            raise UsageError(f"--simulated-hints: {name} takes no hints; leave the option out, or give siggraph17")
         self.colorizer = colorizer
-        self.factors = tuple(factors)
+        self.factors, self.hints = tuple(factors), hints
         shared: dict[str, Any] = {
             "model": colorizer.mark.model,
             "weights_sha256": colorizer.mark.sha256,
@@ -41,11 +89,27 @@ class ModelPainter:
             "base_saturation": colorizer.saturation,
             "device": str(colorizer.device),
         }
-        self.settings = {n: {**shared, "saturation": f} for n, f in zip(self.names, factors, strict=True)}
+        rows: list[tuple[str, dict[str, Any]]] = []
+        for count, factor in itertools.product(hints.counts if hints else (None,), self.factors):
+            row, given = name, {}
+            if hints is not None:
+                row = f"{name}, {count} hint{'s' * (count != 1)}"
+                given = {"simulated_hints": count, "hint_size": hints.size, "hint_seed": hints.seed}
+            if self.factors != (1.0,):
+                row = f"{row} x{factor:g}"
+            rows.append((row, {**shared, **given, "saturation": factor}))
+        self.names = tuple(row for row, _ in rows)
+        self.settings = dict(rows)
 
-    def paint(self, gray: NDArray[np.uint8]) -> list[Picture]:
-        """Colour one gray picture (H, W) uint8: one (H, W, 3) uint8 answer a factor."""
+    def paint(self, gray: NDArray[np.uint8], truth: Picture, image: str) -> list[Picture]:
+        """Colour one gray picture: see `Painter`."""
         photo = to_photo(gray)
         prepared = self.colorizer.prepare(photo)
-        ab = self.colorizer.enlarge(self.colorizer.predict([prepared.L])[0], prepared)
-        return [to_8bit_rgb(self.colorizer.finish(photo, ab, factor).pixels) for factor in self.factors]
+        rows, columns = prepared.L.shape[2:]
+        answers = []
+        for hints in self.hints.of(truth, image, (rows, columns)) if self.hints else [None]:
+            # One at a time: an answer then does not depend, to the last bit, on which other numbers were asked for.
+            (ab,) = self.colorizer.predict([prepared.L], [hints])
+            grid = self.colorizer.enlarge(ab, prepared)
+            answers += [to_8bit_rgb(self.colorizer.finish(photo, grid, factor).pixels) for factor in self.factors]
+        return answers

@@ -26,7 +26,7 @@ class Preparation(Protocol):
 
 
 class Painter(Protocol):
-    """Colours gray pictures: one network, and as many methods as it has saturations.
+    """Colours gray pictures: one network, and as many methods as it has saturations and numbers of hints.
 
     Attributes:
         names: of the methods.
@@ -36,8 +36,17 @@ class Painter(Protocol):
     names: tuple[str, ...]
     settings: dict[str, dict[str, Any]]
 
-    def paint(self, gray: NDArray[np.uint8]) -> list[Picture]:
-        """Colour one picture, (H, W) uint8: one answer a name, (H, W, 3) uint8."""
+    def paint(self, gray: NDArray[np.uint8], truth: Picture, image: str) -> list[Picture]:
+        """Colour one picture.
+
+        Args:
+            gray: (H, W) uint8.
+            truth: (H, W, 3) uint8, for what is given away of it on purpose, such as simulated hints.
+            image: its name, which decides what is drawn by chance.
+
+        Returns:
+            One answer a name, (H, W, 3) uint8.
+        """
         ...
 
 

@@ -92,9 +92,11 @@ def _write_rows(path: Path, result: ComparisonResult, methods: Sequence[MethodRe
     figures = list(dict.fromkeys(figure for method in methods for figure in method.per_image))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["method", "saturation", "name", "height", "width", *figures])
+        hinted = any("simulated_hints" in settings.get(method.name, {}) for method in methods)
+        given = ("saturation", "simulated_hints") if hinted else ("saturation",)
+        writer.writerow(["method", *given, "name", "height", "width", *figures])
         for method in methods:
-            saturation = settings.get(method.name, {}).get("saturation", "")
+            row = [method.name, *(settings.get(method.name, {}).get(setting, "") for setting in given)]
             columns = [method.per_image[figure] for figure in figures]
             for index, (name, (height, width)) in enumerate(zip(result.images, result.sizes, strict=True)):
-                writer.writerow([method.name, saturation, name, height, width, *(column[index] for column in columns)])
+                writer.writerow([*row, name, height, width, *(column[index] for column in columns)])

@@ -68,10 +68,16 @@ def frontier_line(result: ComparisonResult, name: str) -> FrontierLine:
     )
 
 
-def frontier_table(factors: Sequence[float], lines: Sequence[FrontierLine]) -> str:
-    """One line a saturation: what more colour costs in PSNR."""
+def frontier_table(factors: Sequence[float], lines: Sequence[FrontierLine], hints: Sequence[int] = ()) -> str:
+    """One line a saturation: what more colour costs in PSNR.
+
+    Args:
+        factors: saturation of each line.
+        lines: the figures.
+        hints: number of simulated hints of each line; empty where there are none.
+    """
     header = ("saturation", "PSNR", "gray", "gain", "colourfulness", "truth", "lightness off by", "photos", "left out")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"{factor:g}", f"{line.psnr:.3f}", f"{line.gray_psnr:.3f}", f"{line.gain:+.3f}",
             f"{line.colourfulness:.2f}", f"{line.true_colourfulness:.2f}", f"{line.largest_lightness_difference:.3f}",
@@ -79,6 +85,8 @@ def frontier_table(factors: Sequence[float], lines: Sequence[FrontierLine]) -> s
         )
         for factor, line in zip(factors, lines, strict=True)
     ]  # fmt: skip
+    if hints:
+        return format_table(("hints", *header), [(str(count), *row) for count, row in zip(hints, rows, strict=True)])
     return format_table(header, rows)
 
 

@@ -154,7 +154,7 @@ def test_pictures_for_a_report(folders, reference):
     np.testing.assert_array_equal(pictures("truth", 3), read(folders / "truth" / "03.png"))
     gray = pictures("gray", 3)
     assert np.ptp(gray.astype(int), axis=2).max() == 0
-    np.testing.assert_array_equal(pictures("tinted twice", 3), program.Tinter().paint(gray[..., 0])[1])
+    np.testing.assert_array_equal(pictures("tinted twice", 3), program.Tinter().paint(gray[..., 0], None, "03.png")[1])
     assert pictures("mean ab", 3).shape == gray.shape
     assert pictures("nobody", 3) is None
     assert directions(plan)["psnr"] is True
@@ -167,7 +167,7 @@ def test_a_report_runs_a_network_once_an_image(folders, reference):
     found = [pictures(name, index) for index in (3, 4) for name in (*plan.methods, *painter.names)]
     assert painter.calls == 2
     gray = pictures("gray", 4)[..., 0]
-    for picture, expected in zip(found[-2:], program.Tinter().paint(gray), strict=True):
+    for picture, expected in zip(found[-2:], program.Tinter().paint(gray, None, "04.png"), strict=True):
         np.testing.assert_array_equal(picture, expected)
 
 

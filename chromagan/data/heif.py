@@ -1,0 +1,132 @@
+"""Photos in the HEIF container, AVIF and HEIC: who reads them here, and what to install where nobody does.
+
+Pillow reads AVIF before OpenCV does: it is faster on small photos, and turns them upright, which OpenCV does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from io import BytesIO
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, features
+
+from chromagan.errors import DataError
+from chromagan.images.header import BROKEN
+
+_INSTALL = {"AVIF": '"pillow>=11.3"', "HEIC": '"pillow-heif>=0.16"'}
+_SUFFIXES = {".avif": "AVIF", ".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_LONGEST_LIST = 256  # bytes of the first box that are searched for brands
+
+
+def heif_format(data: bytes) -> str | None:
+    """AVIF or HEIC by the brands that the file's first box names, or None for another format."""
+    if data[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(data[:4], "big"), len(data), _LONGEST_LIST)
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+    return "AVIF" if brands & _AVIF_BRANDS else "HEIC" if brands & _HEIC_BRANDS else None
+
+
+def decode_heif(data: bytes, kind: str) -> np.ndarray | None:
+    """Decode a photo, upright.
+
+    Args:
+        data: the encoded file.
+        kind: what `heif_format` says of it.
+
+    Returns:
+        (H, W, 3) uint8 RGB, of more bits the upper eight; None where nothing here reads it.
+    """
+    for read in readers(kind).values():
+        try:
+            return read(data)
+        except (*BROKEN, cv2.error, Image.DecompressionBombError):
+            continue
+    return None
+
+
+def check_readers(place: str, names: Iterable[str]) -> None:
+    """Refuse photos that nothing installed reads, before a run leaves out every one of them.
+
+    Args:
+        place: where they are, for the message.
+        names: of the photos; their suffixes count.
+
+    Raises:
+        DataError: says what to install.
+    """
+    counts: dict[str, int] = {}
+    for name in names:
+        kind = _SUFFIXES.get(os.path.splitext(name)[1].lower())
+        if kind is not None:
+            counts[kind] = counts.get(kind, 0) + 1
+    for kind, count in counts.items():
+        if not readers(kind):
+            raise DataError(
+                f"{place}: {count:,} {kind} photographs, and nothing installed here reads {kind}; "
+                f"pip install {_INSTALL[kind]}, or leave them out"
+            )
+
+
+@cache
+def readers(kind: str) -> dict[str, Callable[[bytes], np.ndarray]]:
+    """What is installed that reads a format, by name, in the order in which it is tried."""
+    found: dict[str, Callable[[bytes], np.ndarray]] = {}
+    if kind == "AVIF" and "avif" in features.modules and features.check("avif"):  # not known to Pillow before 11.3
+        found["pillow"] = _by_pillow
+    if _pillow_heif_reads(kind):
+        found["pillow-heif"] = _by_pillow_heif
+    if kind == "AVIF" and _opencv_reads_avif():
+        found["opencv"] = _by_opencv
+    return found
+
+
+def decode_on_one_core() -> None:
+    """For processes that share the cores: Pillow would start a thread a core for each AVIF photo, however small."""
+    try:
+        from PIL import AvifImagePlugin
+    except ImportError:
+        return
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+def _by_pillow(data: bytes) -> np.ndarray:
+    with Image.open(BytesIO(data), formats=("AVIF",)) as image:
+        if "exif" in image.info:
+            ImageOps.exif_transpose(image, in_place=True)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _by_pillow_heif(data: bytes) -> np.ndarray:
+    import pillow_heif
+
+    image = pillow_heif.open_heif(BytesIO(data))  # turned upright by libheif
+    return np.array(image if image.mode == "RGB" else image.to_pillow().convert("RGB"))
+
+
+def _by_opencv(data: bytes) -> np.ndarray:
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError("OpenCV does not read it")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _pillow_heif_reads(kind: str) -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    if kind == "HEIC":
+        return True
+    return bool(pillow_heif.libheif_info().get("AVIF"))  # wheels before 1.0 bring a codec
+
+
+def _opencv_reads_avif() -> bool:
+    lines = (line.split(":", 1) for line in cv2.getBuildInformation().splitlines() if ":" in line)
+    return any(name.strip() == "AVIF" and not value.strip().startswith("NO") for name, value in lines)

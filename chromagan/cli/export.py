@@ -31,20 +31,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, help="working size that sampling takes by default with these weights")
     add("--saturation", type=float, help="factor on ab that sampling takes by default")
     add("--typical-chroma", type=float, help="mean chroma that sampling draws photos towards")
+    add("--annealed-share", type=float, help="share of the bins' annealed mean in the colours, 0 to 1")
     add("--zero-semantic", action="store_true", help="ablation: zero the deep features")
     add("--command", dest="training_command", help="training command to record [made from config.json]")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the file; 0 when it stands."""
+    from chromagan.models.conv_norm import fold_frozen_norms
+
     _check(args)
     folder = Path(args.source)
     # A folder that save_pretrained wrote has a config.json too.
     is_run = (folder / "config.json").is_file() and not (folder / "model.safetensors").is_file()
     network, card = _from_run(folder, args) if is_run else _from_weights(args)
     given = {"size": args.size, "saturation": args.saturation, "typical_chroma": args.typical_chroma}
+    given["annealed_share"] = args.annealed_share
     inference = {**card.inference, **{name: float(value) for name, value in given.items() if value is not None}}
     card = replace(card, inference=inference, command=args.training_command or card.command)
+    if not args.keep_class_head and fold_frozen_norms(network):
+        card = replace(card, config={**card.config, "folded": True})
     if args.onnx:
         _write_onnx(network, card, args)
     else:

@@ -133,9 +133,19 @@ class AbBins(nn.Module):
         Returns:
             (N, 2, H, W) float32 chroma, differentiable in the logits.
         """
+        return self.annealed_mean_and_chroma(logits, temperature)[0]
+
+    def annealed_mean_and_chroma(self, logits: Tensor, temperature: float = TEMPERATURE) -> tuple[Tensor, Tensor]:
+        """The annealed mean (N, 2, H, W), and the mean chroma (N, 1, H, W) under the same distribution.
+
+        The second is at least the length of the first; the two are equal where all probable bins share a hue.
+        """
         with torch.autocast(logits.device.type, enabled=False):
             shares = torch.softmax(logits.float() / temperature, dim=1)
-            return torch.einsum("nqhw,qc->nchw", shares, self.centres.float())
+            centres = self.centres.float()
+            wanted = torch.cat((centres, centres.norm(dim=1, keepdim=True)), dim=1)
+            both = torch.einsum("nqhw,qc->nchw", shares, wanted)
+            return both[:, :2], both[:, 2:]
 
     def count_prior(self, photos: Iterable[Tensor]) -> Tensor:
         """How often each bin occurs in photographs.

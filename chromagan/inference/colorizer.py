@@ -29,6 +29,7 @@ from chromagan.images.resize import reduced_lightness, resize_antialiased
 from chromagan.inference.device import Module, choose_device, has_fast_bfloat16, place
 from chromagan.inference.picture import from_photo
 from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints
+from chromagan.models.look import balance, settle
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
@@ -36,7 +37,6 @@ from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
 DEFAULT_SIZE = 256
 SIZES = (16, 4096)
 LONGEST_ASPECT = 4
-BALANCE = (0.85, 1.4)
 GUIDE_PIXELS = 400_000  # of the learned steps; a larger photo gets its last octaves bicubically
 
 
@@ -70,6 +70,7 @@ class Colorizer(HubColorizer):
         sha256: digest of the weights, for the provenance mark.
         model: name for the provenance mark.
         typical_chroma: mean chroma that photos are drawn towards, see `balance`; 0 leaves the answers as they are.
+        annealed_share: share of the bins' annealed mean in the colours, for networks that predict bins; see `settle`.
     """
 
     def __init__(
@@ -84,10 +85,11 @@ class Colorizer(HubColorizer):
         sha256: str = "",
         model: str = "",
         typical_chroma: float = 0.0,
+        annealed_share: float = 0.0,
     ) -> None:
-        _check_options(size, saturation, batch_size)
+        _check_options(size, saturation, batch_size, annealed_share)
         self.size, self.saturation, self.batch_size = size, saturation, batch_size
-        self.typical_chroma = typical_chroma
+        self.typical_chroma, self.annealed_share = typical_chroma, annealed_share
         self.device = choose_device(device)
         self._bfloat16 = has_fast_bfloat16(self.device)
         self.network = _settle(network, self.device)
@@ -134,6 +136,7 @@ class Colorizer(HubColorizer):
             sha256=card.sha256,
             model=card.model,
             typical_chroma=float(card.inference.get("typical_chroma", 0.0)),
+            annealed_share=float(card.inference.get("annealed_share", 0.0)),
         )
         colorizer._card = card
         return colorizer
@@ -141,6 +144,8 @@ class Colorizer(HubColorizer):
     def pretrained_card(self) -> WeightsCard:
         """What the weights say of themselves, with this colorizer's settings as defaults for sampling."""
         settings = {"size": float(self.size), "saturation": self.saturation, "typical_chroma": self.typical_chroma}
+        if self.annealed_share:
+            settings["annealed_share"] = self.annealed_share
         return replace(self._card or card_of(self.network), inference=settings)
 
     def __call__(self, image: Any, saturation: float = 1.0) -> Any:
@@ -226,12 +231,14 @@ class Colorizer(HubColorizer):
                 batch = torch.cat([lightness[i] for i in chosen]).to(self.device)
                 shown = _batch_of_hints([hint for i in chosen if (hint := given[i]) is not None], self.device)
                 with self._autocast():
-                    ab = self.network(batch.contiguous(memory_format=torch.channels_last), shown).ab.float()
+                    prediction = self.network(batch.contiguous(memory_format=torch.channels_last), shown)
+                bins = getattr(self.network, "bins", None)
+                ab = settle(prediction, bins, self.annealed_share, self.typical_chroma)
                 if not torch.isfinite(ab).all():
                     raise ModelError(
                         f"model {self.mark.model} gave values that are not finite; its weights do not suit it"
                     )
-                answers.update(zip(chosen, balance(ab, self.typical_chroma).split(1), strict=True))
+                answers.update(zip(chosen, ab.split(1), strict=True))
         return [answers[index] for index in range(len(lightness))]
 
     @torch.inference_mode()
@@ -274,25 +281,6 @@ class Colorizer(HubColorizer):
         return torch.autocast(self.device.type, torch.bfloat16) if self._bfloat16 else nullcontext()
 
 
-def balance(ab: Tensor, typical: float) -> Tensor:
-    """Draw each photo's mean chroma halfway (in its logarithm) towards a typical one, within limits.
-
-    A network trained on squared error answers duller the less it knows. One factor for all photos makes vivid ones
-    garish before dull ones look alive, and costs more error: at equal colourfulness this wins 0.1 dB.
-
-    Args:
-        ab: (N, 2, h, w) in Lab units.
-        typical: mean chroma in Lab units; 0 returns `ab` itself.
-
-    Returns:
-        `ab` times one factor a photo, sqrt(typical / its mean chroma) limited to `BALANCE`.
-    """
-    if not typical:
-        return ab
-    chroma = ab.square().sum(1, keepdim=True).sqrt().mean((2, 3), keepdim=True)
-    return ab * (typical / chroma.clamp_min(1e-6)).sqrt().clamp(*BALANCE)
-
-
 def _batch_of_hints(hints: Sequence[Hints], device: torch.device) -> Hints | None:
     """Hints of several photos, all with `overall` or none, as those of one batch; None for no hints."""
     if not hints:
@@ -310,11 +298,13 @@ def _settle(module: Module, device: torch.device) -> Module:
     return place(module.eval().requires_grad_(False), device)
 
 
-def _check_options(size: int, saturation: float, batch_size: int) -> None:
+def _check_options(size: int, saturation: float, batch_size: int, annealed_share: float) -> None:
     if not SIZES[0] <= size <= SIZES[1]:
         raise UsageError(f"the working size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}")
     if not (saturation >= 0 and math.isfinite(saturation)):
         raise UsageError(f"saturation must be 0 or more, not {saturation}")
+    if not 0 <= annealed_share <= 1:
+        raise UsageError(f"the share of the annealed mean must lie between 0 and 1, not {annealed_share}")
     if batch_size < 1:
         raise UsageError(f"the batch size must be at least 1, not {batch_size}")
 

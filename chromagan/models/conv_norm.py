@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -97,6 +97,20 @@ class ConvNorm(nn.Module):
         self.conv.weight.copy_(weight)
         self.conv.bias = nn.Parameter(bias.clone())
         self.norm = None
+
+
+def unfold_tensors(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict whose folded convolutions are given back the norms that a network has in their place.
+
+    The norms are those that change nothing, so that a network with folded norms can be trained on.
+    """
+    state = dict(tensors)
+    for name, module in network.named_modules():
+        if isinstance(module, ConvNorm) and module.norm is not None and f"{name}.conv.bias" in state:
+            weight, bias = state.pop(f"{name}.conv.weight"), state.pop(f"{name}.conv.bias")
+            unfolded = ConvNorm.unfold(weight, bias.float(), module.norm.eps)
+            state |= {f"{name}.{key}": value for key, value in unfolded.items()}
+    return state
 
 
 def fold_frozen_norms(network: nn.Module) -> bool:

@@ -21,7 +21,8 @@ class WeightsCard:
         sha256: digest of the tensors, see `chromagan.pretrained.store.digest`.
         command: the command that trained them.
         inference: defaults for sampling that belong to these weights: `size` (short side of the working size, pixels),
-            `saturation` (factor on ab) and `typical_chroma` (see `chromagan.inference.colorizer.balance`).
+            `saturation` (factor on ab), `typical_chroma` and `annealed_share` (see `chromagan.models.look.balance` and
+            `mixture` there).
         extra: whatever else the file carries, as text.
     """
 

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 import chromagan
 from chromagan.errors import WeightsError
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.conv_norm import unfold_tensors
 from chromagan.models.registry import build_network, model_record
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.keras_h5 import MODEL as KERAS_MODEL
@@ -108,10 +109,10 @@ def load_model(
     options = {**card.config, **config}
     with _NoRandomFill():
         network = build_network(card.model, **options)
-    if not network.state_dict().keys() <= tensors.keys():
+    if not network.state_dict().keys() <= unfold_tensors(network, tensors).keys():
         # What the file leaves out (a class head for a second stage of training) starts at random.
         network = build_network(card.model, **options)
-    load_into(network, tensors, f"weights file {path}")
+    load_into(network, unfold_tensors(network, tensors), f"weights file {path}")
     return network, card
 
 

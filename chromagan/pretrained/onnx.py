@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from chromagan.errors import ModelError
 from chromagan.images.atomic import write_atomically
-from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import mixture
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.store import digest, inference_part
 
@@ -43,16 +44,21 @@ _CHECKED_SIZES = ((1, 33, 47), (2, 128, 96))
 class _Graph(nn.Module):
     """A network from L to ab alone, with a padding whose amount is computed inside the graph."""
 
-    def __init__(self, network: ColorizationNetwork) -> None:
+    def __init__(self, network: ColorizationNetwork, annealed_share: float) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.annealed_share = network, annealed_share
 
     def forward(self, L: Tensor) -> Tensor:
         """See the module."""
         height, width = L.shape[-2:]
         step = self.network.ab_stride
-        ab = self.network.predict(_pad(L, self.network.stride), None).ab.float()
+        ab = _painted(self.network, self.network.predict(_pad(L, self.network.stride), None), self.annealed_share)
         return ab[..., : (height + step - 1) // step, : (width + step - 1) // step]
+
+
+def _painted(network: ColorizationNetwork, prediction: Prediction, annealed_share: float) -> Tensor:
+    """The ab of the graph: the network's own, mixed with its bins as the card says; balance is left to the caller."""
+    return mixture(prediction, getattr(network, "bins", None), annealed_share)
 
 
 def _pad(image: Tensor, stride: int) -> Tensor:
@@ -101,7 +107,7 @@ def export_onnx(
         _halve(model)
     _describe(model, network, card)
     data = model.SerializeToString()
-    difference = _check(data, network, card.model, HALF_TOLERANCE if half else TOLERANCE)
+    difference = _check(data, network, card, HALF_TOLERANCE if half else TOLERANCE)
     path = Path(path)
     with contextlib.suppress(OSError):  # writing tells what is wrong with the folder
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,12 +126,13 @@ def _require_extra() -> None:
 
 def _translate(network: ColorizationNetwork, card: WeightsCard) -> ModelProto:
     count, rows, columns = _EXAMPLE
+    share = card.inference.get("annealed_share", 0.0)
     example = torch.linspace(0, 100, count * rows * columns).reshape(count, 1, rows, columns)
     free = {0: torch.export.Dim("N"), 2: torch.export.Dim("H"), 3: torch.export.Dim("W")}
     try:
         with _quiet(), torch.no_grad():
             program: Any = torch.onnx.export(
-                _Graph(network).eval(), (example,), dynamo=True, opset_version=OPSET, input_names=["L"],
+                _Graph(network, share).eval(), (example,), dynamo=True, opset_version=OPSET, input_names=["L"],
                 output_names=["ab"], dynamic_shapes=(free,), external_data=False, verbose=False,
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
@@ -197,7 +204,7 @@ def _describe(model: ModelProto, network: ColorizationNetwork, card: WeightsCard
 
 
 @torch.no_grad()
-def _check(data: bytes, network: ColorizationNetwork, name: str, tolerance: float) -> float:
+def _check(data: bytes, network: ColorizationNetwork, card: WeightsCard, tolerance: float) -> float:
     import onnx
     import onnxruntime
 
@@ -210,10 +217,11 @@ def _check(data: bytes, network: ColorizationNetwork, name: str, tolerance: floa
     for count, rows, columns in _CHECKED_SIZES:
         L = (random.random((count, 1, rows, columns)) * 100).astype(np.float32)
         (answer,) = session.run(["ab"], {"L": L})
-        difference = float(np.abs(answer - network(torch.from_numpy(L)).ab.numpy()).max())
+        ours = _painted(network, network(torch.from_numpy(L)), card.inference.get("annealed_share", 0.0))
+        difference = float(np.abs(answer - ours.numpy()).max())
         if not difference <= tolerance:  # also for values that are not finite
             raise ModelError(
-                f"the ONNX graph of {name} answers otherwise than the network: by {difference:.2g} Lab units at "
+                f"the ONNX graph of {card.model} answers otherwise than the network: by {difference:.2g} Lab units at "
                 f"{rows} x {columns} pixels, {json.dumps(tolerance)} are allowed; nothing was written"
             )
         worst = max(worst, difference)

@@ -42,9 +42,13 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
     if config.init:
         from chromagan.pretrained.create import create_model, read_any_weights
 
-        own = read_any_weights(config.init, config.model)[1].config.get("backbone", "")
-        if _stems(own) == _stems(arguments.get("backbone", "")):
+        there = read_any_weights(config.init, config.model)[1].config
+        own = there.get("backbone", "")
+        if not config.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
             arguments["backbone"] = own  # with the tag that tells how it is built
+        arguments = {name: value for name, value in arguments.items() if name in there}
+        if "folded" in there:
+            arguments["folded"] = False
         network = create_model(config.model, weights=config.init, **arguments)
         if config.wants_teacher and network.config.get("classes") == 0:
             # An inference file has no class head; a fresh one is trained beside what is there.

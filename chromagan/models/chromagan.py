@@ -65,7 +65,7 @@ def _at_scale(hints: Tensor, size: torch.Size) -> Tensor:
 
     A plain mean would let a small hint fade with the scale; here its colour stays.
     """
-    mean = F.adaptive_avg_pool2d(hints, tuple(size))
+    mean = F.adaptive_avg_pool2d(hints, (size[0], size[1]))
     covered = mean[:, 2:]
     return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered > 0).to(mean.dtype), covered), dim=1)
 
@@ -112,9 +112,10 @@ class ChromaGAN(ColorizationNetwork):
         }  # fmt: skip
         self.semantic, self.takes_hints = semantic, hints
         self.grays = nn.ModuleList(GrayInput(*classifier_statistics(name)) for name in names)
-        self.trunks = nn.ModuleList(build_trunk(name, folded) for name in names)
+        trunks = [build_trunk(name, folded) for name in names]
+        self.trunks = nn.ModuleList(trunks)
         # of each branch, the last map of every stride that the decoder reads
-        self._taps = [{s: i for i, s in enumerate(trunk.strides) if s in WIDTHS} for trunk in self.trunks]
+        self._taps = [{s: i for i, s in enumerate(trunk.strides) if s in WIDTHS} for trunk in trunks]
         deepest = max((s for taps in self._taps for s in taps), default=0)
         if deepest < _SEMANTIC:
             raise ModelError(f"{' and '.join(names)} have no feature map at 1/16 or 1/32; choose another backbone")
@@ -123,10 +124,10 @@ class ChromaGAN(ColorizationNetwork):
         self.levels = nn.ModuleList()
         below = None
         for stride in self._strides:
-            maps = [trunk.widths[t[stride]] for trunk, t in zip(self.trunks, self._taps, strict=True) if stride in t]
+            maps = [trunk.widths[t[stride]] for trunk, t in zip(trunks, self._taps, strict=True) if stride in t]
             self.levels.append(_Level(below, maps, widths[stride], _BLOCKS[stride], hints))
             below = widths[stride]
-        pooled = sum(trunk.widths[t[max(t)]] for trunk, t in zip(self.trunks, self._taps, strict=True))
+        pooled = sum(trunk.widths[t[max(t)]] for trunk, t in zip(trunks, self._taps, strict=True))
         self.global_features = nn.Sequential(nn.Linear(pooled, _GLOBAL), nn.ReLU(inplace=True))
         self.to_whole = nn.Linear(_GLOBAL, widths[deepest])
         self.class_head = nn.Linear(_GLOBAL, classes) if classes else None

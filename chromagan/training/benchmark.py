@@ -78,7 +78,7 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
     """
     trainer = Trainer(config, out, device)
     if trainer.teacher is None and config.class_weight:
-        trainer.teacher = trainer.adversaries.teacher = place(random_teacher(config.teacher or "vgg16"), device)
+        trainer.teacher = trainer.adversaries.teacher = place(random_teacher(config.teacher), device)
     loop = Loop(trainer, snapshot_every=10**12, tick=config.batch_size * max(1, steps // 2))
     trainer.folder.start(0)
     photos = open_training_photos(config, out, device)
@@ -130,10 +130,13 @@ class Textbook:
         config, truth = self.config, self.prepare(batch)
         answer: Prediction = self.generator(truth.L.contiguous(), truth.hints)
         loss = config.chroma_weight * self.chroma_term(answer, truth.small_ab)
+        if config.bin_weight:
+            loss = loss + config.bin_weight * self.chroma_term.of_bins(answer, truth.small_ab)
         if config.saturation_weight:
             loss = loss + config.saturation_weight * saturation_error(truth.small_L, answer.ab, truth.small_ab)
         if self.teacher is not None and answer.class_logits is not None:
-            loss = loss + config.class_weight * class_divergence(answer.class_logits, self.teacher(truth.L))
+            shares = self.teacher(truth.shown_to(self.teacher))
+            loss = loss + config.class_weight * class_divergence(answer.class_logits, shares)
         if self.critic is not None:
             loss = loss - config.adversarial_weight * self.critic(truth.small_L, answer.ab).mean()
         self.optimizer.zero_grad()

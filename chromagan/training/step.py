@@ -38,6 +38,10 @@ class Truth:
     hints: Hints | None = None
     rgb: Tensor | None = None
 
+    def shown_to(self, teacher: nn.Module) -> Tensor:
+        """The photo as a teacher wants it: L, or sRGB."""
+        return self.L if getattr(teacher, "sees_gray", True) or self.rgb is None else self.rgb
+
     def parts(self, count: int) -> Iterator[Truth]:
         """Equal parts for gradient accumulation."""
         tensors = (self.L, self.small_L, self.small_ab, self.ordinals)
@@ -129,10 +133,8 @@ class Adversaries:
     def teach(self, truth: Truth) -> Tensor:
         """The teacher's class probabilities (N, classes) of a batch, gray or coloured as it wants it, float32."""
         assert self.teacher is not None
-        photo = truth.L if getattr(self.teacher, "sees_gray", True) else truth.rgb
-        assert photo is not None
-        with self._arithmetic(photo.device):
-            return self.teacher(photo)
+        with self._arithmetic(truth.L.device):
+            return self.teacher(truth.shown_to(self.teacher))
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:
         """One update of the generator; returns the terms' values and the colours it gave.

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.models.registry import build_network
-from chromagan.models.trunk import VGG16Trunk, import_timm
+from chromagan.models.trunk import VGG16Trunk, import_timm, trunks_of
 from chromagan.pretrained.store import save_weights
 from chromagan.training.build import build_generator, build_teacher, trunk_stages
 from chromagan.training.config import from_preset
@@ -24,7 +24,7 @@ def test_local_backbone_weights_fill_the_trunk_as_float32(vgg_file):
     from safetensors.torch import load_file
 
     network = build_generator(from_preset("default", backbone_weights=str(vgg_file)))
-    weight = network.trunk.features[0].weight
+    weight = network.trunks[0].features[0].weight
     assert weight.dtype == torch.float32
     torch.testing.assert_close(weight.half(), load_file(vgg_file)["features.0.weight"])
 
@@ -88,9 +88,10 @@ def test_a_backbone_file_without_a_backbone_is_refused(vgg_file):
 
 
 def test_a_chosen_backbone_is_what_a_run_says_of_itself():
-    assert from_preset("default").as_dict()["backbone"] == "vgg16"  # as in the folders of earlier runs
-    assert from_preset("default", model="unet").as_dict()["backbone"] == ""
-    assert from_preset("mobile").as_dict()["backbone"] == "mobilenetv2_100"
+    assert from_preset("default").as_dict()["backbone"] == ["vgg16"]
+    assert from_preset("default", backbone="resnet18").as_dict()["backbone"] == ["resnet18"]
+    assert from_preset("default", model="unet").as_dict()["backbone"] == []
+    assert from_preset("mobile").as_dict()["backbone"] == ["mobilenetv2_100"]
 
 
 @pytest.mark.parametrize(("model", "backbone"), [("residual_vgg19", "vgg19"), ("mobilenet_unet", "mobilenetv2_100")])
@@ -123,11 +124,12 @@ def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeyp
     own = timm.create_model("mobilenetv2_100.ra_in1k").eval()
     monkeypatch.setattr("chromagan.training.build.published_backbone", lambda name: own.state_dict())
     network = build_generator(from_preset(**options)).eval()
-    torch.testing.assert_close(network.gray.mean.flatten(), torch.tensor([0.485, 0.456, 0.406]))
+    gray = network.gray if hasattr(network, "gray") else network.grays[0]
+    torch.testing.assert_close(gray.mean.flatten(), torch.tensor([0.485, 0.456, 0.406]))
     picture = torch.rand(1, 3, 64, 64)
     features = timm.create_model("mobilenetv2_100", features_only=True).eval()
     features.load_state_dict(own.state_dict(), strict=False)
-    for ours, theirs in zip(network.trunk(picture), features(picture), strict=True):
+    for ours, theirs in zip(trunks_of(network)[0](picture), features(picture), strict=True):
         torch.testing.assert_close(ours, theirs)
     # Sampling and fine-tuning find the same network again, by whatever name it is asked for.
     file, name = tmp_path / "weights.safetensors", from_preset(**options).model
@@ -135,13 +137,13 @@ def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeyp
     again = build_generator(from_preset(**options, init=str(file), no_pretrained=True)).eval()
     L = torch.rand(1, 1, 64, 64) * 100
     torch.testing.assert_close(again(L).ab, network(L).ab, atol=0.1, rtol=0.01)  # half precision
-    assert again.trunk.name == network.trunk.name
+    assert trunks_of(again)[0].name == trunks_of(network)[0].name
 
 
 def test_a_tag_that_timm_does_not_know_is_told():
     with pytest.raises(ModelError, match="timm has no backbone 'resnet18.nothing'"):
         build_network("chromagan", backbone="resnet18.nothing")
-    assert build_network("chromagan", backbone="resnet18.a1_in1k", classes=0).config["backbone"] == "resnet18.a1_in1k"
+    assert build_network("chromagan", backbone="resnet18.a1_in1k", classes=0).config["backbone"] == ["resnet18.a1_in1k"]
 
 
 def test_a_download_that_fails_names_the_backbone_of_the_network(monkeypatch):

@@ -110,10 +110,13 @@ def test_typed_options_override_a_recipe_and_the_default_preset_is_untouched():
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"rebalance": True}, "--rebalance"), ({"global_hints": True}, "--global-hints"), ({"objective": "x"}, "--obj"),
+        ({"rebalance": True, "bin_weight": 0.0}, "--rebalance"), ({"objective": "x"}, "--obj"),
+        ({"global_hints": True, "hints": False}, "--global-hints"),
         ({"rate_steps": ["0.5"]}, "--rate-steps"), ({"rate_steps": ["2:1"]}, "--rate-steps"),
         ({"momentum": 1.0}, "--momentum"),
-        ({"chroma_weight": 0.0, "adversarial_weight": 0.0}, "nothing would be learned"),
+        ({"chroma_weight": 0.0, "adversarial_weight": 0.0, "bin_weight": 0.0}, "nothing would be learned"),
+        ({"objective": "ab_bins", "bin_weight": 0.1}, "--bin-weight"), ({"bin_weight": -1.0}, "--bin-weight"),
+        ({"hint_free": 1.5}, "--hint-free"), ({"frozen_backbones": ["resnet18"]}, "--frozen-backbones resnet18"),
     ],
 )  # fmt: skip
 def test_contradictions_are_named(wrong, named):

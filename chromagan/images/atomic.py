@@ -6,7 +6,8 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,8 @@ _CAUSES = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
+_unfinished: dict[int | None, Path] = {}  # temporary files by the thread that writes them
+
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its target under a temporary name, then move it into place.
@@ -39,6 +42,8 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
     path = Path(path)
     # Not the target's name plus a suffix: that could be longer than the file system allows.
     temporary = path.parent / f".chromagan-{secrets.token_hex(6)}.tmp"
+    thread = threading.get_ident()
+    _unfinished[thread] = temporary
     try:
         try:
             with temporary.open("xb") as file:
@@ -48,6 +53,17 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             raise
+        finally:
+            _unfinished.pop(thread, None)
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0, f"{error.strerror or error}; check the disk")
         raise WriteError(f"{path}: cannot be written: {cause}") from error
+
+
+def discard_unfinished(threads: Iterable[threading.Thread]) -> None:
+    """Remove the temporary files of threads that hang: what they write will never appear under its name."""
+    for thread in threads:
+        temporary = _unfinished.pop(thread.ident, None)
+        if temporary is not None:
+            with contextlib.suppress(OSError):  # gone already; or open, where open files cannot be removed (Windows)
+                temporary.unlink()

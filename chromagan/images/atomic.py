@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +27,8 @@ _CAUSES = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
-_unfinished: dict[int | None, Path] = {}  # temporary files by the thread that writes them
+_unfinished: dict[threading.Thread, Path] = {}  # temporary files by the thread that writes them
+_dismissed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
@@ -42,12 +44,14 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
     path = Path(path)
     # Not the target's name plus a suffix: that could be longer than the file system allows.
     temporary = path.parent / f".chromagan-{secrets.token_hex(6)}.tmp"
-    thread = threading.get_ident()
+    thread = threading.current_thread()
     _unfinished[thread] = temporary
     try:
         try:
             with temporary.open("xb") as file:
                 write(file)
+            if thread in _dismissed:
+                raise OSError(errno.ECANCELED, "its batch has ended")
             os.replace(temporary, path)
         except BaseException:  # Ctrl-C too
             with contextlib.suppress(FileNotFoundError):
@@ -60,10 +64,11 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
         raise WriteError(f"{path}: cannot be written: {cause}") from error
 
 
-def discard_unfinished(threads: Iterable[threading.Thread]) -> None:
-    """Remove the temporary files of threads that hang: what they write will never appear under its name."""
+def dismiss(threads: Iterable[threading.Thread]) -> None:
+    """Remove the temporary files of threads that hang; nothing that they go on to write appears under its name."""
     for thread in threads:
-        temporary = _unfinished.pop(thread.ident, None)
+        _dismissed.add(thread)
+        temporary = _unfinished.pop(thread, None)
         if temporary is not None:
             with contextlib.suppress(OSError):  # gone already; or open, where open files cannot be removed (Windows)
                 temporary.unlink()

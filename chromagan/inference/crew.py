@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from chromagan.images.atomic import discard_unfinished
+from chromagan.images.atomic import dismiss
 
 POLL_SECONDS = 0.2
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Crew:
         finally:  # a second Ctrl-C ends the waiting
             hanging = [thread for thread in self._threads if thread.is_alive()]
             abandoned.extend(hanging)
-            discard_unfinished(hanging)
+            dismiss(hanging)
 
 
 class Belt(Generic[T]):

@@ -83,12 +83,17 @@ def occupy_standard_descriptors() -> None:
 
 @contextlib.contextmanager
 def last_words(code: int) -> Iterator[None]:
-    """A second for what is said after Ctrl-C; where it hangs the process leaves, with this code, without a word."""
+    """A second for what is said after Ctrl-C; where it hangs, the process leaves without a word.
+
+    Args:
+        code: what the process then ends with.
+    """
     timer = threading.Timer(LAST_WORDS_SECONDS, os._exit, (code,))
     timer.daemon = True
     timer.start()
     try:
-        yield
+        with contextlib.suppress(KeyboardInterrupt):  # once more: said enough
+            yield
     finally:
         timer.cancel()
 

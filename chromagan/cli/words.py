@@ -64,10 +64,9 @@ def _flush_or_drop(stream: TextIO) -> None:
     except ValueError:  # closed
         pass
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-        stream.flush()
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # one that is no file has no number
+            os.dup2(nowhere.fileno(), stream.fileno())
+            stream.flush()
 
 
 def occupy_standard_descriptors() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,7 @@ class _Batch:
     def __init__(self, jobs: Sequence[Job], options: BatchOptions, report: Report) -> None:
         self.options, self.outcome, self._photos = options, Outcome(), len(jobs)
         self._report, self._reporting = report, False
+        self._lock = threading.Lock()
         self._crew = Crew()
         self._budget = PixelBudget(PIXELS_IN_FLIGHT, self._crew)
         self._ready, self._threads = threading.Event(), TorchThreads()
@@ -142,7 +143,8 @@ class _Batch:
         for item in self._settled.rest():
             self._tell(item)
         self._end()
-        return self.outcome
+        with self._lock:
+            return replace(self.outcome)  # what hangs may count on
 
     def _start(self, load: Callable[[], None]) -> None:
         try:
@@ -167,12 +169,8 @@ class _Batch:
         ) from failure
 
     def _tell(self, item: _Item) -> None:
-        """Count a photo and report it; called by the calling thread alone."""
+        """Report a photo; called by the calling thread alone."""
         self._budget.correct(-item.pixels)
-        if item.error is None:
-            self.outcome.done += 1
-        else:
-            self.outcome.failed += 1
         if self._reporting:
             return  # Ctrl-C came while a report hung
         self._reporting = True
@@ -199,20 +197,20 @@ class _Batch:
         self._threads.enter()
 
     def _read(self) -> None:
-        self._stage(self._waiting, self._read_items, self._decoded)
+        self._stage(self._waiting, self._read_items, self._decoded.put)
 
     def _paint(self) -> None:
         self._await_colorizer()
         most = max(1, self.colorizer.batch_size // self._painters)
-        self._stage(self._decoded, self._paint_items, self._coloured, most)
+        self._stage(self._decoded, self._paint_items, self._coloured.put, most)
 
     def _write(self) -> None:
         self._await_colorizer()
-        self._stage(self._coloured, self._write_items, self._settled)
+        self._stage(self._coloured, self._write_items, self._settle)
 
-    def _stage(self, source: Belt[_Item], step: Step, target: Belt[_Item], most: int = 1) -> None:
+    def _stage(self, source: Belt[_Item], step: Step, hand_on: Callable[[list[_Item]], Any], most: int = 1) -> None:
         while items := source.get(most):
-            target.put(self._attempt(step, items))
+            hand_on(self._attempt(step, items))
             # A name that outlives the loop's turn would keep a large photo in memory while the next one is awaited.
             del items
 
@@ -225,12 +223,20 @@ class _Batch:
         except BaseException as error:
             if len(items) == 1:
                 items[0].error = error
-                self._settled.put(items)
-                return []
+                return self._settle(items)
         else:
             return items
         # One photo's failure, or a batch too large for the memory: each by itself then.
         return [done for item in items for done in self._attempt(step, [item])]
+
+    def _settle(self, items: list[_Item]) -> list[_Item]:
+        """Count photos that go no further and hand them to the report; here, where Ctrl-C cannot come between."""
+        with self._lock:
+            for item in items:
+                self.outcome.done += item.error is None
+                self.outcome.failed += item.error is not None
+        self._settled.put(items)
+        return []
 
     def _read_items(self, items: list[_Item]) -> None:
         for item in items:

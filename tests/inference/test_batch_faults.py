@@ -59,11 +59,12 @@ class Faults:
         deaths: by the name of a thread: the turn at which its queue fails, outside of any photo.
         written: how often each output was written.
         told: what was reported of each photo.
+        late: how many threads had not ended a second after the batch did; what they wrote last may not be counted.
     """
 
     def __init__(self, errors=None, deaths=None):
         self.errors, self.deaths = errors or {}, deaths or {}
-        self.release, self.written, self.told = threading.Event(), Counter(), {}
+        self.release, self.written, self.told, self.late = threading.Event(), Counter(), {}, 0
 
     def at(self, stage, name):
         fault = self.errors.get((stage, name))
@@ -155,6 +156,7 @@ def run(photos, out, faults):
         result = error
     names = outputs(out)
     stuck = [thread for thread in crew.abandoned[before:] if thread.is_alive()]
+    faults.late = len(stuck)
     faults.release.set()
     for thread in stuck:
         thread.join(60)
@@ -236,7 +238,7 @@ def test_interrupting_a_stage_that_hangs(tmp_path, monkeypatch, stage):
     faults.install(monkeypatch)
     outcome = run(photos, tmp_path / "out", faults)
     assert outcome.interrupted
-    assert outcome.done == len(faults.written)
+    assert 0 <= len(faults.written) - outcome.done <= faults.late
     assert stage == "report" or "p004.png" not in faults.written
 
 
@@ -268,7 +270,7 @@ def stress(photos, out, monkeypatch, seed):
         assert "the queue of a" in str(result)
     else:
         assert result.interrupted
-        assert result.done == len(faults.written)
+        assert 0 <= len(faults.written) - result.done <= faults.late
     return ending
 
 

@@ -7,13 +7,19 @@ subcommand is chosen.
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
 from chromagan import __version__
+from chromagan.cli import words
 from chromagan.errors import ChromaganError, UsageError
+from chromagan.images.atomic import dismiss
+from chromagan.inference.crew import abandoned
 
 COMMANDS = {
     "sample": ("chromagan.cli.sample", "colorize photographs"),
@@ -40,7 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    words.occupy_standard_descriptors()
+    hanging = len(abandoned)
+    with words.lossy("stderr"):
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+    if any(thread.is_alive() for thread in abandoned[hanging:]):
+        atexit.register(_leave, code, abandoned[hanging:])
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     args = build_parser(arguments).parse_args(arguments)
     if args.command is None:
         build_parser([]).print_help()
@@ -53,10 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"chromagan: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
-        if args.debug:
-            traceback.print_exc()
-        print("chromagan: interrupted", file=sys.stderr)
+        with words.last_words(INTERRUPTED):
+            if args.debug:
+                traceback.print_exc()
+            print("chromagan: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _leave(code: int, threads: list[threading.Thread]) -> None:
+    """End the process in spite of threads that hang: the interpreter's own end could wait for them or crash."""
+    if any(thread.is_alive() for thread in threads):
+        dismiss(threads)
+        os._exit(code)
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from chromagan.errors import UsageError
+from chromagan.cli import words
+from chromagan.errors import ChromaganError, UsageError
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
     from chromagan.inference.plan import Job, Plan
 
+INTERRUPTED = 130
 FORMATS = ("jpeg", "png", "tiff", "webp", "heif", "avif")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -43,24 +46,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Colorize; returns the exit code."""
     _check(args)
+    with words.lossy("stdout"), contextlib.nullcontext() if args.debug else words.quiet_decoders():
+        return _colorize(args)
+
+
+def _colorize(args: argparse.Namespace) -> int:
     plan = _plan(args)
     for source, reason in plan.refused:
         _tell(f"chromagan: error: {source}: {reason}")
-    done, failed, interrupted = 0, len(plan.refused), False
-    if plan.jobs:
-        from chromagan.inference.batch import BatchOptions, colorize_files
+    if not plan.jobs:
+        print(_summary(0, len(plan.skipped), len(plan.refused), args.out))
+        return 1 if plan.refused else 0
+    from chromagan.inference.batch import BatchOptions, colorize_files
 
-        def make_colorizer() -> Colorizer:
-            from chromagan.inference.colorizer import Colorizer
+    def make_colorizer() -> Colorizer:
+        from chromagan.inference.colorizer import Colorizer
 
-            return Colorizer.from_pretrained(args.model, args.device, args.size, batch_size=args.batch_size)
+        return Colorizer.from_pretrained(args.model, args.device, args.size, batch_size=args.batch_size)
 
-        options = BatchOptions(args.saturation, not args.no_metadata, args.quality)
-        with _Progress(len(plan.jobs), args.debug) as progress:
-            outcome = colorize_files(plan.jobs, make_colorizer, options, progress.report)
-        done, failed, interrupted = outcome.done, failed + outcome.failed, outcome.interrupted
-    print(_summary(done, len(plan.skipped), failed, args.out))
-    if interrupted:
+    options = BatchOptions(args.saturation, not args.no_metadata, args.quality)
+    progress = _Progress(len(plan.jobs), args.debug)
+    try:
+        outcome = colorize_files(plan.jobs, make_colorizer, options, progress.report)
+    except ChromaganError:
+        progress.close()
+        raise
+    failed = len(plan.refused) + outcome.failed
+    with words.last_words(INTERRUPTED) if outcome.interrupted else contextlib.nullcontext():
+        progress.close()
+        if outcome.unreported is not None:
+            _tell(f"chromagan: warning: the progress could not be shown: {outcome.unreported}")
+        print(_summary(outcome.done, len(plan.skipped), failed, args.out), flush=True)
+    if outcome.interrupted:
         raise KeyboardInterrupt
     return 1 if failed else 0
 
@@ -112,15 +129,12 @@ class _Progress:
     """The progress bar, where a person looks on, and error lines that do not tear it."""
 
     def __init__(self, total: int, debug: bool) -> None:
-        self._total, self._debug = total, debug
-
-    def __enter__(self) -> _Progress:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=self._total, unit="photo", disable=None, leave=False, file=sys.stderr)
-        return self
+        self._bar, self._debug = tqdm(total=total, unit="photo", disable=None, leave=False, file=sys.stderr), debug
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Take the bar off the screen."""
         self._bar.close()
 
     def report(self, job: Job, error: Exception | None) -> None:

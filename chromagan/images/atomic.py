@@ -6,7 +6,9 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable
+import threading
+import weakref
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,9 @@ _CAUSES = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
+_unfinished: dict[threading.Thread, Path] = {}  # temporary files by the thread that writes them
+_dismissed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its target under a temporary name, then move it into place.
@@ -39,15 +44,31 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
     path = Path(path)
     # Not the target's name plus a suffix: that could be longer than the file system allows.
     temporary = path.parent / f".chromagan-{secrets.token_hex(6)}.tmp"
+    thread = threading.current_thread()
+    _unfinished[thread] = temporary
     try:
         try:
             with temporary.open("xb") as file:
                 write(file)
+            if thread in _dismissed:
+                raise OSError(errno.ECANCELED, "its batch has ended")
             os.replace(temporary, path)
         except BaseException:  # Ctrl-C too
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             raise
+        finally:
+            _unfinished.pop(thread, None)
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0, f"{error.strerror or error}; check the disk")
         raise WriteError(f"{path}: cannot be written: {cause}") from error
+
+
+def dismiss(threads: Iterable[threading.Thread]) -> None:
+    """Remove the temporary files of threads that hang; nothing that they go on to write appears under its name."""
+    for thread in threads:
+        _dismissed.add(thread)
+        temporary = _unfinished.pop(thread, None)
+        if temporary is not None:
+            with contextlib.suppress(OSError):  # gone already; or open, where open files cannot be removed (Windows)
+                temporary.unlink()

@@ -36,24 +36,25 @@ def decode_file(file: BinaryIO, name: str, max_pixels: int, all_pages: bool) -> 
     Args:
         file: binary file, seekable.
         name: what error messages call it.
-        max_pixels: refuse larger pages, from the header alone.
+        max_pixels: refuse larger pages, and pages that are larger together, from their headers alone.
         all_pages: every page of a TIFF; the first frame of anything else.
 
     Raises:
         ReadError: not a photo, broken, too large, or of an unsupported kind.
     """
-    try:
-        header = read_header(file, name)
-        if header.format != "tiff":
-            _check_size(header, name, max_pixels)
-            return [_decode_single(file, header, name)]
-        pages = tiff.open_pages(file, name)
-        headers = [tiff.page_header(file, page, name) for page in (pages if all_pages else pages[:1])]
-        for header in headers:
-            _check_size(header, name, max_pixels)
-        return [_decode_tiff(file, header, name) for header in headers]
-    except MemoryError as error:
-        raise ReadError(f"{name}: not enough memory to decode it; reduce the photo or close other programs") from error
+    header = read_header(file, name)
+    if header.format != "tiff":
+        _check_size(header, name, max_pixels)
+        return [_decode_single(file, header, name)]
+    pages = tiff.open_pages(file, name)
+    headers = [tiff.page_header(file, page, name) for page in (pages if all_pages else pages[:1])]
+    for header in headers:
+        _check_size(header, name, max_pixels)
+    total = sum(header.width * header.height for header in headers)
+    if total > max_pixels:
+        raise ReadError(f"{name}: {len(headers)} pages of together {total / 1e6:.0f} million pixels are more than the "
+                        f"limit of {max_pixels / 1e6:g} million; split it first")  # fmt: skip
+    return [_decode_tiff(file, header, name) for header in headers]
 
 
 def _check_size(header: Header, name: str, max_pixels: int) -> None:

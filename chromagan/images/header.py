@@ -12,6 +12,7 @@ from chromagan.errors import ReadError
 # What decoders raise on broken files.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error,
           zlib.error, OverflowError)  # fmt: skip
+_STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, NameError)
 
 
 @dataclass
@@ -33,7 +34,11 @@ class Header:
 
 def broken(name: str, error: BaseException | str) -> ReadError:
     """The error for a file that began like a photo and could not be decoded."""
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, MemoryError) or "nsufficient memory" in str(error):  # the second are OpenCV's words
+        return ReadError(f"{name}: not enough memory to decode it; reduce the photo or close other programs")
+    # What Python says where a decoder trips over nonsense is no help to anybody.
+    words = "its fields contradict each other" if isinstance(error, _STUMBLES) else str(error)
+    reason = " ".join(words.split())[:200] or type(error).__name__
     return ReadError(f"{name}: the file is damaged or cut short ({reason}); copy it again or export it anew")
 
 

@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from chromagan.errors import ReadError
+from chromagan.errors import ChromaganError, ReadError
 from chromagan.images import exif as exif_block
 from chromagan.images import tiff
 from chromagan.images.header import BROKEN, Header, broken, sane_dpi
+from chromagan.images.special_files import special_kind
 
 # Formats that Pillow names but that are no photographs, or that it hands to other programs (Ghostscript).
 _REFUSED = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "PDF"}
@@ -24,8 +25,14 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 
 @contextlib.contextmanager
 def open_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file that is there and not empty, or say in one line why not."""
+    """Open a file that is there and not empty, or say in one line why not.
+
+    This is the one boundary of all decoders: whatever they raise about the open file leaves as a `ReadError`.
+    """
     path = Path(path)
+    kind = special_kind(path)
+    if kind is not None:
+        raise ReadError(f"{path}: this is {kind}, which is never opened; give a photo file")
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
@@ -37,8 +44,14 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
         raise ReadError(f"{path}: this is a folder; give a photo file") from error
     except PermissionError as error:
         raise ReadError(f"{path}: no permission to read; change the file's permissions") from error
+    except ChromaganError:
+        raise
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({error.strerror or error}); check the disk") from error
+    except Image.DecompressionBombError as error:  # of a plugin that decodes to know the size
+        raise ReadError(f"{path}: its pixels are more than can be read; reduce the photo first") from error
+    except Exception as error:
+        raise broken(str(path), error) from error
 
 
 def read_header(file: BinaryIO, name: str) -> Header:

@@ -1,29 +1,29 @@
 """Many photos: reading, the network, and joining with writing overlap; one photo's failure leaves the rest alone.
 
-Reader threads decode photos and reduce them, the calling thread loads the model and runs it, writer threads join and
-encode. On a CPU several photos go through the network side by side, each on its share of the processors: a small
-convolution divided by all of them leaves them idle. Queues are short and a budget bounds the pixels in flight, so the
-memory does not grow with the number of photos. PyTorch is imported when the first photo is being decoded already.
+Reader threads decode photos and reduce them, one loads the model, painters run it, writers join and encode; the calling
+thread reports and is there for Ctrl-C. On a CPU several photos go through the network side by side, each on its share
+of the processors: a small convolution divided by all of them leaves them idle. Queues are short and a budget bounds the
+pixels in flight, so the memory does not grow with the number of photos. PyTorch is imported when the first photo is
+being decoded already.
 """
 
 from __future__ import annotations
 
-import os
-import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chromagan.errors import ModelError, ReadError, WriteError
+from chromagan.errors import ChromaganError, ModelError, ReadError, WriteError
 from chromagan.images.read import Photo, read_pages
 from chromagan.images.read_header import open_file, read_header
 from chromagan.images.write import write_pages, write_photo
-from chromagan.inference.explain import explain
-from chromagan.inference.pixel_budget import POLL_SECONDS, PixelBudget
+from chromagan.inference.crew import POLL_SECONDS, Belt, Crew, Stopped
+from chromagan.inference.explain import describe, explain
+from chromagan.inference.pixel_budget import PixelBudget
 from chromagan.inference.plan import Job
+from chromagan.inference.processors import TorchThreads, count_processors
 from chromagan.inference.sheet import compare_sheet
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 PIXELS_IN_FLIGHT = 64_000_000
 SIDE_BY_SIDE = 4  # photos in the network at once, at most
 LAYER_LIGHTNESS = 60.0
+GRACE_SECONDS = 1.0  # for the photos that are being written when the batch is interrupted
 _NO_COLOUR = 0.01  # Lab units; a network that answers less everywhere has answered gray
 
 Report = Callable[[Job, Exception | None], None]
-"""Told of each photo when it is done, with the error where it failed; called by several threads, one at a time."""
+"""Told of each photo when it is done, with the error where it failed; called by the thread that called."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,34 @@ class BatchOptions:
 
 @dataclass
 class Outcome:
-    """How many photos were colorized and how many failed, and whether Ctrl-C ended the batch."""
+    """How a batch went.
+
+    Attributes:
+        done: photos colorized.
+        failed: photos that failed.
+        interrupted: Ctrl-C ended the batch.
+        unreported: the first error of the report itself, which lost its words and nothing else.
+    """
 
     done: int = 0
     failed: int = 0
     interrupted: bool = False
+    unreported: Exception | None = None
 
 
 @dataclass
 class _Item:
+    """A photo on its way; `pixels` is what it holds of the budget until it is told."""
+
     job: Job
-    photos: list[Photo]
-    prepared: list[Prepared]
-    pixels: int
-    grids: list[Any]
+    photos: list[Photo] = field(default_factory=list)
+    prepared: list[Prepared] = field(default_factory=list)
+    grids: list[Any] = field(default_factory=list)
+    pixels: int = 0
+    error: BaseException | None = None
+
+
+Step = Callable[[list[_Item]], None]
 
 
 def colorize_files(
@@ -76,168 +91,170 @@ def colorize_files(
 ) -> Outcome:
     """Colorize photos into files.
 
-    Every file appears under its name only when it is complete. A photo that fails is reported and the rest goes on.
-    Ctrl-C lets the photos that are being written finish, and ends the batch.
+    Every file appears under its name only when it is complete. A photo that fails, in whatever way, is reported and the
+    rest goes on. Ctrl-C gives the photos that are being written one second, and ends the batch; threads that hang are
+    left behind.
 
     Args:
         jobs: what to read and write, see `chromagan.inference.plan`.
-        make_colorizer: builds the colorizer; it is called here, while the first photos are being decoded.
+        make_colorizer: builds the colorizer; it is called once, while the first photos are being decoded.
         options: how to write.
         report: told of each photo.
 
     Raises:
-        ChromaganError: the colorizer cannot be built.
+        ChromaganError: the colorizer cannot be built, or the program itself failed; the message names the cause.
     """
     return _Batch(jobs, options, report).run(make_colorizer)
 
 
 class _Batch:
     def __init__(self, jobs: Sequence[Job], options: BatchOptions, report: Report) -> None:
-        self.options, self.outcome = options, Outcome()
-        self._jobs: Iterator[Job] = iter(jobs)
-        self._report, self._lock = report, threading.Lock()
-        self._stop, self._ready = threading.Event(), threading.Event()
-        self._budget = PixelBudget(PIXELS_IN_FLIGHT, self._stop)
-        processors = _processors()
-        self._readers = min(len(jobs), max(1, processors // 4))
-        self._writers = min(len(jobs), max(2, processors // 2))
-        self._reading = self._readers
-        self._painters, self._threads = min(len(jobs), processors, SIDE_BY_SIDE), 0
-        self._decoded: queue.Queue[_Item | None] = queue.Queue(2 * max(self._readers, self._painters))
-        self._coloured: queue.Queue[_Item | None] = queue.Queue(self._writers)
-        self._broken: BaseException | None = None  # what ended a painter's thread
+        self.options, self.outcome, self._photos = options, Outcome(), len(jobs)
+        self._report, self._reporting = report, False
+        self._lock = threading.Lock()
+        self._crew = Crew()
+        self._budget = PixelBudget(PIXELS_IN_FLIGHT, self._crew)
+        self._ready, self._threads = threading.Event(), TorchThreads()
+        processors, most = count_processors(), max(1, len(jobs))
+        self._readers = min(most, max(1, processors // 4))
+        self._writers = min(most, max(2, processors // 2))
+        self._painters = min(most, processors, SIDE_BY_SIDE)
+        self._waiting: Belt[_Item] = Belt(self._crew, most)
+        self._decoded: Belt[_Item] = Belt(self._crew, 2 * max(self._readers, self._painters))
+        self._coloured: Belt[_Item] = Belt(self._crew, self._writers)
+        self._settled: Belt[_Item] = Belt(self._crew, most)
+        self._waiting.put(_Item(job) for job in jobs)
+        self._waiting.end()
         self.colorizer: Colorizer
 
     def run(self, make_colorizer: Callable[[], Colorizer]) -> Outcome:
-        threads = [threading.Thread(target=self._read, name="reader") for _ in range(self._readers)]
-        threads += [threading.Thread(target=self._write, name="writer") for _ in range(self._writers)]
-        for thread in threads:
-            thread.start()
+        """The calling thread starts the others and reports; it does nothing that could keep Ctrl-C waiting."""
         try:
-            self.colorizer = make_colorizer()
-            with self._divided_processors():
-                self._ready.set()
-                painters = [threading.Thread(target=self._paint, name="painter") for _ in range(1, self._painters)]
-                threads += painters
-                for thread in painters:
-                    thread.start()
-                self._colour()
-                for thread in painters:
-                    thread.join()
-                if self._broken is not None:
-                    raise self._broken
-            for _ in range(self._writers):
-                self._put(self._coloured, None)
+            self._start(lambda: self._load(make_colorizer))
+            while items := self._settled.get():
+                self._tell(items[0])
+        except Stopped:
+            pass  # the crew's failure says why
         except KeyboardInterrupt:
             self.outcome.interrupted = True
-            self._stop.set()
-        except BaseException:
-            self._stop.set()
-            raise
         finally:
-            self._ready.set()
-            for thread in threads:
-                thread.join()
-        return self.outcome
+            self._crew.end(GRACE_SECONDS)
+            self._threads.give_back()
+        for item in self._settled.rest():
+            self._tell(item)
+        self._end()
+        with self._lock:
+            return replace(self.outcome)  # what hangs may count on
 
-    @contextmanager
-    def _divided_processors(self) -> Iterator[None]:
-        """Give each of several painters its share of PyTorch's threads, and all of them back in the end."""
-        import torch
+    def _start(self, load: Callable[[], None]) -> None:
+        try:
+            self._crew.start("reader", self._readers, self._read, self._decoded)
+            self._crew.start("writer", self._writers, self._write, self._settled)
+            self._crew.start("loader", 1, load)
+        except RuntimeError as error:  # no more threads can be had
+            self._crew.fail(error)
 
-        before = torch.get_num_threads()
+    def _end(self) -> None:
+        """Name what ended the batch, if anything but its last photo did."""
+        failure = self._crew.failure
+        if isinstance(failure, KeyboardInterrupt):
+            self.outcome.interrupted = True
+        if failure is None or self.outcome.interrupted:
+            return
+        if isinstance(failure, ChromaganError):
+            raise failure
+        raise ChromaganError(
+            f"the batch ended after {self.outcome.done + self.outcome.failed} of {self._photos} photos by an "
+            f"{describe(failure)}; run it again (finished photos are skipped), --debug shows where"
+        ) from failure
+
+    def _tell(self, item: _Item) -> None:
+        """Report a photo; called by the calling thread alone."""
+        self._budget.correct(-item.pixels)
+        if self._reporting:
+            return  # Ctrl-C came while a report hung
+        self._reporting = True
+        try:
+            self._report(item.job, None if item.error is None else explain(item.job, item.error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.outcome.unreported = self.outcome.unreported or explain(item.job, error)
+        self._reporting = False
+
+    def _load(self, make_colorizer: Callable[[], Colorizer]) -> None:
+        self._threads.enter()
+        self.colorizer = make_colorizer()
         if self.colorizer.device.type != "cpu":
             self._painters = 1
-        if self._painters > 1:
-            self._threads = max(1, before // self._painters)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        self._threads.divide(self._painters)
+        self._ready.set()
+        self._crew.start("painter", self._painters, self._paint, self._coloured)
 
-    def _take_share(self) -> None:
-        """Bound the processors that PyTorch uses from the calling thread."""
-        if self._threads:
-            import torch
-
-            torch.set_num_threads(self._threads)
+    def _await_colorizer(self) -> None:
+        while not self._ready.wait(POLL_SECONDS):
+            self._crew.check()
+        self._threads.enter()
 
     def _read(self) -> None:
-        while not self._stop.is_set():
-            with self._lock:
-                job = next(self._jobs, None)
-            if job is None:
-                break
-            pixels = _header_pixels(job)
-            self._budget.acquire(pixels)
-            try:
-                photos = job.load() if job.load else read_pages(job.source)
-                actual = sum(photo.pixels.shape[0] * photo.pixels.shape[1] for photo in photos)
-                self._budget.correct(actual - pixels)
-                pixels = actual
-                _check_pages(job, photos)
-                self._ready.wait()
-                if self._stop.is_set():
-                    break
-                self._take_share()
-                prepared = [self.colorizer.prepare(photo) for photo in photos]
-            except Exception as error:
-                self._settle(job, pixels, error)
-                continue
-            self._put(self._decoded, _Item(job, photos, prepared, pixels, []))
-            # Names that outlive the loop's turn would keep a large photo in memory while the next one is read.
-            del photos, prepared
-        with self._lock:
-            self._reading -= 1
-            last = not self._reading
-        if last:
-            self._ready.wait()  # the number of painters stands from then on
-            for _ in range(self._painters):
-                self._put(self._decoded, None)
+        self._stage(self._waiting, self._read_items, self._decoded.put)
 
     def _paint(self) -> None:
-        try:
-            self._colour()
-        except BaseException as error:
-            self._broken = error
-            self._stop.set()
-
-    def _colour(self) -> None:
-        """The network's stages, on the calling thread; takes what is decoded already, up to a batch."""
-        self._take_share()
+        self._await_colorizer()
         most = max(1, self.colorizer.batch_size // self._painters)
-        more = True
-        while more:
-            items: list[_Item] = []
-            item = self._get(self._decoded)
-            while item is not None:
-                items.append(item)
-                if len(items) == most:
-                    break
-                try:
-                    item = self._decoded.get_nowait()
-                except queue.Empty:
-                    break
-            more = item is not None  # None is the end, which every painter gets once
-            if items:
-                self._colour_items(items)
+        self._stage(self._decoded, self._paint_items, self._coloured.put, most)
 
-    def _colour_items(self, items: list[_Item]) -> None:
+    def _write(self) -> None:
+        self._await_colorizer()
+        self._stage(self._coloured, self._write_items, self._settle)
+
+    def _stage(self, source: Belt[_Item], step: Step, hand_on: Callable[[list[_Item]], Any], most: int = 1) -> None:
+        while items := source.get(most):
+            hand_on(self._attempt(step, items))
+            # A name that outlives the loop's turn would keep a large photo in memory while the next one is awaited.
+            del items
+
+    def _attempt(self, step: Step, items: list[_Item]) -> list[_Item]:
+        """Take photos through a stage. What it raises becomes the photo's line, and that photo goes no further."""
         try:
-            answers = self.colorizer.predict([one.L for item in items for one in item.prepared])
-            for item in items:
-                mine, answers = answers[: len(item.prepared)], answers[len(item.prepared) :]
-                item.grids = [self._checked(ab, one) for ab, one in zip(mine, item.prepared, strict=True)]
-        except Exception as error:
+            step(items)
+        except (Stopped, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             if len(items) == 1:
-                self._settle(items[0].job, items[0].pixels, error)
-                return
-            # One photo's failure, or a batch too large for the memory: each by itself then.
+                items[0].error = error
+                return self._settle(items)
+        else:
+            return items
+        # One photo's failure, or a batch too large for the memory: each by itself then.
+        return [done for item in items for done in self._attempt(step, [item])]
+
+    def _settle(self, items: list[_Item]) -> list[_Item]:
+        """Count photos that go no further and hand them to the report; here, where Ctrl-C cannot come between."""
+        with self._lock:
             for item in items:
-                self._colour_items([item])
-            return
+                self.outcome.done += item.error is None
+                self.outcome.failed += item.error is not None
+        self._settled.put(items)
+        return []
+
+    def _read_items(self, items: list[_Item]) -> None:
         for item in items:
-            self._put(self._coloured, item)
+            job, pixels = item.job, _header_pixels(item.job)
+            self._budget.acquire(pixels)
+            item.pixels = pixels
+            item.photos = job.load() if job.load else read_pages(job.source)
+            item.pixels = sum(photo.pixels.shape[0] * photo.pixels.shape[1] for photo in item.photos)
+            self._budget.correct(item.pixels - pixels)
+            _check_pages(job, item.photos)
+            self._await_colorizer()
+            item.prepared = [self.colorizer.prepare(photo) for photo in item.photos]
+
+    def _paint_items(self, items: list[_Item]) -> None:
+        answers = self.colorizer.predict([one.L for item in items for one in item.prepared])
+        for item in items:
+            mine, answers = answers[: len(item.prepared)], answers[len(item.prepared) :]
+            item.grids = [self._checked(ab, one) for ab, one in zip(mine, item.prepared, strict=True)]
 
     def _checked(self, ab: Any, prepared: Prepared) -> Any:
         if float(ab.abs().max()) < _NO_COLOUR:
@@ -247,17 +264,9 @@ class _Batch:
             )
         return self.colorizer.enlarge(ab, prepared).cpu()
 
-    def _write(self) -> None:
-        self._ready.wait()
-        self._take_share()
-        while (item := self._get(self._coloured)) is not None:
-            try:
-                self._write_item(item)
-            except Exception as error:
-                self._settle(item.job, item.pixels, error)
-            else:
-                self._settle(item.job, item.pixels, None)
-            del item
+    def _write_items(self, items: list[_Item]) -> None:
+        for item in items:
+            self._write_item(item)
 
     def _write_item(self, item: _Item) -> None:
         job, saturation = item.job, self.options.saturation
@@ -287,31 +296,6 @@ class _Batch:
         else:
             write_photo(photos[0], path, mark, keep, self.options.quality)
 
-    def _settle(self, job: Job, pixels: int, error: Exception | None) -> None:
-        self._budget.correct(-pixels)
-        with self._lock:
-            if error is None:
-                self.outcome.done += 1
-            else:
-                self.outcome.failed += 1
-            self._report(job, None if error is None else explain(job, error))
-
-    def _put(self, target: queue.Queue[_Item | None], item: _Item | None) -> None:
-        while not self._stop.is_set():
-            try:
-                target.put(item, timeout=POLL_SECONDS)
-            except queue.Full:
-                continue
-            return
-
-    def _get(self, source: queue.Queue[_Item | None]) -> _Item | None:
-        while not self._stop.is_set():
-            try:
-                return source.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                continue
-        return None
-
 
 def _check_pages(job: Job, photos: list[Photo]) -> None:
     if len(photos) > 1 and job.output.suffix.lower() not in (".tif", ".tiff"):
@@ -329,6 +313,3 @@ def _header_pixels(job: Job) -> int:
         return 0  # reading the photo says what is wrong with it
     return header.width * header.height
 
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

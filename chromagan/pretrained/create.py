@@ -19,7 +19,7 @@ from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.keras_h5 import MODEL as KERAS_MODEL
 from chromagan.pretrained.keras_h5 import is_hdf5, read_keras
 from chromagan.pretrained.published import published_models, read_published
-from chromagan.pretrained.store import is_pickled, load_into, read_weights
+from chromagan.pretrained.store import is_pickled, load_into, read_weights, refuse_special
 
 if TYPE_CHECKING:
     from chromagan.models.chroma_upsampler import ChromaUpsampler
@@ -125,6 +125,7 @@ def read_any_weights(
         path: the file; its first bytes tell a safetensors file from a Keras file and from a state dict.
         name: the network that a published file must be for, if given.
     """
+    refuse_special(path)
     if is_hdf5(path):
         if name not in (None, KERAS_MODEL):  # told before half a gigabyte is read
             raise WeightsError(f"weights file {path} is Keras', for model {KERAS_MODEL!r}, not {name!r}; name that one")

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from chromagan import __version__
 from chromagan.errors import WeightsError, WriteError
+from chromagan.images.special_files import special_kind
 from chromagan.pretrained.card import WeightsCard
 
 _REMEDY = "get the file again, or name another one"
@@ -180,7 +181,15 @@ def _starts_a_pickle(head: bytes) -> bool:
     return zipped or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and head[8:9] != b"{")
 
 
+def refuse_special(path: str | os.PathLike[str]) -> None:
+    """Refuse a pipe, a socket or a device before anything opens it."""
+    kind = special_kind(path)
+    if kind is not None:
+        raise WeightsError(f"weights file {path} is {kind}, which is never opened; name a .safetensors file")
+
+
 def _refuse_other_files(path: Path) -> None:
+    refuse_special(path)
     try:
         size = path.stat().st_size
         if path.is_dir():

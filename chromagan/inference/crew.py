@@ -1,0 +1,139 @@
+"""Threads that hand work on from stage to stage; however one of them ends, all of them end.
+
+A thread that fails stops the others, a stage whose threads are done ends the next one's queue, and nothing waits
+without looking whether the crew has stopped. What hangs is left behind: the threads are daemons, and `abandoned` names
+those that a process must not wait for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from chromagan.images.atomic import dismiss
+
+POLL_SECONDS = 0.2
+T = TypeVar("T")
+
+abandoned: list[threading.Thread] = []
+"""Threads that did not end when they had to."""
+
+
+class Stopped(BaseException):
+    """Ends a thread whose crew has stopped. No `Exception`, so that no code on the way takes it for an error."""
+
+
+class Crew:
+    """Threads that work together.
+
+    Attributes:
+        stop: set when all of them must end.
+        failure: the first exception that ended a thread, and with it the crew.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self, name: str, count: int, work: Callable[[], None], feeds: Belt[T] | None = None) -> None:
+        """Start the threads of a stage.
+
+        Args:
+            name: what errors call one of them.
+            count: how many.
+            work: what each does; it returns when there is no more.
+            feeds: the queue that ends with the last of them.
+        """
+        left = count
+
+        def run() -> None:
+            nonlocal left
+            try:
+                work()
+                with self._lock:
+                    left -= 1
+                    last = not left
+                if last and feeds is not None:
+                    feeds.end()
+            except Stopped:
+                pass
+            except BaseException as error:
+                self.fail(error)
+
+        for _ in range(count):
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the crew for an error; the first one counts."""
+        with self._lock:
+            self.failure = self.failure or error
+        self.stop.set()
+
+    def check(self) -> None:
+        """Raise `Stopped` where the crew has stopped."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def wait_for(self, changed: threading.Condition, there: Callable[[], bool]) -> None:
+        """Wait, holding a condition, until something is there; raises `Stopped` where it is not and never will be."""
+        while not changed.wait_for(there, POLL_SECONDS):
+            self.check()
+
+    def end(self, seconds: float) -> None:
+        """Stop all threads, wait for them for so long, and leave behind those that hang, without what they write."""
+        self.stop.set()
+        deadline = time.monotonic() + seconds
+        try:
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        finally:  # a second Ctrl-C ends the waiting
+            hanging = [thread for thread in self._threads if thread.is_alive()]
+            abandoned.extend(hanging)
+            dismiss(hanging)
+
+
+class Belt(Generic[T]):
+    """A short queue between two stages, which has an end."""
+
+    def __init__(self, crew: Crew, room: int) -> None:
+        self._crew, self._room = crew, room
+        self._items: deque[T] = deque()
+        self._ended, self._changed = False, threading.Condition()
+
+    def put(self, items: Iterable[T]) -> None:
+        """Hand items on, each when there is room for it: that is possible after the crew has stopped, too."""
+        for item in items:
+            with self._changed:
+                self._crew.wait_for(self._changed, lambda: len(self._items) < self._room)
+                self._items.append(item)
+                self._changed.notify_all()
+
+    def get(self, most: int = 1) -> list[T]:
+        """Wait for an item, and take what else is there already, up to so many; nothing where the belt has ended."""
+        with self._changed:
+            self._crew.wait_for(self._changed, lambda: bool(self._items) or self._ended)
+            self._crew.check()
+            return self._take(most)
+
+    def rest(self) -> list[T]:
+        """All that is there, stopped or not."""
+        with self._changed:
+            return self._take(len(self._items))
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _take(self, most: int) -> list[T]:
+        taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+        self._changed.notify_all()
+        return taken

@@ -185,8 +185,7 @@ def chromagan(
     folded: bool = False,
     width: int | None = None,
 ) -> ColorizationNetwork:
-    """`ChromaGAN` from its options, or `FirstChromaGAN` from those of a file of version 0.1, which names no bins."""
-    if width is not None and bins is None:
-        assert isinstance(backbone, str)
+    """`ChromaGAN` from its options; `FirstChromaGAN` from a file of version 0.1, which names one branch and no bins."""
+    if isinstance(backbone, str) and width is not None and bins is None:
         return FirstChromaGAN(backbone, width, classes, semantic)
     return ChromaGAN(backbone, classes, semantic, bins is not False, hints is not False, folded, width or WIDTHS[4])

@@ -16,6 +16,7 @@ from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network, model_record
 from chromagan.models.trunk import Teacher, downloaded_name, fill_trunk, published_backbone, trunks_of
 from chromagan.training.config import TrainConfig
+from chromagan.training.grow import grow, new_branches
 
 _IMAGENET_CLASSES = 1000
 
@@ -40,30 +41,47 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
         raise UsageError(f"model {config.model!r} has nothing to train; it works as it is: chromagan sample --model")
     arguments = _network_options(config)
     if config.init:
-        from chromagan.pretrained.create import create_model, read_any_weights
-
-        there = read_any_weights(config.init, config.model)[1].config
-        own = there.get("backbone", "")
-        if not config.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
-            arguments["backbone"] = own  # with the tag that tells how it is built
-        arguments = {name: value for name, value in arguments.items() if name in there}
-        if "folded" in there:
-            arguments["folded"] = False
-        network = create_model(config.model, weights=config.init, **arguments)
-        if config.wants_teacher and network.config.get("classes") == 0:
-            # An inference file has no class head; a fresh one is trained beside what is there.
-            network = create_model(config.model, weights=config.init, classes=_IMAGENET_CLASSES, **arguments)
-        return network
+        return _from_init(config, arguments)
     network = build_network(config.model, **arguments, **({"global_hints": True} if config.global_hints else {}))
     trunks = trunks_of(network)
     if config.backbone_weights and not trunks:
         raise UsageError(f"--backbone-weights: {config.model} has no pretrained part here; leave the option out")
     if not config.no_pretrained:
-        files = backbone_files(config.backbone_weights, [str(trunk.name) for trunk in trunks])
-        for trunk in trunks:
-            local, name = files.get(trunk.name, ""), str(trunk.name)
-            fill_trunk(trunk, read_classifier(local) if local else published_backbone(name), local or name)
+        _fill(trunks, config)
     return network
+
+
+def _from_init(config: TrainConfig, arguments: dict[str, Any]) -> ColorizationNetwork:
+    """The network of `--init`, with the options of the command line where they change nothing of its form."""
+    from chromagan.pretrained.create import create_model, read_any_weights
+
+    there = read_any_weights(config.init, config.model)[1].config
+    if new_branches(there, config.backbone):
+        network = grow(config.init, config.backbone, _IMAGENET_CLASSES if config.wants_teacher else 0)
+        if not config.no_pretrained:
+            _fill(trunks_of(network)[len(there["backbone"]) :], config)
+        return network
+    if config.backbone_weights:
+        raise UsageError("--init brings its own trunk; leave --backbone-weights out")
+    own = there.get("backbone", "")
+    if not config.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
+        arguments["backbone"] = own  # with the tag that tells how it is built
+    arguments = {name: value for name, value in arguments.items() if name in there}
+    if "folded" in there:
+        arguments["folded"] = False  # trained on with its norms
+    network = create_model(config.model, weights=config.init, **arguments)
+    if config.wants_teacher and network.config.get("classes") == 0:
+        # An inference file has no class head; a fresh one is trained beside what is there.
+        network = create_model(config.model, weights=config.init, classes=_IMAGENET_CLASSES, **arguments)
+    return network
+
+
+def _fill(trunks: list[Any], config: TrainConfig) -> None:
+    """Give trunks their pretrained weights, from local files or from the libraries that own them."""
+    files = backbone_files(config.backbone_weights, [str(trunk.name) for trunk in trunks])
+    for trunk in trunks:
+        local, name = files.get(trunk.name, ""), str(trunk.name)
+        fill_trunk(trunk, read_classifier(local) if local else published_backbone(name), local or name)
 
 
 def backbone_files(given: list[str], names: list[str]) -> dict[str, str]:

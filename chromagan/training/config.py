@@ -162,8 +162,6 @@ class TrainConfig:
     def _refuse_contradictions(self) -> None:
         if self.no_pretrained and self.backbone_weights:
             raise UsageError("--no-pretrained and --backbone-weights contradict each other; give one of them")
-        if self.init and self.backbone_weights:
-            raise UsageError("--init brings its own trunk; leave --backbone-weights out")
         if self.penalty_on == "sum" and self.gradient_penalty == 0:
             raise UsageError("--penalty-on has no meaning with --gradient-penalty 0; leave one of them out")
         if not any((self.chroma_weight, self.adversarial_weight, self.saturation_weight, self.bin_weight)):

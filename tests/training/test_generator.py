@@ -1,0 +1,161 @@
+"""The whole road of the generator in small: recipe, branches, resume, growth, export, sampling, fine-tuning."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from skimage import data, io
+
+from chromagan import Colorizer
+from chromagan.cli.main import main
+from chromagan.errors import UsageError
+from chromagan.models.registry import build_network
+from chromagan.models.trunk import VGG16Trunk, import_timm
+from chromagan.pretrained.create import create_model
+from chromagan.pretrained.store import read_weights
+from chromagan.training.build import backbone_files, build_generator
+from chromagan.training.config import from_preset
+from chromagan.training.loop import Loop
+from chromagan.training.run_folder import read_stats
+from chromagan.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+LITE = "tf_efficientnet_lite2"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for number, picture in enumerate((data.astronaut(), data.coffee(), data.chelsea())):
+        io.imsave(folder / f"{number}.png", np.ascontiguousarray(picture[:160:2, :240:2]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Files of both backbones and of the teacher, with random weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(3)
+    save_file(import_timm().create_model(LITE).state_dict(), folder / "lite.safetensors")
+    save_file(VGG16Trunk().state_dict(), folder / "vgg16.safetensors")
+    return folder
+
+
+def config(photos, files, **options):
+    plain = {
+        "data": [str(photos)], "backbone_weights": [str(files / "lite.safetensors")], "size": 32, "batch_size": 2,
+        "teacher_weights": str(files / "lite.safetensors"), "images": 8, "warmup": 0, "workers": 0, "min_chroma": 0.0,
+        "precision": "float32", "adversarial_weight": 0.0, "lr": 1e-3, "eval_every": 0,
+    }  # fmt: skip
+    return from_preset("lite", **{**plain, **options})
+
+
+def train(run, out, **given):
+    trainer = Trainer(run, out, CPU)
+    Loop(trainer, 100, **given).run()
+    return trainer
+
+
+def test_the_recipe_trains_every_term(photos, files, tmp_path):
+    trainer = train(config(photos, files, images=40, trunk_lr=1.0), tmp_path, tick=8)
+    lines = read_stats(tmp_path)
+    assert {"chroma", "bins", "class"} <= lines[0].keys()
+    assert lines[-1]["bins"] < lines[0]["bins"]
+    assert all(level.hints.weight.abs().sum() > 0 for level in trainer.generator.levels)  # hints were shown
+
+
+def test_octaves_and_branches_stay_frozen(photos, files, tmp_path):
+    both = [f"{LITE}={files / 'lite.safetensors'}", f"vgg16={files / 'vgg16.safetensors'}"]
+    run = config(
+        photos, files, backbone=["vgg16", LITE], backbone_weights=both, frozen_backbones=["vgg16"], trunk_frozen=2
+    )
+    trainer = Trainer(run, tmp_path, CPU)
+    before = {name: value.clone() for name, value in trainer.generator.state_dict().items()}
+    Loop(trainer, 100).run()
+    moved = {name for name, value in trainer.generator.state_dict().items() if not torch.equal(value, before[name])}
+    assert not [name for name in moved if name.startswith(("trunks.0", "trunks.1.stem", "trunks.1.blocks.0"))]
+    assert not [name for name in moved if name.startswith(("trunks.1.blocks.1.", "trunks.1.stem."))]
+    assert not [name for name in moved if "trunks" in name and "running" in name]
+    assert "trunks.1.blocks.2.0.expand.conv.weight" in moved
+    assert "trunks.1.blocks.6.0.project.norm.weight" in moved
+
+
+def test_resume_to_the_bit(photos, files, tmp_path):
+    run = config(photos, files, teacher_gray=True)
+    whole = train(run, tmp_path / "whole")
+    train(run, tmp_path / "parts", stop_at=4)
+    parts = train(run, tmp_path / "parts")
+    assert parts.images == whole.images == 8
+    for key, value in whole.generator.state_dict().items():
+        assert torch.equal(value, parts.generator.state_dict()[key]), key
+
+
+@pytest.fixture(scope="module")
+def trained(photos, files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    train(config(photos, files), folder)
+    return folder
+
+
+def test_an_exported_run_paints_and_is_trained_on(trained, photos, files, tmp_path):
+    file = tmp_path / "new.safetensors"
+    assert main(["export", str(trained), "-o", str(file), "--annealed-share", "0.5", "--size", "64"]) == 0
+    tensors, card = read_weights(file)
+    assert card.config["folded"] is True
+    assert not [name for name in tensors if name.startswith("trunks.0") and "norm" in name]
+    colorizer = Colorizer.from_pretrained(file)
+    assert (colorizer.annealed_share, colorizer.size) == (0.5, 64)
+    gray = data.camera()[::4, ::4]
+    painted = colorizer(gray)
+    assert painted.shape == (*gray.shape, 3)
+    regression = Colorizer(create_model("chromagan", weights=file), size=64)(gray)
+    assert not np.array_equal(painted, regression)  # the bins take part
+    run = config(photos, files, init=str(file), backbone_weights=[])
+    tuned = Trainer(run, tmp_path / "tuned", CPU)
+    L = torch.rand(1, 1, 64, 64) * 100
+    ours = tuned.averaged_generator()(L).ab
+    torch.testing.assert_close(ours, colorizer.network.float()(L).ab, rtol=1e-3, atol=1e-2)
+    assert tuned.generator.config["folded"] is False
+    Loop(tuned, 100).run()
+
+
+def test_a_further_branch_changes_nothing_at_first(trained, photos, files, tmp_path):
+    file = tmp_path / "lite.safetensors"
+    assert main(["export", str(trained), "-o", str(file), "--float32"]) == 0
+    before = create_model("chromagan", weights=file).eval()
+    given = {"init": str(file), "backbone_weights": [f"vgg16={files / 'vgg16.safetensors'}"]}
+    run = config(photos, files, backbone=[LITE, "vgg16"], frozen_backbones=["vgg16"], **given)
+    trainer = Trainer(run, tmp_path / "grown", CPU)
+    assert trainer.generator.config["backbone"] == [LITE, "vgg16"]
+    L = torch.rand(1, 1, 64, 48) * 100
+    grown = trainer.averaged_generator()
+    for ours, theirs in ((grown(L).ab, before(L).ab), (grown(L).bin_logits, before(L).bin_logits)):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+    Loop(trainer, 100).run()
+    assert all(one.norm.weight.abs().sum() > 0 for level in trainer.generator.levels for one in level.laterals)
+    with pytest.raises(UsageError, match="name it first"):
+        build_generator(config(photos, files, backbone=["vgg16", LITE], **given))
+    with pytest.raises(UsageError, match="leave --backbone-weights out"):
+        build_generator(config(photos, files, init=str(file)))
+
+
+def test_files_of_backbones():
+    assert backbone_files(["vgg16=a", "resnet18=b=c"], ["vgg16", "resnet18"]) == {"vgg16": "a", "resnet18": "b=c"}
+    assert backbone_files(["folder/x=y.safetensors"], ["vgg16"]) == {"vgg16": "folder/x=y.safetensors"}
+    assert backbone_files([], ["vgg16"]) == {}
+    for given, names in ((["a"], ["vgg16", LITE]), (["vgg19=a"], ["vgg16", LITE]), (["a", "b"], ["vgg16"])):
+        with pytest.raises(UsageError, match="give NAME=FILE"):
+            backbone_files(given, names)
+
+
+def test_two_backbones_are_for_chromagan(photos, files):
+    with pytest.raises(UsageError, match="unet takes one"):
+        build_generator(from_preset("default", model="unet", backbone=["resnet18", "resnet34"], no_pretrained=True))
+
+
+def test_files_of_version_0_1_are_still_read():
+    network = create_model("chromagan", pretrained=True)
+    L = torch.rand(1, 1, 32, 32) * 100
+    assert network.eval()(L).ab.shape == (1, 2, 8, 8)
+    old = build_network("chromagan", backbone="vgg16", width=32, classes=0, semantic=True)
+    assert not hasattr(old, "trunks")

@@ -51,6 +51,13 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) to (N, width, ceil(H / stride), ceil(W / stride))."""
+        if self.conv.groups > 1 and torch.is_grad_enabled() and x.device.type == "cpu":
+            # CPUs that are fast in bfloat16 are so in matrix products; depthwise convolutions train faster in float32.
+            with torch.autocast("cpu", enabled=False):
+                return self._convolve(x.float())
+        return self._convolve(x)
+
+    def _convolve(self, x: Tensor) -> Tensor:
         if self._same:
             x = self._pad_as_tensorflow(x)
         if self.norm is None:

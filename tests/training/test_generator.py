@@ -1,5 +1,8 @@
 """The whole road of the generator in small: recipe, branches, resume, growth, export, sampling, fine-tuning."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from skimage import data, io
 from chromagan import Colorizer
 from chromagan.cli.main import main
 from chromagan.errors import UsageError
+from chromagan.models.look import mixture
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm
 from chromagan.pretrained.create import create_model
@@ -117,6 +121,33 @@ def test_an_exported_run_paints_and_is_trained_on(trained, photos, files, tmp_pa
     torch.testing.assert_close(ours, colorizer.network.float()(L).ab, rtol=1e-3, atol=1e-2)
     assert tuned.generator.config["folded"] is False
     Loop(tuned, 100).run()
+
+
+def test_sampling_needs_no_timm(trained, tmp_path):
+    file, gray = tmp_path / "new.safetensors", tmp_path / "gray.png"
+    assert main(["export", str(trained), "-o", str(file), "--annealed-share", "0.3"]) == 0
+    io.imsave(gray, np.ascontiguousarray(data.camera()[::8, ::8]))
+    program = (
+        "import sys; sys.modules.update(timm=None, torchvision=None)\n"
+        "from chromagan.cli.main import main\n"
+        f"sys.exit(main(['sample', {str(gray)!r}, '-o', {str(tmp_path / 'out.png')!r}, '--model', {str(file)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert io.imread(tmp_path / "out.png").shape == (64, 64, 3)
+
+
+def test_the_graph_paints_as_the_file(trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    file, graph = tmp_path / "new.safetensors", tmp_path / "new.onnx"
+    assert main(["export", str(trained), "-o", str(file), "--float32", "--annealed-share", "0.3"]) == 0
+    assert main(["export", str(file), "-o", str(graph), "--onnx"]) == 0
+    network = create_model("chromagan", weights=file).eval()
+    L = torch.rand(1, 1, 50, 64) * 100
+    with torch.no_grad():
+        expected = mixture(network(L), network.bins, 0.3)
+    (ab,) = onnxruntime.InferenceSession(graph).run(["ab"], {"L": L.numpy()})
+    torch.testing.assert_close(torch.from_numpy(ab), expected, rtol=0, atol=1e-2)
 
 
 def test_a_further_branch_changes_nothing_at_first(trained, photos, files, tmp_path):

@@ -129,7 +129,7 @@ def _local(name: str, weights: str | Path | None, networks: Networks) -> Path | 
 
 
 def _filled(name: str, path: Path) -> nn.Module:
-    """A classifier with the tensors of a local file, as `chromagan.models.trunk.Teacher` reads it."""
+    """A classifier with the tensors of a local file, as `chromagan.models.teacher.Teacher` reads it."""
     if name == "vgg16":
         from torchvision.models import vgg16
 

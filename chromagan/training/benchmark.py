@@ -28,7 +28,8 @@ from chromagan.losses.class_distribution import class_divergence
 from chromagan.losses.saturation import saturation_error
 from chromagan.losses.wasserstein import gradient_penalty
 from chromagan.models.contract import Prediction
-from chromagan.models.trunk import Teacher, import_timm
+from chromagan.models.teacher import Teacher
+from chromagan.models.trunk import import_timm
 from chromagan.training.config import TrainConfig
 from chromagan.training.interruption import StopSignals
 from chromagan.training.loop import Loop

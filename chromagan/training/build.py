@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from chromagan.errors import UsageError, WeightsError
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network, model_record
-from chromagan.models.trunk import Teacher, downloaded_name, fill_trunk, published_backbone, trunks_of
+from chromagan.models.teacher import Teacher
+from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbone, trunks_of
 from chromagan.training.config import TrainConfig
 from chromagan.training.grow import grow, new_branches
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from chromagan.errors import WeightsError
 from chromagan.models.conv_norm import ConvNorm
 from chromagan.models.efficientnet_lite import EfficientNetLite2, EfficientNetLite2Trunk, timm_to_trunk
-from chromagan.models.trunk import Teacher, fill_trunk, import_timm
+from chromagan.models.teacher import Teacher
+from chromagan.models.trunk import fill_trunk, import_timm
 
 NAME = "tf_efficientnet_lite2"
 

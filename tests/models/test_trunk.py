@@ -5,9 +5,9 @@ import torch
 
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.registry import build_network
+from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import (
     GrayInput,
-    Teacher,
     VGG16Trunk,
     downloaded_name,
     fill_trunk,

@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_leaves
 
 from chromagan.data.loader import Batch, BatchStream, open_training_photos
 from chromagan.models.registry import list_models, model_record
-from chromagan.models.trunk import Teacher, import_timm
+from chromagan.models.teacher import Teacher
+from chromagan.models.trunk import import_timm
 from chromagan.training import trainer
 from chromagan.training.config import from_preset
 

@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     given["annealed_share"] = args.annealed_share
     inference = {**card.inference, **{name: float(value) for name, value in given.items() if value is not None}}
     card = replace(card, inference=inference, command=args.training_command or card.command)
+    if args.annealed_share and getattr(network, "bins", None) is None:
+        raise UsageError(f"--annealed-share: the network of {args.source} predicts no bins; leave the option out")
     if not args.keep_class_head and fold_frozen_norms(network):
         card = replace(card, config={**card.config, "folded": True})
     if args.onnx:
@@ -63,6 +65,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--half goes with --onnx; a safetensors file is in half precision unless --float32 is given")
     if args.onnx and (args.keep_class_head or args.float32):
         raise UsageError("--onnx holds no class head and is float32 already; leave --keep-class-head and --float32 out")
+    if args.annealed_share is not None and not 0 <= args.annealed_share <= 1:
+        raise UsageError(f"--annealed-share lies between 0 and 1, not {args.annealed_share}")
     if args.onnx != (args.out.suffix == ".onnx"):
         raise UsageError(f"--out {args.out}: with --onnx the name ends in .onnx, and without it in .safetensors")
 
@@ -169,12 +173,13 @@ def _tell(path: Path, model: str, fact: str) -> None:
 
 def command_of(options: dict[str, Any]) -> str:
     """The training command of a saved configuration: what differs from the default preset."""
-    from chromagan.training.config import TrainConfig
+    from chromagan.training.config import from_preset
+    from chromagan.training.run_folder import as_now
 
-    plain = TrainConfig().as_dict()
+    plain = from_preset("default", model=options.get("model", "chromagan")).as_dict()
     words = ["python", "train_gan.py"]
-    for name, value in options.items():
-        if value == plain.get(name):
+    for name, value in as_now(options).items():
+        if value == plain.get(name) or value in ("", []):
             continue
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):

@@ -90,7 +90,6 @@ class ChromaGAN(ColorizationNetwork):
     registered_as = "chromagan"
     training_only_prefixes = ("class_head.",)
     ab_stride = 4
-    stride = 16
 
     def __init__(
         self,
@@ -116,6 +115,8 @@ class ChromaGAN(ColorizationNetwork):
         self.trunks = nn.ModuleList(trunks)
         # of each branch, the last map of every stride that the decoder reads
         self._taps = [{s: i for i, s in enumerate(trunk.strides) if s in WIDTHS} for trunk in trunks]
+        # two branches may round the size of their maps at 1/32 differently
+        self.stride = 32 if sum(32 in taps for taps in self._taps) > 1 else 16
         deepest = max((s for taps in self._taps for s in taps), default=0)
         if deepest < _SEMANTIC:
             raise ModelError(f"{' and '.join(names)} have no feature map at 1/16 or 1/32; choose another backbone")
@@ -173,7 +174,7 @@ class ChromaGAN(ColorizationNetwork):
     "chromagan",
     title="Semantic branches, laterals at every scale, chroma decoder; our own",
     paper="after Vitoria, Raad and Ballester, ChromaGAN, WACV 2020",
-    outputs="ab and 313 bins at 1/4; classes in training",
+    outputs="ab and 313 bins at 1/4; takes hints; classes in training",
     recipe=RECIPE,
 )
 def chromagan(

@@ -120,6 +120,13 @@ def unfold_tensors(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
     return state
 
 
+def learn_statistics(network: nn.Module) -> None:
+    """Let frozen norms take the statistics of their batches, where there are no pretrained ones to keep; in place."""
+    for module in network.modules():
+        if isinstance(module, ConvNorm):
+            module.frozen_statistics = False
+
+
 def fold_frozen_norms(network: nn.Module) -> bool:
     """Fold every `ConvNorm` of frozen statistics, in place; no answer changes. Says whether there was one."""
     found = [one for one in network.modules() if isinstance(one, ConvNorm) and one.frozen_statistics]

@@ -167,6 +167,10 @@ class TimmTrunk(nn.Module):
         maps = self.net(image)
         return [m.permute(0, 3, 1, 2) for m in maps] if self._channels_last else list(maps)
 
+    def train(self, mode: bool = True) -> TimmTrunk:
+        """Stays in evaluation mode where nothing of it is trained: batch norm's statistics are frozen with the rest."""
+        return super().train(mode and any(p.requires_grad for p in self.parameters()))
+
     def stages(self) -> list[list[nn.Parameter]]:
         """All parameters as one stage: timm's backbones have no common block structure."""
         return [list(self.net.parameters())]

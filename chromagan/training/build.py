@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from chromagan.errors import UsageError, WeightsError
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.conv_norm import learn_statistics
 from chromagan.models.registry import build_network, model_record
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbone, trunks_of
 from chromagan.training.config import TrainConfig
-from chromagan.training.grow import grow, new_branches
+from chromagan.training.grow import grow
 
 _IMAGENET_CLASSES = 1000
 
@@ -40,40 +41,49 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
     """The generator of a run: fresh, with a pretrained trunk where the network has one, or from exported weights."""
     if model_record(config.model).weightless:
         raise UsageError(f"model {config.model!r} has nothing to train; it works as it is: chromagan sample --model")
-    arguments = _network_options(config)
     if config.init:
-        return _from_init(config, arguments)
+        return _from_init(config)
+    arguments = _network_options(config)
     network = build_network(config.model, **arguments, **({"global_hints": True} if config.global_hints else {}))
     trunks = trunks_of(network)
     if config.backbone_weights and not trunks:
         raise UsageError(f"--backbone-weights: {config.model} has no pretrained part here; leave the option out")
-    if not config.no_pretrained:
+    if config.no_pretrained:
+        learn_statistics(network)
+    else:
         _fill(trunks, config)
     return network
 
 
-def _from_init(config: TrainConfig, arguments: dict[str, Any]) -> ColorizationNetwork:
-    """The network of `--init`, with the options of the command line where they change nothing of its form."""
+def _from_init(config: TrainConfig) -> ColorizationNetwork:
+    """The network of `--init`: of the file's form, with what the run adds to it."""
     from chromagan.pretrained.create import create_model, read_any_weights
 
     there = read_any_weights(config.init, config.model)[1].config
-    if new_branches(there, config.backbone):
-        network = grow(config.init, config.backbone, _IMAGENET_CLASSES if config.wants_teacher else 0)
-        if not config.no_pretrained:
-            _fill(trunks_of(network)[len(there["backbone"]) :], config)
+    classes = _IMAGENET_CLASSES if config.wants_teacher else 0
+    if config.model == "chromagan" and "bins" in there:
+        known = len(there["backbone"])
+        names = [*there["backbone"], *_built_names(config.backbone[known:], config)] if config.backbone else []
+        network = grow(config.init, names, config.backbone, classes=classes, **_parts(config))
+        new = trunks_of(network)[known:]
+        if config.backbone_weights and not new:
+            raise UsageError("--init brings its own trunk; leave --backbone-weights out")
+        if new and not config.no_pretrained:
+            _fill(new, config)
         return network
     if config.backbone_weights:
         raise UsageError("--init brings its own trunk; leave --backbone-weights out")
+    if config.model == "chromagan" and (config.hints or config.bin_weight):
+        raise UsageError(f"--init {config.init} has the generator of version 0.1: add --no-hints --bin-weight 0")
+    arguments = {name: value for name, value in _network_options(config).items() if name in there}
     own = there.get("backbone", "")
     if not config.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
         arguments["backbone"] = own  # with the tag that tells how it is built
     arguments = {name: value for name, value in arguments.items() if name in there}
-    if "folded" in there:
-        arguments["folded"] = False  # trained on with its norms
     network = create_model(config.model, weights=config.init, **arguments)
-    if config.wants_teacher and network.config.get("classes") == 0:
+    if classes and network.config.get("classes") == 0:
         # An inference file has no class head; a fresh one is trained beside what is there.
-        network = create_model(config.model, weights=config.init, classes=_IMAGENET_CLASSES, **arguments)
+        network = create_model(config.model, weights=config.init, classes=classes, **arguments)
     return network
 
 
@@ -121,21 +131,27 @@ def _network_options(config: TrainConfig) -> dict[str, Any]:
         raise UsageError(f"--backbone goes with --model chromagan or unet, not {config.model}")
     if len(config.backbone) > 1 and config.model != "chromagan":
         raise UsageError(f"--backbone: {config.model} takes one; two go with --model chromagan")
-    options: dict[str, Any] = {"semantic": not config.no_semantic} if "semantic" in known else {}
-    options |= {name: value for name, value in _heads(config).items() if name in known}
-    download = not (config.no_pretrained or config.backbone_weights or config.init)
+    options = {name: value for name, value in _parts(config).items() if name in known}
     if config.chosen_backbones:
-        names = [downloaded_name(name) if download and name != "vgg16" else name for name in config.chosen_backbones]
+        names = _built_names(config.chosen_backbones, config)
         options["backbone"] = names if config.model == "chromagan" else names[0]
-    elif download and "tag" in known:
+    elif "tag" in known and not config.init:
         own = str(getattr(model_record(config.model).factory, "backbone", ""))
-        options["tag"] = downloaded_name(own).partition(".")[2]
+        options["tag"] = _built_names([own], config)[0].partition(".")[2]
     return options
 
 
-def _heads(config: TrainConfig) -> dict[str, bool]:
-    """Which optional parts of `chromagan` the objective trains."""
-    return {"bins": config.bin_weight > 0 or config.objective == "ab_bins", "hints": config.hints}
+def _parts(config: TrainConfig) -> dict[str, Any]:
+    """Which optional parts of `chromagan` a run uses."""
+    bins = config.bin_weight > 0 or config.objective == "ab_bins"
+    return {"semantic": not config.no_semantic, "bins": bins, "hints": config.hints}
+
+
+def _built_names(names: list[str], config: TrainConfig) -> list[str]:
+    """Backbones as they are built: where weights are downloaded with timm's tag, which may decide the padding."""
+    files = {} if config.init and not names else backbone_files(config.backbone_weights, names)
+    given = config.no_pretrained or (config.init and not config.backbone)
+    return [name if given or name in files or name == "vgg16" else downloaded_name(name) for name in names]
 
 
 def ancestors_of(config: TrainConfig) -> list[str]:
@@ -168,6 +184,10 @@ def trunk_stages(network: nn.Module, config: TrainConfig) -> tuple[list[nn.Param
     """Parameters of the trunk that are never trained, and those that are; both empty for a network without one."""
     frozen: list[nn.Parameter] = []
     tuned: list[nn.Parameter] = []
+    frozen_whole = _stems(config.frozen_backbones)
+    strangers = sorted(set(frozen_whole) - {_stems(trunk.name)[0] for trunk in trunks_of(network)})
+    if strangers:
+        raise UsageError(f"--frozen-backbones {strangers[0]}: the network has no such branch")
     for trunk in trunks_of(network):
         stages = trunk.stages() if hasattr(trunk, "stages") else [list(trunk.parameters())]
         cut = config.trunk_frozen
@@ -175,7 +195,7 @@ def trunk_stages(network: nn.Module, config: TrainConfig) -> tuple[list[nn.Param
             cut = int(cut == 5)
         if config.no_pretrained:
             cut = 0
-        if getattr(trunk, "always_frozen", False) or trunk.name.partition(".")[0] in config.frozen_backbones:
+        if getattr(trunk, "always_frozen", False) or _stems(trunk.name)[0] in frozen_whole:
             cut = len(stages)
         frozen += [p for s in stages[:cut] for p in s]
         tuned += [p for s in stages[cut:] for p in s]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -120,10 +121,10 @@ class TrainConfig:
     wandb: str = _option("", "also log to this Weights & Biases project")
 
     def __post_init__(self) -> None:
-        for name in ("backbone", "backbone_weights"):  # one name may be given plainly
+        for name in ("backbone", "backbone_weights"):  # one may be given plainly
             value = getattr(self, name)
             if isinstance(value, str):
-                object.__setattr__(self, name, value.split())
+                object.__setattr__(self, name, [value] if value else [])
         checks = {
             "--size": self.size >= 32,
             "--batch-size": self.batch_size >= 1,
@@ -170,9 +171,6 @@ class TrainConfig:
             raise UsageError("--bin-weight joins bins to another --objective; ab_bins has --chroma-weight")
         if self.rebalance and self.objective != "ab_bins" and not self.bin_weight:
             raise UsageError("--rebalance weighs ab bins; give --objective ab_bins or --bin-weight, or leave it out")
-        strangers = sorted(set(self.frozen_backbones) - set(self.chosen_backbones))
-        if strangers:
-            raise UsageError(f"--frozen-backbones {strangers[0]}: --backbone does not name it")
         if self.global_hints and not self.hints:
             raise UsageError("--global-hints goes with --hints; give both, or neither")
 
@@ -198,16 +196,14 @@ _PAPER = {k: v for k, v in RECIPE.items() if k != "teacher_raw_lightness"} | {
 }  # fmt: skip
 
 _OURS = model_record("chromagan").recipe
-_LITE: dict[str, Any] = {**_OURS, "backbone": ["tf_efficientnet_lite2"]}
-_MOBILE: dict[str, Any] = {**_OURS, "backbone": ["mobilenetv2_100"], "teacher": "mobilenetv2_100"}
+_MOBILE: dict[str, Any] = {"backbone": ["mobilenetv2_100"], "teacher": "mobilenetv2_100"}
 
-# Ours apart (what `--model` others train with is set on top of them), all are for `chromagan`.
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": _PAPER,
     "released": _RELEASED,
     "cpu": {"size": 112, "batch_size": 16, "images": 100_000, "workers": 1},
-    "lite": {**_LITE, "size": 112, "trunk_frozen": 2},
+    "lite": {"backbone": ["tf_efficientnet_lite2"], "size": 112, "trunk_frozen": 2},
     "vgg16": {"backbone": ["vgg16"], "trunk_frozen": 0, "size": 160},
     "mobile": {**_MOBILE, "trunk_frozen": 0},
     "fast": {**_MOBILE, "trunk_frozen": 5, "size": 96, "images": 50_000},
@@ -263,10 +259,21 @@ def from_preset(preset: str, **given: Any) -> TrainConfig:
     if unknown:
         raise UsageError(f"unknown option {unknown[0]}")
     options = {**preset_options(preset), **given}
-    # A preset that names no network is for any, and each brings what it cannot do without.
-    ours = dict(_OURS) if options.get("model", "chromagan") == "chromagan" else {}
-    if options.get("objective") == "ab_bins":
-        ours["bin_weight"] = 0.0
-    elif options.get("bin_weight") == 0:
-        ours["rebalance"] = False
-    return TrainConfig(**{**ours, **options})
+    if options.get("model", "chromagan") == "chromagan":  # a preset that names no network is for any
+        options = {**_OURS, **options}
+    return TrainConfig(**reconciled(options, given))
+
+
+def reconciled(options: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """Options without those of a recipe that the given ones leave no meaning.
+
+    Args:
+        options: by the names of the configuration's fields.
+        given: names of those that somebody typed; they stay.
+    """
+    bins = options.get("objective") == "ab_bins"
+    if bins and "bin_weight" not in given:
+        options = {**options, "bin_weight": 0.0}
+    if not bins and not options.get("bin_weight") and "rebalance" not in given:
+        options = {**options, "rebalance": False}
+    return options

@@ -15,31 +15,42 @@ _GLOBAL = "global_features.0.weight"  # reads the deepest maps of all branches s
 
 
 @torch.no_grad()
-def grow(init: str, backbones: list[str], classes: int) -> ColorizationNetwork:
-    """The network of a weights file with more branches behind its own.
+def grow(
+    init: str, backbones: list[str], asked: list[str], *, classes: int, semantic: bool, bins: bool, hints: bool
+) -> ColorizationNetwork:
+    """The network of a weights file with what a run adds: branches behind its own, bins, hints, a class head.
 
-    The new branches' laterals begin at zero, and so do the columns in which the global features read them. Their trunks
-    are fresh, for the caller to fill.
+    What is new begins so that the colours stay as they are: the new branches' laterals and the columns in which the
+    global features read them are zero, and so are the weights of hints. The trunks of new branches are fresh, for the
+    caller to fill. What the file has and the run does not use stays.
 
     Args:
         init: weights file of a `chromagan`, see `read_any_weights`.
-        backbones: the branches wanted, those of the file first.
+        backbones: all branches as they are built, those of the file first; none for those of the file.
+        asked: the same as `--backbone` names them.
         classes: outputs of the class head, for a file without one.
+        semantic: see `ChromaGAN`, as for the next two.
+        bins: whether the run trains them.
+        hints: whether the run shows them.
 
     Raises:
         UsageError: the branches do not begin with the file's, or a new one has deeper maps than those.
     """
     tensors, card = read_any_weights(init, "chromagan")
-    own = list(card.config["backbone"])
-    if backbones[: len(own)] != own:
+    config = card.config
+    own = list(config["backbone"])
+    if [name.partition(".")[0] for name in asked[: len(own)]] != [name.partition(".")[0] for name in own][: len(asked)]:
         raise UsageError(f"--init {init} has the branch {', '.join(own)}: name it first in --backbone")
-    options = {**card.config, "folded": False, "classes": card.config["classes"] or classes}
-    before = build_network("chromagan", **options)
+    before = build_network("chromagan", **{**config, "folded": False})
     load_into(before, unfold_tensors(before, tensors), f"weights file {init}")
-    network = build_network("chromagan", **{**options, "backbone": backbones})
-    state, known = network.state_dict(), before.state_dict()
+    more = {
+        "backbone": backbones or own, "classes": config["classes"] or classes, "semantic": semantic,
+        "bins": config["bins"] or bins, "hints": config["hints"] or hints,
+    }  # fmt: skip
+    network = build_network("chromagan", **{**before.config, **more})
     if len(network.levels) != len(before.levels):  # type: ignore[arg-type]
-        raise UsageError(f"--backbone {' '.join(backbones)}: its maps do not fit the scales of {init}")
+        raise UsageError(f"--backbone {' '.join(asked)}: its maps do not fit the scales of {init}")
+    state, known = network.state_dict(), before.state_dict()
     for key, value in state.items():
         if key in known and value.shape == known[key].shape:
             value.copy_(known[key])
@@ -49,12 +60,3 @@ def grow(init: str, backbones: list[str], classes: int) -> ColorizationNetwork:
             value.zero_()
     network.load_state_dict(state)
     return network
-
-
-def new_branches(init_config: dict[str, object], backbones: list[str]) -> bool:
-    """Whether more branches are wanted than the weights of `--init` have."""
-    own = init_config.get("backbone")
-    return isinstance(own, list) and len(backbones) > len(own)
-
-
-__all__ = ["grow", "new_branches"]

@@ -38,7 +38,13 @@ class RunFolder:
         now = json.loads(json.dumps(config.as_dict()))
         if file.exists():
             # An option that the run did not know yet had what is its default now.
-            then = TrainConfig().as_dict() | _as_now(json.loads(file.read_text()))
+            saved = json.loads(file.read_text())
+            if saved.get("model") == "chromagan" and "bin_weight" not in saved:
+                raise TrainingError(
+                    f"{path} has the generator of version 0.1; export it, and go on in another --out with "
+                    "--init FILE --no-hints --bin-weight 0"
+                )
+            then = TrainConfig().as_dict() | as_now(saved)
             keys = sorted(k for k in {*now, *then} - FREE if now.get(k) != then.get(k))
             if keys:
                 changes = "; ".join(f"{k}: {then.get(k)!r} there, {now.get(k)!r} now" for k in keys)
@@ -86,12 +92,19 @@ def read_stats(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if _images_of(line) < float("inf")]
 
 
-def _as_now(config: dict[str, Any]) -> dict[str, Any]:
-    """A saved configuration in today's form: version 0.1 named one backbone, and its file, as plain text."""
-    return {
-        name: value.split() if name in ("backbone", "backbone_weights") and isinstance(value, str) else value
-        for name, value in config.items()
-    }
+def as_now(config: dict[str, Any]) -> dict[str, Any]:
+    """A saved configuration in today's form.
+
+    Version 0.1 named one backbone, and its file, as plain text; its teacher was VGG16 unless named, and saw gray.
+    """
+    if "teacher_gray" in config:
+        return config
+    lists = {name: [config[name]] if config.get(name) else [] for name in ("backbone", "backbone_weights")}
+    taught = {"teacher": config.get("teacher") or "vgg16", "teacher_gray": True}
+    if not config.get("class_weight", TrainConfig().class_weight):
+        taught = {}
+        config = {name: value for name, value in config.items() if name != "teacher"}
+    return {**config, **lists, **taught}
 
 
 def _images_of(line: str) -> float:

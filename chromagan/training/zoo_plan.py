@@ -6,13 +6,11 @@ import dataclasses
 from dataclasses import dataclass, field, replace
 from typing import Any, get_type_hints
 
-from torch import nn
-
 from chromagan.errors import UsageError
 from chromagan.models.registry import model_record
 from chromagan.models.trunk import trunks_of
 from chromagan.training.build import build_generator
-from chromagan.training.config import TrainConfig, preset_options
+from chromagan.training.config import TrainConfig, preset_options, reconciled
 
 # What a recipe says of the objective; everything else in it is about optimiser, order of the updates and data.
 OBJECTIVE_FIELDS = frozenset(
@@ -145,16 +143,14 @@ class ZooPlan:
         recipe = {k: v for k, v in preset_options(entry.model).items() if self.recipes or k in OBJECTIVE_FIELDS}
         options: dict[str, Any] = {**recipe, **self.common, **entry.options}
         fixed: dict[str, Any] = {"data": self.data, "model": entry.model, "seed": seed, "images": images}
+        options = reconciled(options, {*self.common, *entry.options})
         bare = TrainConfig(**{**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": []})
-        name = backbone_of(build_generator(bare))
-        local = options.get("backbone_weights") or ([self.weights[name]] if name in self.weights else [])
+        names = [str(trunk.name) for trunk in trunks_of(build_generator(bare))]
+        name = " + ".join(names)
+        files = [f"{one}={self.weights[one]}" for one in names if one in self.weights]
+        local = options.get("backbone_weights") or files
         if not self.no_pretrained or (name and local):
             classes = bare.class_weight if bare.teacher_weights or not self.no_pretrained else 0.0
             config = replace(bare, no_pretrained=False, backbone_weights=local if name else [], class_weight=classes)
             return config, "pretrained" if name else "no backbone"
         return bare, "not pretrained" if name else "no backbone"
-
-
-def backbone_of(network: nn.Module) -> str:
-    """The name of the pretrained classifier that a network is built on; empty where it has none."""
-    return " + ".join(str(trunk.name) for trunk in trunks_of(network))

@@ -186,6 +186,13 @@ def test_folding_changes_no_answer_and_can_be_undone(network):
     torch.testing.assert_close(again.eval()(L).ab, before, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("size", [(48, 80), (112, 112), (16, 16)])
+def test_branches_that_round_their_maps_differently(size):
+    network = shaken(backbone=[*LITE, "resnet18"])
+    assert network.stride == 32
+    assert network(torch.rand(2, 1, *size) * 100).ab.shape == (2, 2, size[0] // 4, size[1] // 4)
+
+
 @pytest.mark.parametrize("backbone", [[], ["vgg16", "vgg16"], ["vgg16", "resnet18", "resnet34"]])
 def test_wrong_branches(backbone):
     with pytest.raises(ModelError, match="one or two different"):

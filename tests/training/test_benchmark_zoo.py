@@ -225,7 +225,8 @@ def test_local_weights_and_recipes_decide_a_runs_configuration(photos):
     config, start = plan(photos).config(entry, 3, 40)
     assert (config.no_pretrained, config.seed, start) == (True, 3, "not pretrained")
     config, start = plan(photos, weights={"some_backbone": "x.safetensors"}).config(entry, 0, 40)
-    assert (config.no_pretrained, config.backbone_weights, start) == (False, ["x.safetensors"], "pretrained")
+    files = ["some_backbone=x.safetensors"]
+    assert (config.no_pretrained, config.backbone_weights, start) == (False, files, "pretrained")
     config, start = plan(photos, no_pretrained=False).config(ZooEntry.parse("zoo_test_small"), 0, 40)
     assert (config.no_pretrained, config.backbone_weights, start) == (False, [], "no backbone")
     recipe = plan(photos, recipes=True, common={}).config(ZooEntry.parse("zoo_test_small"), 0, 40)[0]

@@ -50,14 +50,14 @@ def test_presets_are_valid_and_the_papers_numbers_stand():
     assert (paper.gradient_penalty, paper.penalty_on, paper.ab_unit) == (10.0, "sum", 255.0)
 
 
-NAMED = "--size|no_such_option|--backbone-weights|--accumulate|--init|--penalty-on|--critic-warmup"
+NAMED = "--size|no_such_option|--backbone-weights|--accumulate|--penalty-on|--critic-warmup"
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         {"size": 3}, {"no_such_option": 1}, {"backbone_weights": "x", "no_pretrained": True}, {"accumulate": 3},
-        {"init": "x", "backbone_weights": "y"}, {"gradient_penalty": 0.0, "penalty_on": "sum"}, {"critic_warmup": 5},
+        {"gradient_penalty": 0.0, "penalty_on": "sum"}, {"critic_warmup": 5},
     ],
 )
 def test_wrong_options_are_named(wrong):

@@ -15,7 +15,7 @@ from chromagan.errors import UsageError
 from chromagan.models.look import mixture
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm
-from chromagan.pretrained.create import create_model
+from chromagan.pretrained.create import create_model, weights_folder
 from chromagan.pretrained.store import read_weights
 from chromagan.training.build import backbone_files, build_generator
 from chromagan.training.config import from_preset
@@ -182,6 +182,54 @@ def test_files_of_backbones():
 def test_two_backbones_are_for_chromagan(photos, files):
     with pytest.raises(UsageError, match="unet takes one"):
         build_generator(from_preset("default", model="unet", backbone=["resnet18", "resnet34"], no_pretrained=True))
+
+
+def test_heads_are_added_and_kept(photos, files, tmp_path):
+    bare = config(photos, files, hints=False, bin_weight=0.0)
+    train(bare, tmp_path / "bare")
+    file, full = tmp_path / "bare.safetensors", tmp_path / "full.safetensors"
+    assert main(["export", str(tmp_path / "bare"), "-o", str(file), "--float32"]) == 0
+    assert (read_weights(file)[1].config["bins"], read_weights(file)[1].config["hints"]) == (False, False)
+    before = create_model("chromagan", weights=file).eval()
+    trainer = Trainer(config(photos, files, init=str(file), backbone_weights=[]), tmp_path / "full", CPU)
+    L = torch.rand(1, 1, 48, 48) * 100
+    torch.testing.assert_close(trainer.averaged_generator()(L).ab, before(L).ab, rtol=1e-4, atol=1e-3)
+    Loop(trainer, 100).run()
+    assert main(["export", str(tmp_path / "full"), "-o", str(full)]) == 0
+    less = build_generator(config(photos, files, init=str(full), backbone_weights=[], hints=False, bin_weight=0.0))
+    assert less.config["bins"] is less.config["hints"] is True  # what a file has stays
+    old = {"init": str(weights_folder() / "chromagan.safetensors"), "backbone": [], "backbone_weights": []}
+    with pytest.raises(UsageError, match="--no-hints --bin-weight 0"):
+        build_generator(config(photos, files, **old))
+    first = Trainer(config(photos, files, hints=False, bin_weight=0.0, **old), tmp_path / "first", CPU)
+    Loop(first, 100).run()
+
+
+def test_presets_take_their_options_back(tmp_path):
+    for preset in ("default", "cpu", "lite", "mobile", "fast", "chromagan"):
+        plain = from_preset(preset, bin_weight=0.0, hints=False)
+        assert (plain.rebalance, plain.bin_weight) == (False, 0.0)
+        assert from_preset(preset, objective="ab_bins").bin_weight == 0.0
+    assert from_preset("mobile", model="unet").bin_weight == 0.0
+    assert from_preset("paper").bin_weight == 0.0
+
+
+def test_exports_refuse_a_share_without_bins(trained, tmp_path, capsys):
+    words = ["-o", str(tmp_path / "x.safetensors"), "--annealed-share"]
+    assert main(["export", str(trained), *words, "1.5"]) == 2
+    assert main(["export", "chromagan", *words, "0.5"]) == 2
+    assert "predicts no bins" in capsys.readouterr().err
+
+
+def test_frozen_backbones_are_of_the_network(photos, files, tmp_path):
+    with pytest.raises(UsageError, match="--frozen-backbones resnet18"):
+        Trainer(config(photos, files, frozen_backbones=["resnet18"]), tmp_path, CPU)
+
+
+def test_a_fresh_branch_learns_its_statistics():
+    network = build_generator(from_preset("lite", no_pretrained=True)).train()
+    network(torch.rand(2, 1, 32, 32) * 100)
+    assert network.trunks[0].blocks[6][0].project.norm.num_batches_tracked == 1
 
 
 def test_files_of_version_0_1_are_still_read():

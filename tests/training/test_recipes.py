@@ -116,7 +116,7 @@ def test_typed_options_override_a_recipe_and_the_default_preset_is_untouched():
         ({"momentum": 1.0}, "--momentum"),
         ({"chroma_weight": 0.0, "adversarial_weight": 0.0, "bin_weight": 0.0}, "nothing would be learned"),
         ({"objective": "ab_bins", "bin_weight": 0.1}, "--bin-weight"), ({"bin_weight": -1.0}, "--bin-weight"),
-        ({"hint_free": 1.5}, "--hint-free"), ({"frozen_backbones": ["resnet18"]}, "--frozen-backbones resnet18"),
+        ({"hint_free": 1.5}, "--hint-free"),
     ],
 )  # fmt: skip
 def test_contradictions_are_named(wrong, named):

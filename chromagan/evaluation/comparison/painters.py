@@ -79,7 +79,7 @@ class ModelPainter:
         self, name: str, colorizer: Colorizer, factors: Sequence[float] = (1.0,), hints: SimulatedHints | None = None
     ) -> None:
         if hints is not None and not colorizer.network.takes_hints:
-            raise UsageError(f"--simulated-hints: {name} takes no hints; leave the option out, or give siggraph17")
+            raise UsageError(f"--simulated-hints: {name} takes no hints; leave the option out, or give weights that do")
         self.colorizer = colorizer
         self.factors, self.hints = tuple(factors), hints
         shared: dict[str, Any] = {
@@ -87,6 +87,8 @@ class ModelPainter:
             "weights_sha256": colorizer.mark.sha256,
             "size": colorizer.size,
             "base_saturation": colorizer.saturation,
+            "typical_chroma": colorizer.typical_chroma,
+            "annealed_share": colorizer.annealed_share,
             "device": str(colorizer.device),
         }
         rows: list[tuple[str, dict[str, Any]]] = []

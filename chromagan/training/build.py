@@ -62,9 +62,11 @@ def _from_init(config: TrainConfig) -> ColorizationNetwork:
     there = read_any_weights(config.init, config.model)[1].config
     classes = _IMAGENET_CLASSES if config.wants_teacher else 0
     if config.model == "chromagan" and "bins" in there:
-        known = len(there["backbone"])
-        names = [*there["backbone"], *_built_names(config.backbone[known:], config)] if config.backbone else []
-        network = grow(config.init, names, config.backbone, classes=classes, **_parts(config))
+        own, known = there["backbone"], len(there["backbone"])
+        if _stems(config.backbone[:known]) != _stems(own)[: len(config.backbone)]:
+            raise UsageError(f"--init {config.init} has the branch {', '.join(own)}: name it first in --backbone")
+        names = [*own, *_built_names(config.backbone[known:], config)]
+        network = grow(config.init, names, classes=classes, **_parts(config))
         new = trunks_of(network)[known:]
         if config.backbone_weights and not new:
             raise UsageError("--init brings its own trunk; leave --backbone-weights out")

@@ -16,7 +16,7 @@ _GLOBAL = "global_features.0.weight"  # reads the deepest maps of all branches s
 
 @torch.no_grad()
 def grow(
-    init: str, backbones: list[str], asked: list[str], *, classes: int, semantic: bool, bins: bool, hints: bool
+    init: str, backbones: list[str], *, classes: int, semantic: bool, bins: bool, hints: bool
 ) -> ColorizationNetwork:
     """The network of a weights file with what a run adds: branches behind its own, bins, hints, a class head.
 
@@ -26,30 +26,26 @@ def grow(
 
     Args:
         init: weights file of a `chromagan`, see `read_any_weights`.
-        backbones: all branches as they are built, those of the file first; none for those of the file.
-        asked: the same as `--backbone` names them.
+        backbones: all branches as they are built, those of the file first.
         classes: outputs of the class head, for a file without one.
         semantic: see `ChromaGAN`, as for the next two.
         bins: whether the run trains them.
         hints: whether the run shows them.
 
     Raises:
-        UsageError: the branches do not begin with the file's, or a new one has deeper maps than those.
+        UsageError: a new branch has deeper maps than those of the file.
     """
     tensors, card = read_any_weights(init, "chromagan")
     config = card.config
-    own = list(config["backbone"])
-    if [name.partition(".")[0] for name in asked[: len(own)]] != [name.partition(".")[0] for name in own][: len(asked)]:
-        raise UsageError(f"--init {init} has the branch {', '.join(own)}: name it first in --backbone")
     before = build_network("chromagan", **{**config, "folded": False})
     load_into(before, unfold_tensors(before, tensors), f"weights file {init}")
     more = {
-        "backbone": backbones or own, "classes": config["classes"] or classes, "semantic": semantic,
+        "backbone": backbones, "classes": config["classes"] or classes, "semantic": semantic,
         "bins": config["bins"] or bins, "hints": config["hints"] or hints,
     }  # fmt: skip
     network = build_network("chromagan", **{**before.config, **more})
     if len(network.levels) != len(before.levels):  # type: ignore[arg-type]
-        raise UsageError(f"--backbone {' '.join(asked)}: its maps do not fit the scales of {init}")
+        raise UsageError(f"--backbone {' '.join(backbones)}: its maps do not fit the scales of {init}")
     state, known = network.state_dict(), before.state_dict()
     for key, value in state.items():
         if key in known and value.shape == known[key].shape:

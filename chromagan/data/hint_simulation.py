@@ -78,23 +78,25 @@ def draw_squares(height: int, width: int, side: int, count: int, rng: np.random.
     side = min(side, height, width)
     squares = []
     for _ in range(count):
-        top, left = (int(rng.integers(length - side + 1)) for length in (height, width))
+        top, left = (_place_anywhere(length, side, rng) for length in (height, width))
         squares.append(Patch(top, left, side))
     return squares
 
 
-def draw_patches(height: int, width: int, rng: np.random.Generator) -> list[Patch]:
+def draw_patches(height: int, width: int, rng: np.random.Generator, anywhere: bool = False) -> list[Patch]:
     """The squares that a person would colour in one photo, in the order in which they are coloured.
 
     Args:
         height: of the photo in pixels.
         width: of the photo in pixels.
         rng: source of the randomness.
+        anywhere: place them evenly over the photo, not around its middle.
     """
+    place = _place_anywhere if anywhere else _place
     patches = []
     for _ in range(rng.geometric(STOP) - 1):  # NumPy counts the last draw too
         side = min(int(rng.integers(1, LARGEST + 1)), height, width)
-        top, left = (_place(length, side, rng) for length in (height, width))
+        top, left = (place(length, side, rng) for length in (height, width))
         patches.append(Patch(top, left, side))
     return patches
 
@@ -105,13 +107,18 @@ def _place(length: int, side: int, rng: np.random.Generator) -> int:
     return int(np.clip(round(middle - side / 2), 0, length - side))
 
 
-def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0) -> Hints:
+def _place_anywhere(length: int, side: int, rng: np.random.Generator) -> int:
+    return int(rng.integers(length - side + 1))
+
+
+def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0, anywhere: bool = False) -> Hints:
     """Local hints for a batch of training photographs.
 
     Args:
         ab: (N, 2, H, W), the true colours in Lab units.
         generators: one a photo, such as `photo_generators` gives.
         free: share of the photos that get none, by chance; of the others some get none too, by the law above.
+        anywhere: place them evenly over the photos, not around their middles.
 
     Returns:
         Hints of the batch's size and device; where squares overlap, the later one shows.
@@ -120,7 +127,7 @@ def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0) -> Hin
     for rng in generators:
         shown = not free or rng.random() >= free
         whole.append(shown and rng.random() < EVERYTHING)
-        squares.append(draw_patches(ab.shape[2], ab.shape[3], rng) if shown else [])
+        squares.append(draw_patches(ab.shape[2], ab.shape[3], rng, anywhere) if shown else [])
     drawn = reveal_squares(ab, squares)
     every = torch.tensor(whole, device=ab.device)[:, None, None, None]
     return Hints(torch.where(every, ab, drawn.ab).contiguous(), drawn.mask.masked_fill(every, 1))

@@ -29,7 +29,9 @@ _BLOCKS = {4: 2, 8: 2, 16: 1, 32: 1}
 _GLOBAL = 512
 _SEMANTIC = 16  # maps of this stride and above are what the ablation leaves out
 _HINT_CHANNELS = 4
-RECIPE: dict[str, Any] = {"bin_weight": 0.02, "rebalance": True, "hints": True, "hint_free": 0.5}
+RECIPE: dict[str, Any] = {
+    "bin_weight": 0.02, "rebalance": True, "hints": True, "hint_free": 0.5, "hint_places": "anywhere",
+}  # fmt: skip
 
 
 class _Level(nn.Module):

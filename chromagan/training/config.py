@@ -20,6 +20,7 @@ def _option(default: Any, text: str, **extra: Any) -> Any:
 OBJECTIVES = ("ab_mse", "ab_l1", "ab_huber", "ab_bins")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("cosine", "steps")
+HINT_PLACES = ("middle", "anywhere")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -88,6 +89,9 @@ class TrainConfig:
         False, "show the network simulated hints, as a person would give them (chromagan, siggraph17)"
     )
     hint_free: float = _option(0.0, "with --hints, share of the photographs that are shown without")
+    hint_places: str = _option(
+        "middle", "with --hints, where they lie: around the middle (2017) or anywhere, evenly", choices=HINT_PLACES
+    )
     global_hints: bool = _option(False, "with --hints, also colour histogram and saturation of the whole photo")
     saturation_weight: float = _option(0.0, "weight of the squared error of HSL saturation")
     chroma_weight: float = _option(1.0, "weight of the chroma term, see --objective")

@@ -27,12 +27,12 @@ def training_hints(rgb: Tensor, ab: Tensor, ordinals: Tensor, config: TrainConfi
         rgb: (N, 3, H, W) uint8.
         ab: (N, 2, H, W), the true colours in Lab units.
         ordinals: (N,) places in the stream of training photographs.
-        config: with `hints`, `global_hints` and the seed.
+        config: with `hints`, how they are drawn, `global_hints` and the seed.
     """
     if not config.hints:
         return None
     generators = photo_generators(ordinals, config.seed)
-    local = simulate_hints(ab, generators, config.hint_free)
+    local = simulate_hints(ab, generators, config.hint_free, config.hint_places == "anywhere")
     if not config.global_hints:
         return local
     return Hints(local.ab, local.mask, simulate_global_hints(rgb.float() / 255, generators))

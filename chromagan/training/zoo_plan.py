@@ -16,7 +16,7 @@ from chromagan.training.config import TrainConfig, preset_options, reconciled
 OBJECTIVE_FIELDS = frozenset(
     {"objective", "rebalance", "hints", "global_hints", "saturation_weight", "ab_unit", "chroma_weight"}
     | {"adversarial_weight", "class_weight", "gradient_penalty", "penalty_on"}
-    | {"teacher", "teacher_gray", "teacher_raw_lightness", "bin_weight", "hint_free"}
+    | {"teacher", "teacher_gray", "teacher_raw_lightness", "bin_weight", "hint_free", "hint_places"}
 )
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 

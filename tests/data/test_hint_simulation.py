@@ -53,6 +53,16 @@ def test_number_size_and_place_of_the_points():
         assert 1 - inside.mean() == pytest.approx(2 * stats.norm.sf(2), abs=0.02)
 
 
+def test_places_anywhere_are_even():
+    rng = np.random.default_rng(0)
+    patches = [patch for _ in range(2000) for patch in draw_patches(60, 90, rng, anywhere=True)]
+    for corner, length in (("top", 60), ("left", 90)):
+        shares = np.array([getattr(patch, corner) / (length - patch.side) for patch in patches])
+        assert (shares.min(), shares.max()) == (0, 1)
+        assert abs(shares.mean() - 1 / 2) < 0.01
+        assert shares.std() == pytest.approx(np.sqrt(1 / 12), abs=0.01)
+
+
 def test_squares_show_their_mean_and_later_ones_lie_on_top():
     ab = some_ab(12)
     ordinals = torch.arange(12)

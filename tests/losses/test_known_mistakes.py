@@ -272,7 +272,8 @@ def check_generator_step(critic_kind):
     generator, critic = _Colours(), critic_kind((8, 8, 8))
     before = generator.ab.weight.detach().clone()
     config = from_preset(
-        "cpu", data=["x"], chroma_weight=1e-30, adversarial_weight=1.0, class_weight=0.0, no_pretrained=True
+        "cpu", data=["x"], chroma_weight=1e-30, bin_weight=0.0, adversarial_weight=1.0, class_weight=0.0,
+        no_pretrained=True,
     )
     optimizers = (torch.optim.SGD(generator.parameters(), lr=1.0), torch.optim.SGD(critic.parameters(), lr=1.0))
     step = Adversaries(generator, critic, None, optimizers, config, None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from chromagan.version import __version__
+
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
     from chromagan.models.contract import Hints, Prediction
     from chromagan.models.registry import list_models
     from chromagan.pretrained.create import create_model
-
-__version__ = "0.1.0"
 
 # Imported on first use: the command line answers --help without waiting for PyTorch.
 _HOMES = {

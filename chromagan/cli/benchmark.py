@@ -81,9 +81,9 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     if args.steps < 1 or args.runs < 1:
         raise UsageError("--steps and --runs are at least 1")
+    from chromagan.compute.device import choose_device
     from chromagan.evaluation.benchmark.photos import make_photo
     from chromagan.evaluation.report import format_table, versions, write_json
-    from chromagan.inference.device import choose_device
     from chromagan.training.benchmark import time_training
     from chromagan.training.config import from_preset
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, measure, write table and sheet; 1 when a network failed."""
     if args.seeds < 1:
         raise UsageError("--seeds is at least 1")
-    from chromagan.inference.device import choose_device
+    from chromagan.compute.device import choose_device
     from chromagan.models.registry import list_models
     from chromagan.training.benchmark_zoo import ZooBenchmark, device_name
     from chromagan.training.zoo_plan import ZooPlan, parse_options

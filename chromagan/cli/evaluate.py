@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the report; returns the exit code."""
     _check(args)
-    from chromagan.distributed import process_group
-    from chromagan.inference.device import choose_device
+    from chromagan.compute.device import choose_device
+    from chromagan.compute.distributed import process_group
 
     device = str(choose_device(args.device))
     with process_group(device.partition(":")[0]):

@@ -73,9 +73,9 @@ def _check(args: argparse.Namespace) -> None:
 
 def _from_run(folder: Path, args: argparse.Namespace) -> tuple[ColorizationNetwork, WeightsCard]:
     """The averaged network of a run, whole, and what it says of itself."""
-    from chromagan import __version__
     from chromagan.models.registry import build_network
     from chromagan.pretrained.card import WeightsCard
+    from chromagan.version import __version__
 
     state = _read_state(folder, args.checkpoint)
     name = state["network"]["name"]

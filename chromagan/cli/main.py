@@ -15,11 +15,11 @@ import threading
 import traceback
 from collections.abc import Sequence
 
-from chromagan import __version__
 from chromagan.cli import words
 from chromagan.errors import ChromaganError, UsageError
-from chromagan.images.atomic import dismiss
+from chromagan.files.atomic import dismiss
 from chromagan.inference.crew import abandoned
+from chromagan.version import __version__
 
 COMMANDS = {
     "sample": ("chromagan.cli.sample", "colorize photographs"),

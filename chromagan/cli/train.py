@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--snapshot-every must be at least 1 photograph")
     if args.dry_run:
         return _describe(config)
-    from chromagan.distributed import local_rank, process_group, rank
-    from chromagan.inference.device import choose_device
+    from chromagan.compute.device import choose_device
+    from chromagan.compute.distributed import local_rank, process_group, rank
     from chromagan.training.loop import Loop
     from chromagan.training.trainer import Trainer
 

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import torch
 
-from chromagan import __version__
 from chromagan.errors import DataError, WriteError
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
 from chromagan.images.read import is_photo_name
+from chromagan.version import __version__
 
 
 def find_evaluation_photos(data: str | os.PathLike[str]) -> list[Path]:

@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image, features
 
 from chromagan.errors import UsageError, WriteError
+from chromagan.files.atomic import write_atomically
 from chromagan.images import xmp as xmp_packet
-from chromagan.images.atomic import write_atomically
 from chromagan.images.exif import PREFIX
 from chromagan.images.icc import output_profile
 from chromagan.images.metadata import Metadata, ProvenanceMark

@@ -19,20 +19,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan import __version__
+from chromagan.compute.device import Module, choose_device, place
+from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.errors import ModelError, UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, to_photo
 from chromagan.images.resize import reduced_lightness, resize_antialiased
-from chromagan.inference.device import Module, choose_device, has_fast_bfloat16, place
 from chromagan.inference.picture import from_photo
 from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints
 from chromagan.models.look import balance, settle
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
+from chromagan.version import __version__
 
 DEFAULT_SIZE = 256
 SIZES = (16, 4096)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from chromagan.images.atomic import dismiss
+from chromagan.files.atomic import dismiss
 
 POLL_SECONDS = 0.2
 T = TypeVar("T")

@@ -35,6 +35,6 @@ def explain(job: Job, error: BaseException) -> Exception:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    from chromagan.inference.device import is_out_of_memory  # PyTorch, for which most unreadable photos do not wait
+    from chromagan.compute.device import is_out_of_memory  # PyTorch, for which most unreadable photos do not wait
 
     return is_out_of_memory(error)

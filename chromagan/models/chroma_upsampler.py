@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.errors import ModelError
 
 # Local differences of 10 Lab units are 1 inside the network.
@@ -86,7 +87,7 @@ class ChromaUpsampler(nn.Module):
     def _residual(self, seen: Tensor) -> Tensor:
         """(N, 7, h + 2 reach, w + 2 reach) to (N, 8, h, w) float32: four pixels for a, then four for b, of mean 0."""
         weight, bias = _less_block_mean(self.tail.weight), _less_block_mean(self.tail.bias)  # type: ignore[arg-type]
-        half = seen.device.type == "cpu" and _cpu_has_bfloat16()
+        half = seen.device.type == "cpu" and has_fast_bfloat16(seen.device)
         with torch.autocast(seen.device.type, torch.bfloat16, enabled=half):
             # In place: half of the time would go into fresh memory otherwise.
             hidden = F.relu_(self.head(seen.contiguous(memory_format=torch.channels_last)))
@@ -132,9 +133,3 @@ def _crop(image: Tensor, border: int) -> Tensor:
     """Take `border` pixels off at every side."""
     height, width = image.shape[-2:]
     return image[..., border : height - border, border : width - border]
-
-
-def _cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware; emulated it would be slower than float32."""
-    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch >= 2.4
-    return bool(check is not None and check())

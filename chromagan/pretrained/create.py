@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-import chromagan
 from chromagan.errors import WeightsError
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.conv_norm import unfold_tensors
@@ -40,7 +39,7 @@ class _NoRandomFill(TorchFunctionMode):
 
 def weights_folder() -> Path:
     """The folder of the shipped weights: inside an installed package, or `weights/` of a checkout."""
-    package = Path(chromagan.__file__).parent
+    package = Path(__file__).parents[1]
     checkout = package.parent
     if (checkout / "pyproject.toml").is_file() and (checkout / "weights").is_dir():
         return checkout / "weights"

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from chromagan import __version__
 from chromagan.errors import ModelError, WeightsError
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
 from chromagan.models.contract import ColorizationNetwork, Hints, Prediction, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_model, shipped_weights
 from chromagan.pretrained.store import save_weights
+from chromagan.version import __version__
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelHubMixin

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from chromagan.errors import ModelError
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import mixture
 from chromagan.pretrained.card import WeightsCard

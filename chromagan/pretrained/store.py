@@ -18,10 +18,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from chromagan import __version__
 from chromagan.errors import WeightsError, WriteError
 from chromagan.images.special_files import special_kind
 from chromagan.pretrained.card import WeightsCard
+from chromagan.version import __version__
 
 _REMEDY = "get the file again, or name another one"
 

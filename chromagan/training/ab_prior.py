@@ -13,10 +13,10 @@ from torch import Tensor
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
+from chromagan.compute.distributed import gather, rank
 from chromagan.data.decode import decode_photo, reduce_to
 from chromagan.data.near_gray import mean_chroma
 from chromagan.data.photos import find_photos
-from chromagan.distributed import gather, rank
 from chromagan.errors import DataError
 from chromagan.training.config import TrainConfig
 

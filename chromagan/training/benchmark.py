@@ -22,8 +22,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
+from chromagan.compute.device import place
 from chromagan.data.loader import Batch, BatchStream, open_training_photos
-from chromagan.inference.device import place
 from chromagan.losses.class_distribution import class_divergence
 from chromagan.losses.saturation import saturation_error
 from chromagan.losses.wasserstein import gradient_penalty

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from torch import Tensor
 from tqdm import tqdm
 
+from chromagan.compute.distributed import any_rank, gather, rank, world_size
 from chromagan.data.loader import Batch, BatchStream, open_training_photos, unreadable_warning
-from chromagan.distributed import any_rank, gather, rank, world_size
 from chromagan.evaluation.held_out import HeldOut
 from chromagan.evaluation.metric_names import better, check_best_metric
 from chromagan.training.interruption import StopSignals

@@ -8,7 +8,7 @@ import time
 import torch
 from torch import Tensor
 
-from chromagan.distributed import average
+from chromagan.compute.distributed import average
 from chromagan.errors import TrainingError
 
 # (1 - norm of the critic's gradient)^2: a healthy penalty stays far below 1.

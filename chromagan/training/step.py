@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.color.lab import rgb_to_lab
-from chromagan.distributed import average_gradients
+from chromagan.compute.distributed import average_gradients
 from chromagan.losses.class_distribution import class_divergence
 from chromagan.losses.objective import Objective
 from chromagan.losses.saturation import saturation_error

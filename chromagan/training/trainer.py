@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chromagan.compute.device import place
+from chromagan.compute.distributed import copy_from_first_rank, gather, rank, synchronise_batch_norm, world_size
+from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.data.loader import Batch, StreamState
-from chromagan.distributed import copy_from_first_rank, gather, rank, synchronise_batch_norm, world_size
 from chromagan.errors import TrainingError, UsageError
-from chromagan.inference.device import has_fast_bfloat16, place
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
 from chromagan.training.ab_prior import run_prior

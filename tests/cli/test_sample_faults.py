@@ -36,7 +36,7 @@ PROGRAM = """
 import sys, threading, time
 import torch
 from chromagan.cli.main import main
-from chromagan.images import atomic
+from chromagan.files import atomic
 from chromagan.inference import batch
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction

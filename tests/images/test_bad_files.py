@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image, features
 
 from chromagan.errors import ReadError, WriteError
-from chromagan.images import atomic
+from chromagan.files import atomic
 from chromagan.images.metadata import ProvenanceMark, read_provenance
 from chromagan.images.read import Photo, read_pages, read_photo, to_photo
 from chromagan.images.write import write_pages, write_photo

@@ -12,8 +12,8 @@ import pytest
 import tifffile
 
 from chromagan.errors import ReadError, WriteError
+from chromagan.files.atomic import dismiss, write_atomically
 from chromagan.images import decode, metadata
-from chromagan.images.atomic import dismiss, write_atomically
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_pages, read_photo
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from chromagan.errors import ChromaganError
+from chromagan.files.atomic import write_atomically
 from chromagan.images import decode
-from chromagan.images.atomic import write_atomically
 from chromagan.images.read import read_photo
 from chromagan.inference import batch, crew
 from chromagan.inference.batch import BatchOptions, colorize_files

@@ -5,7 +5,7 @@ import sys
 import torch
 from torch import nn
 
-from chromagan.distributed import average_gradients, process_group, rank, synchronise_batch_norm, world_size
+from chromagan.compute.distributed import average_gradients, process_group, rank, synchronise_batch_norm, world_size
 from chromagan.losses.chroma import ab_mse
 from chromagan.losses.class_distribution import class_divergence
 from chromagan.losses.wasserstein import critic_loss, generator_loss, gradient_penalty, mixing_weights

@@ -15,7 +15,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from chromagan.distributed import _agree_on_attempt
+from chromagan.compute.distributed import _agree_on_attempt
 from chromagan.errors import TrainingError
 from chromagan.training.checkpoint import load_state
 from chromagan.training.run_folder import read_stats
@@ -162,7 +162,7 @@ def test_a_start_does_not_meet_the_ranks_of_the_one_before():
 LEAVE = """
 import pathlib, sys, torch
 sys.path.insert(0, {root!r})
-from chromagan.distributed import average, process_group
+from chromagan.compute.distributed import average, process_group
 def threads():
     return [task.read_text().strip() for task in pathlib.Path("/proc/self/task").glob("*/comm")]
 with process_group("cpu", 60):

@@ -10,9 +10,9 @@ from functools import cached_property
 
 import torch
 
+from chromagan.compute.device import place
 from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.inference.colorizer import Colorizer
-from chromagan.inference.device import place
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.create import load_model, load_upsampler, shipped_weights

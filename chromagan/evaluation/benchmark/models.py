@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from chromagan.compute.device import choose_device, is_out_of_memory
+from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.errors import DeviceError, UsageError
 from chromagan.evaluation.benchmark.child_process import measure_process
 from chromagan.evaluation.benchmark.contender import Contender, load_contender, load_contenders
@@ -31,7 +33,6 @@ from chromagan.evaluation.benchmark.roofline import RoofMeter, Work, seconds_of,
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import output_suffix, write_photo
 from chromagan.inference.colorizer import SIZES
-from chromagan.inference.device import choose_device, has_fast_bfloat16, is_out_of_memory
 from chromagan.models.contract import ColorizationNetwork, pad_to_stride
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.distributed import rank
+from chromagan.compute.distributed import rank
 from chromagan.errors import MetricUnavailable, UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
 from chromagan.evaluation.comparison.image_metrics import LPIPS_METRICS, bases_of

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from chromagan.distributed import gather, rank, world_size
+from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.errors import ChromaganError, DataError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit, mean_ab, mean_of_means
 from chromagan.evaluation.comparison.image_metrics import LPIPS_METRICS, Picture, PictureFacts, bases_of, measure_pair

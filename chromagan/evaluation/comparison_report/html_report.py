@@ -30,7 +30,7 @@ from chromagan.evaluation.comparison_report.html_text import (
 from chromagan.evaluation.comparison_report.metric_labels import label_of
 from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
 from chromagan.evaluation.result import ComparisonResult, MethodResult
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
 
 AB_PICTURES = 100
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from chromagan.errors import DataError
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
 
 _FORMAT = "chromagan reference features 1"
 _BLOCK = 1 << 20

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from chromagan.distributed import gather, rank
+from chromagan.compute.distributed import gather, rank
 from chromagan.evaluation.set_metrics.contract import SetMetric
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
 
 PREFIX = "sets-"
 _SECONDS = 60.0

@@ -17,7 +17,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from chromagan import __version__
 from chromagan.errors import DataError, UsageError, WriteError
 from chromagan.evaluation.study.design import (
     ATTENTION,
@@ -38,7 +37,8 @@ from chromagan.evaluation.study.pictures import (
     match_photos,
     read_shown,
 )
-from chromagan.images.atomic import write_atomically
+from chromagan.files.atomic import write_atomically
+from chromagan.version import __version__
 
 MAX_PAGE_BYTES = 100_000_000
 """Larger pages load slowly on phones, and no mail takes them."""

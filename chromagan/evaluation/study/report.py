@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from chromagan import __version__
 from chromagan.evaluation.markdown import markdown_table
 from chromagan.evaluation.report import format_table, strict_json, write_texts
 from chromagan.evaluation.study.results import MethodFoolRate, Participant, StudyResult
+from chromagan.version import __version__
 
 _PARTICIPANT_COLUMNS = (
     "participant", "excluded", "attention passed", "attention shown", "trials", "left out", "fooled",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from chromagan.distributed import process_group, world_size
+from chromagan.compute.distributed import process_group, world_size
 from chromagan.evaluation.comparison.compare import compare
 from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS
 from chromagan.evaluation.comparison.plan import Plan

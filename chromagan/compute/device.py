@@ -1,8 +1,7 @@
-"""Choosing the device and the arithmetic that it is fast in."""
+"""Choosing the device, and telling that its memory ran out."""
 
 from __future__ import annotations
 
-import platform
 from typing import TypeVar
 
 import torch
@@ -40,17 +39,6 @@ def place(
 ) -> Module:
     """Move a network itself to a device, by default where it is, and to a layout; convolutions like channels last."""
     return module.to(device, memory_format=layout)  # type: ignore[call-overload]  # unknown to PyTorch's annotations
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; emulated bfloat16 is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    # These two queries are private and younger than the oldest PyTorch that is supported; without them: float32.
-    queries = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return torch.backends.mkldnn.is_available() and any(query() for query in queries if query is not None)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -96,7 +96,8 @@ class UNetDecoder(nn.Module):
     """From the deepest of an encoder's maps back up, one step an octave, through its finer maps.
 
     Args:
-        widths, strides: of the encoder's maps, finest first; of several at one stride the last is read.
+        widths: channels of the encoder's maps, finest first.
+        strides: of the same maps; of several at one stride the last is read.
         width: channels at the finest step; each coarser one doubles them, up to eight times as many.
 
     Attributes:

@@ -23,11 +23,12 @@ BORROWED = {
     "MODEL_CARD.md": "weights/MODEL_CARD.md",
     "LICENSES.md": "weights/LICENSES.md",
 }
+BESIDE = "errors and version"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Give the API a tab: the public names first, then a page a room."""
-    pages = [{"Public names": "api/index.md"}, *({name: f"api/{name}.md"} for name in _rooms())]
+    pages = [{"Public names": "api/index.md"}, *({name: _page(name)} for name in _rooms())]
     config.nav.insert(len(config.nav) - 1, {"API": pages})
     return config
 
@@ -36,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what stands outside of docs/ and what is made."""
     for page, source in BORROWED.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
-    made = {f"api/{name}.md": _room_page(name, modules) for name, modules in _rooms().items()}
+    made = {_page(name): _room_page(name, modules) for name, modules in _rooms().items()}
     made |= {"api/index.md": _public_page(), "examples.md": _examples_page()}
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
@@ -47,6 +48,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Links between files of the repository, as GitHub shows them, become links between pages of the site."""
     if page.file.src_uri.startswith("api/"):
         return markdown
+    # A page is called by its name, not by its file's.
+    markdown = re.sub(r"\[(?:docs/|weights/)?([\w-]+)\.md\]\(", r"[\1](", markdown)
     markdown = re.sub(r"\]\((?:\.\./)?examples/[^)]*\)", "](examples.md)", markdown)
     return re.sub(r"\]\((?:\.\./)?(?:docs/|weights/|(?=[A-Z]+\.))", "](", markdown)
 
@@ -59,13 +62,19 @@ def _rooms() -> dict[str, list[str]]:
             continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        rooms.setdefault(parts[1] if len(parts) > 2 else "more", []).append(module)
-    return rooms
+        rooms.setdefault(parts[1] if len(parts) > 2 else BESIDE, []).append(module)
+    return dict(sorted(rooms.items(), key=lambda room: (room[0] == BESIDE, room[0])))
+
+
+def _page(room: str) -> str:
+    return f"api/{room.replace(' ', '_')}.md"
 
 
 def _room_page(name: str, modules: list[str]) -> str:
-    blocks = "\n\n".join(f"::: {module}\n    options:\n      heading_level: 2" for module in modules)
-    return f"# chromagan.{name}\n\n{blocks}\n" if name != "more" else f"# Beside the rooms\n\n{blocks}\n"
+    """A heading for the room, then its own docstring without another one, then its modules."""
+    title = "Beside the rooms" if name == BESIDE else f"chromagan.{name}"
+    blocks = [f"::: {m}\n    options:\n      show_root_heading: {str(m != title).lower()}" for m in modules]
+    return "\n\n".join([f"# {title}", *blocks]) + "\n"
 
 
 def _public_page() -> str:

@@ -27,11 +27,13 @@ def loaded_after(code):
     return set(answer.stdout.split())
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("code", ["import chromagan", "import chromagan.cli.main"])
 def test_the_command_line_starts_without_torch(code):
     assert not loaded_after(code) & {"torch", "numpy", "cv2", "PIL"}
 
 
+@pytest.mark.process
 def test_sampling_loads_nothing_that_only_training_and_metrics_need():
     heavy = {"torchvision", "timm", "lpips", "skimage", "sklearn", "torchmetrics", "tensorboard", "matplotlib"}
     ours = {f"chromagan.{part}" for part in ("metrics", "evaluation", "training", "losses", "data")}

@@ -26,6 +26,7 @@ def site(tmp_path_factory):
     return out / "site"
 
 
+@pytest.mark.process
 def test_wheel_holds_weights_card_and_licence(site):
     assert {"chromagan.safetensors", "chroma_upsampler.safetensors"} <= set(SHIPPED)
     for name in [*SHIPPED, "MODEL_CARD.md", "LICENSES.md"]:
@@ -33,6 +34,7 @@ def test_wheel_holds_weights_card_and_licence(site):
     assert not list(site.glob("tests*"))
 
 
+@pytest.mark.process
 def test_installed_package_colorizes_from_any_folder(site, tmp_path):
     ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
     cv2.imwrite(str(tmp_path / "old photo.png"), ramp)

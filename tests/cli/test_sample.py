@@ -180,6 +180,7 @@ def test_demo_without_scikit_image(tmp_path, capsys, monkeypatch):
     assert 'pip install "chromagan[demo]"' in one_error(capsys.readouterr())
 
 
+@pytest.mark.process
 def test_help_and_version_need_no_pytorch():
     done = python("-X", "importtime", "-m", "chromagan", "sample", "--help")
     assert done.returncode == 0
@@ -196,6 +197,7 @@ def test_every_command_has_options_and_a_run():
         assert callable(importlib.import_module(module).add_arguments)
 
 
+@pytest.mark.process
 def test_top_level_script_is_the_command(photos, tmp_path):
     done = python(REPOSITORY / "sample.py", photos / "gone.jpg", "-o", tmp_path / "out")
     assert done.returncode == 1

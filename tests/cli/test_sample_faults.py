@@ -95,6 +95,7 @@ def make_photos(folder, count, broken=0):
     return folder
 
 
+@pytest.mark.process
 def test_hostile_files_among_good_ones(tmp_path):
     photos = make_photos(tmp_path / "in", 4)
     for path in HOSTILE.iterdir():
@@ -155,6 +156,7 @@ def test_a_pipe_as_weights(tmp_path, capsys):
 @pytest.mark.parametrize(("streams", "broken"), [
     ("2>/dev/full", 3), (">/dev/full", 0), (">/dev/full 2>&1", 3), ("2>&-", 3), ("<&- >&- 2>&-", 0),
     ("2>&1 | head -1", 3), ("2>&1 | true", 0),
+@pytest.mark.process
 ])  # fmt: skip
 def test_streams_that_take_no_words_change_nothing_else(tmp_path, streams, broken):
     photos, out = make_photos(tmp_path / "in", 4, broken), tmp_path / "out"
@@ -171,6 +173,7 @@ def test_streams_that_take_no_words_change_nothing_else(tmp_path, streams, broke
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_wrong_usage_is_exit_code_two_whoever_listens():
     for arguments in (["sample"], ["sample", "--colour"]):
@@ -184,6 +187,8 @@ def wait_until_it_hangs(process):
         assert process.poll() is None
 
 
+@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 @pytest.mark.parametrize("stage", ["load", "decode", "network", "finish", "write"])
 def test_interrupting_a_stage_that_hangs(tmp_path, stage):
@@ -199,6 +204,8 @@ def test_interrupting_a_stage_that_hangs(tmp_path, stage):
         read_photo(path)
 
 
+@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_interrupting_twice(tmp_path):
     process = start(make_photos(tmp_path / "in", 12), "-o", tmp_path / "out", stage="write")
@@ -211,6 +218,8 @@ def test_interrupting_twice(tmp_path):
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".tmp")]
 
 
+@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_interrupting_words_that_hang(tmp_path):
     read, write = os.pipe()

@@ -14,6 +14,7 @@ import chromagan
 from chromagan.images.read import read_photo
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 # The command with a network that needs no weights. Argument 1 bounds the size of files; argument 2 is how many outputs
 # are written before the next ones wait for Ctrl-C.

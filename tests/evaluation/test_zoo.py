@@ -24,6 +24,7 @@ def own_records(monkeypatch):
     monkeypatch.setattr(registry, "_RECORDS", dict(registry._RECORDS))
 
 
+@pytest.mark.process
 def test_docs_are_current():
     # in a process of its own, because other tests register networks
     command = [sys.executable, "-m", "chromagan", "zoo", "--markdown"]

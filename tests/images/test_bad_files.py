@@ -196,6 +196,7 @@ def test_full_disk_leaves_nothing(tmp_path, suffix, monkeypatch):
     assert old.read_bytes() == b"what stood there"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource limits")
 def test_a_write_that_fails_half_way_leaves_nothing(tmp_path):
     program = """

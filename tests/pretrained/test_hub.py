@@ -301,6 +301,7 @@ def test_missing_extra_is_named(monkeypatch, file):
             call()
 
 
+@pytest.mark.process
 def test_the_package_leaves_the_library_alone():
     code = (
         "import sys, chromagan, chromagan.cli.export, chromagan.pretrained.onnx; chromagan.Colorizer; "

@@ -53,6 +53,7 @@ def test_operations_are_counted_by_the_closed_form():
     assert counter.total == convolution
 
 
+@pytest.mark.slow
 def test_the_command_writes_its_figures(photos, tmp_path, capsys):
     out = tmp_path / "figures.json"
     words = ["benchmark", "train", "--preset", "mobile", "--data", str(photos), "--steps", "1", "--runs", "1"]

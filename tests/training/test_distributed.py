@@ -22,7 +22,11 @@ from chromagan.training.run_folder import read_stats
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("distributed_program.py")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo and signals are POSIX here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform == "win32", reason="gloo and signals are POSIX here"),
+]
 
 TRAIN = """
 import os, sys, time

@@ -123,6 +123,7 @@ def test_an_exported_run_paints_and_is_trained_on(trained, photos, files, tmp_pa
     Loop(tuned, 100).run()
 
 
+@pytest.mark.process
 def test_sampling_needs_no_timm(trained, tmp_path):
     file, gray = tmp_path / "new.safetensors", tmp_path / "gray.png"
     assert main(["export", str(trained), "-o", str(file), "--annealed-share", "0.3"]) == 0
@@ -137,6 +138,7 @@ def test_sampling_needs_no_timm(trained, tmp_path):
     assert io.imread(tmp_path / "out.png").shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_the_graph_paints_as_the_file(trained, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     file, graph = tmp_path / "new.safetensors", tmp_path / "new.onnx"

@@ -15,6 +15,7 @@ from chromagan.training.checkpoint import load_state, state_files
 from chromagan.training.run_folder import read_stats
 
 ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 # Steps that can be counted, and checkpoint writes that wait half-way: no kill comes too late, however slow the machine.
 PROGRAM = """

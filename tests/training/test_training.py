@@ -350,6 +350,8 @@ def real_process(photos, out, *more):
     return subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_ctrl_c_saves_and_the_same_command_goes_on(photos, tmp_path):
     out = tmp_path / "run"
     process = real_process(photos, out)

@@ -259,6 +259,8 @@ def answer(out):
     return content["json"], content["per_image"], content["world"]
 
 
+@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo and SIGKILL are POSIX here")
 def test_two_processes_find_the_same_bits_and_a_killed_run_goes_on(folders, reference, tmp_path):
     from chromagan.evaluation.comparison_report.files import as_json

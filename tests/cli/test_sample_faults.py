@@ -152,11 +152,11 @@ def test_a_pipe_as_weights(tmp_path, capsys):
     assert f"{tmp_path / 'w.safetensors'} is a named pipe" in line
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 @pytest.mark.parametrize(("streams", "broken"), [
     ("2>/dev/full", 3), (">/dev/full", 0), (">/dev/full 2>&1", 3), ("2>&-", 3), ("<&- >&- 2>&-", 0),
     ("2>&1 | head -1", 3), ("2>&1 | true", 0),
-@pytest.mark.process
 ])  # fmt: skip
 def test_streams_that_take_no_words_change_nothing_else(tmp_path, streams, broken):
     photos, out = make_photos(tmp_path / "in", 4, broken), tmp_path / "out"

@@ -121,6 +121,11 @@ def test_conditioning_is_plain_data_and_tensors():
     assert above <= {"conditioning", "color", "errors"}
 
 
+def test_reports_take_plain_rows():
+    above = {room(other) for module in IMPORTS if room(module) == "reports" for other in IMPORTS[module]}
+    assert above <= {"reports", "errors"}
+
+
 @pytest.fixture
 def house(tmp_path):
     """Build a package of given files and read its imports."""

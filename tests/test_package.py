@@ -35,6 +35,14 @@ def test_wheel_holds_weights_card_and_licence(site):
 
 
 @pytest.mark.process
+def test_wheel_holds_the_templates_of_pages(site):
+    folder = Path("chromagan", "reports", "templates")
+    ours = {path.name for path in (ROOT / folder).iterdir()}
+    assert {"page.html", "page.css", "comparison.js", "study.html", "fairness.svg"} <= ours
+    assert {path.name for path in (site / folder).iterdir()} == ours
+
+
+@pytest.mark.process
 def test_installed_package_colorizes_from_any_folder(site, tmp_path):
     ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
     cv2.imwrite(str(tmp_path / "old photo.png"), ramp)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields
 from importlib.resources import files
 
 from chromagan.errors import DataError
-from chromagan.evaluation.markdown import markdown_table
 from chromagan.evaluation.protocols import list_protocols
 from chromagan.evaluation.protocols import protocol as protocol_of
+from chromagan.reports.tables import markdown_table
 
 UNSTATED = "unstated"
 _NUMBERS = ("fid", "colourfulness", "delta_colourfulness", "psnr", "ssim", "lpips")

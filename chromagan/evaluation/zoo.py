@@ -10,10 +10,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from chromagan.errors import WeightsError
 from chromagan.evaluation.benchmark.contender import inference_network
 from chromagan.evaluation.benchmark.roofline import work_of
-from chromagan.evaluation.markdown import markdown_table
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import ModelRecord, build_network, list_models, model_record
 from chromagan.pretrained.create import shipped_weights
+from chromagan.reports.tables import markdown_table
 
 SIDE = 256
 _HEADER = ("name", "parameters", "with training heads", "multiply-adds", "answers", "licence", "weights")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chromagan.evaluation.benchmark.roofline import Roof, Work
-from chromagan.evaluation.markdown import markdown_table
+from chromagan.reports.tables import markdown_table
 
 
 @dataclass

@@ -40,7 +40,7 @@ def write_comparison(
     Raises:
         WriteError: the folder cannot be written.
     """
-    from chromagan.evaluation.comparison_report.html_report import write_html
+    from chromagan.evaluation.comparison_report.page import write_html
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
+
 _DISTANCES = {"fid": "FID", "kid": "KID"}
 _INCEPTIONS = {"tf": "TF Inception", "torchvision": "torchvision Inception"}
 
@@ -59,3 +61,25 @@ def label_of(metric: str) -> MetricLabel:
         words = [f"{_DISTANCES[distance]}, {_INCEPTIONS[inception]}", *kind.replace("_", " ").split()]
         return MetricLabel(", ".join(words))
     return MetricLabel(metric.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric as a page shows it.
+
+    Attributes:
+        name: of the metric, as in files and options.
+        title, unit: of its label.
+        higher: whether higher is better; None where neither side is.
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher: bool | None
+
+
+def column_of(metric: str) -> Column:
+    """What a page says of a metric."""
+    label = label_of(metric)
+    return Column(metric, label.title, label.unit, HIGHER_IS_BETTER.get(metric))

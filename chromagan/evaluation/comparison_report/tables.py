@@ -6,9 +6,9 @@ import json
 import math
 from collections.abc import Mapping
 
-from chromagan.evaluation.markdown import escaped, markdown_table
 from chromagan.evaluation.report import format_table
 from chromagan.evaluation.result import ComparisonResult, Figure, MethodResult
+from chromagan.reports.tables import escaped, markdown_table
 
 Directions = Mapping[str, bool | None]
 _FINE = ("ssim", "lpips", "auc", "kid", "accuracy", "agreement", "class_kl")

@@ -15,9 +15,9 @@ from chromagan.evaluation.fairness.measure import Face, FairnessResult
 from chromagan.evaluation.fairness.plot import fairness_svg
 from chromagan.evaluation.fairness.shift import MEASURES
 from chromagan.evaluation.fairness.skin import GROUPINGS
-from chromagan.evaluation.markdown import markdown_table
 from chromagan.evaluation.report import format_table, strict_json, write_texts
 from chromagan.evaluation.result import Figure
+from chromagan.reports.tables import escaped, markdown_table
 
 FEW = "*"
 _FIRST_COLUMNS = ("method", "measure", "all faces")
@@ -87,6 +87,7 @@ def markdown_report(result: FairnessResult) -> str:
     """Means with their intervals by group, the gap and its p value; how to read them, warnings and settings."""
     lines = ["# Fairness on skin", "", f"{len(result.faces)} faces in {result.photos} photos.", ""]
     header, rows = _table(result, intervals=True)
+    rows = [[escaped(method), *cells] for method, *cells in rows]
     lines += [markdown_table(header, rows, "ll" + "r" * (len(header) - 2)), "", NOTES, ""]
     lines += [f"- Warning: {warning}." for warning in result.warnings]
     lines += [f"- {name}: {value}" for name, value in {**result.settings, **result.versions}.items()]

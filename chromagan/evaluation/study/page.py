@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import os
 import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +35,7 @@ from chromagan.evaluation.study.pictures import (
     read_shown,
 )
 from chromagan.files.atomic import write_atomically
+from chromagan.reports.render import render
 from chromagan.version import __version__
 
 MAX_PAGE_BYTES = 100_000_000
@@ -128,7 +126,8 @@ def write_study(
     pictures = _embed(matched, sorted(_used(sessions)), list(colorized), options, encoding, warnings)
     content = _content(matched, list(colorized), sessions, options, text)
     digest = hashlib.sha256(json.dumps([content, pictures], sort_keys=True).encode()).hexdigest()[:16]
-    document = _document({**content, "id": digest, "pictures": pictures}, text).encode()
+    study = {**content, "id": digest, "pictures": pictures}
+    document = render("study.html", **asdict(text), study=study).encode()
     if len(document) > MAX_PAGE_BYTES:
         raise DataError(
             f"{page}: the page would have {len(document) / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}; "
@@ -234,16 +233,6 @@ def _content(
         "photos": [photo.name for photo in matched],
         "sessions": [[list(asdict(trial).values()) for trial in trials] for trials in sessions],
     }
-
-
-def _document(content: dict[str, Any], text: PageText) -> str:
-    """Fill the template; what is data can close no element of the page."""
-    template = resources.files("chromagan.evaluation.study").joinpath("page.html").read_text(encoding="utf-8")
-    data = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    contact = f" ({html.escape(text.contact)})" if text.contact else ""
-    parts = {"TITLE": html.escape(text.title), "CONSENT": html.escape(text.consent), "CONTACT": contact, "STUDY": data}
-    # In one pass: what is filled in may contain such a mark itself.
-    return re.sub("__(TITLE|CONSENT|CONTACT|STUDY)__", lambda mark: parts[mark[1]], template)
 
 
 def _balance_warnings(options: StudyOptions, roles: PhotoRoles, methods: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import math
@@ -14,9 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from chromagan.evaluation.markdown import markdown_table
 from chromagan.evaluation.report import format_table, strict_json, write_texts
 from chromagan.evaluation.study.results import MethodFoolRate, Participant, StudyResult
+from chromagan.reports.render import render
+from chromagan.reports.tables import escaped, markdown_table
 from chromagan.version import __version__
 
 _PARTICIPANT_COLUMNS = (
@@ -50,12 +50,17 @@ def as_table(result: StudyResult) -> str:
 
 def as_markdown(result: StudyResult) -> str:
     """The same with a table of participants."""
-    lines = ["# Colorization Turing test", "", markdown_table(_header(result), [_cells(m) for m in result.methods]), ""]
+    rows = [_cells(method) for method in result.methods]
+    lines = ["# Colorization Turing test", "", markdown_table(_header(result), _escaped(rows)), ""]
     lines += ["![Fool rates](fool_rate.svg)", ""]
     for sentence in _sentences(result):
-        lines += [sentence, ""]
+        lines += [escaped(sentence), ""]
     rows = [[str(value) for value in participant_row(one).values()] for one in result.participants]
-    return "\n".join([*lines, "## Participants", "", markdown_table(_PARTICIPANT_COLUMNS, rows), ""])
+    return "\n".join([*lines, "## Participants", "", markdown_table(_PARTICIPANT_COLUMNS, _escaped(rows)), ""])
+
+
+def _escaped(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[escaped(cell) for cell in row] for row in rows]
 
 
 def as_json(result: StudyResult) -> dict[str, Any]:
@@ -150,36 +155,12 @@ def _sentences(result: StudyResult) -> list[str]:
 
 def plot_fool_rates(result: StudyResult) -> str:
     """An SVG: a dot and Wilson's interval a method, and a line where a picture cannot be told from a real one."""
-    left, right, row, top = 170, 70, 34, 46
-    width, height = 720, top + row * len(result.methods) + 58
-    span = width - left - right
-    bottom = top + row * len(result.methods)
-
-    def x(share: float) -> float:
-        return round(left + span * share, 1)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="14">',
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-    ]
-    for tick in range(0, 101, 10):
-        parts.append(f'<path d="M{x(tick / 100)} {top}V{bottom}" stroke="#e2e2e2"/>')
-        parts.append(f'<text x="{x(tick / 100)}" y="{bottom + 18}" text-anchor="middle" fill="#444">{tick}</text>')
-    if not math.isnan(result.chance):
-        label = "indistinguishable" if result.mode == "pairs" else "as real photos"
-        parts.append(f'<path d="M{x(result.chance)} {top - 6}V{bottom}" stroke="#b03a2e" stroke-dasharray="5 4"/>')
-        parts.append(f'<text x="{x(result.chance)}" y="{top - 12}" text-anchor="middle" fill="#b03a2e">{label}</text>')
-    for index, method in enumerate(result.methods):
-        y = top + row * index + row / 2
-        name = method.name if len(method.name) <= 20 else method.name[:19] + "\u2026"
-        parts.append(f'<text x="{left - 12}" y="{y + 5}" text-anchor="end">{html.escape(name)}</text>')
-        if math.isnan(method.rate.value):
-            continue
-        parts.append(f'<path d="M{x(method.rate.low)} {y}H{x(method.rate.high)}" stroke="#1f4e79" stroke-width="3"/>')
-        parts.append(f'<circle cx="{x(method.rate.value)}" cy="{y}" r="6" fill="#1f4e79"/>')
-        parts.append(f'<text x="{width - right + 12}" y="{y + 5}">{100 * method.rate.value:.1f} %</text>')
-    what = "colorized picture taken for the real one" if result.mode == "pairs" else "called real"
-    caption = f"{what}, % of trials, with 95 % Wilson intervals; {len(result.included)} participants"
-    parts.append(f'<text x="{width / 2}" y="{bottom + 44}" text-anchor="middle" fill="#222">{caption}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+    pairs = result.mode == "pairs"
+    what = "colorized picture taken for the real one" if pairs else "called real"
+    return render(
+        "fool_rate.svg",
+        rows=[(method.name, method.rate) for method in result.methods],
+        chance=result.chance,
+        chance_label="indistinguishable" if pairs else "as real photos",
+        caption=f"{what}, % of trials, with 95 % Wilson intervals; {len(result.included)} participants",
+    )

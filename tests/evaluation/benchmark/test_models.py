@@ -14,8 +14,8 @@ from chromagan.evaluation.benchmark.models import Settings, precision_refusal, t
 from chromagan.evaluation.benchmark.photos import make_photo
 from chromagan.evaluation.benchmark.report import CellFigures, PhotoFigures, SpeedReport, as_json, as_markdown
 from chromagan.evaluation.benchmark.roofline import Roof, Work
-from chromagan.evaluation.markdown import markdown_table
 from chromagan.models.baselines import MEAN_AB
+from chromagan.reports.tables import markdown_table
 
 CPU = torch.device("cpu")
 

@@ -131,7 +131,7 @@ def test_per_image_figures_are_written_in_full(result, tmp_path):
 def test_all_files_are_written_or_one_error_says_why(result, tmp_path, monkeypatch):
     calls = []
     page = SimpleNamespace(write_html=lambda *arguments: calls.append(arguments))
-    monkeypatch.setitem(sys.modules, "chromagan.evaluation.comparison_report.html_report", page)
+    monkeypatch.setitem(sys.modules, "chromagan.evaluation.comparison_report.page", page)
 
     def pictures(name, index):
         return np.zeros((2, 2, 3), np.uint8)

@@ -1,6 +1,7 @@
 """Shifts of known size come out as they went in, in the group that has them and in no other."""
 
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from chromagan.evaluation.fairness.measure import (
     mean_colour,
     measure_fairness,
 )
+from chromagan.evaluation.fairness.plot import fairness_svg
+from chromagan.evaluation.fairness.report import markdown_report
 from chromagan.evaluation.fairness.shift import measure_skin, turn_degrees
 from chromagan.evaluation.fairness.skin import ITA_GROUPS, LIGHTNESS_GROUPS, group_of, ita_degrees, skin_in_mask
 
@@ -254,3 +257,12 @@ def test_groups_by_lightness_are_free_of_what_a_gray_photo_cannot_tell():
     assert by_lightness.p_value > 0.05
     assert by_lightness.difference.value < by_angle.difference.value / 2
     assert set(found["lightness"].counts()) == set(LIGHTNESS_GROUPS)
+
+
+def test_a_hostile_name_is_text_in_plot_and_table(photos):
+    name = """<script>x & 'y'"</script>"""
+    truths = ((photo, to_8bit(lab)) for photo, lab in photos.items() if photo.endswith("00"))
+    result = measure_fairness(truths, {name: lambda _, truth: truth}, middle)
+    texts = [element.text for element in ElementTree.fromstring(fairness_svg(result)).iter()]
+    assert name in texts
+    assert "<script>" not in markdown_report(result)

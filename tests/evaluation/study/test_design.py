@@ -250,13 +250,16 @@ def test_a_study_is_reproducible_and_not_overwritten(tmp_path, folders):
 
 def test_text_cannot_break_the_page(tmp_path, folders):
     real, methods = folders
-    text = PageText("</title><b>", "<i>&", "a\n__STUDY__ </script>")
+    for folder_of in (real, methods["ours"]):
+        (folder_of / "0.png").rename(folder_of / "& 'it' &amp;.png")
+    text = PageText("</title><b>", "<i>&", "a\n__STUDY__ {{ title }} </script>")
     page = write_study(real, {"</script><!--": methods["ours"]}, tmp_path / "study", SHORT, text)
     html = page.path.read_text()
     assert "&lt;/title&gt;&lt;b&gt;" in html
     assert html.count("</script>") == 2
-    assert "__STUDY__ &lt;/script&gt;" in html
+    assert "__STUDY__ {{ title }} &lt;/script&gt;" in html
     assert page_data(page.path)["methods"] == ["</script><!--"]
+    assert "& 'it' &amp;" in page_data(page.path)["photos"]
     assert "http://" not in html
     assert "https://" not in html
 

@@ -172,6 +172,17 @@ def test_the_plot_puts_dots_where_the_rates_are(tmp_path):
     assert (tmp_path / "out" / "fool_rate.svg").read_text() == plot_fool_rates(result)
 
 
+def test_hostile_names_are_text_in_plot_and_tables(tmp_path):
+    name = """<script>x & 'y'"|</script>"""
+    content = {**attentive(1, 3), "methods": [name[:20], METHODS[1]]}
+    for one in content["trials"]:
+        one["method"] = name[:20] if one["method"] == "ours" else one["method"]
+    result = study(tmp_path, content)
+    texts = [text.text for text in ElementTree.fromstring(plot_fool_rates(result)).iter() if text.text]
+    assert name[:20] in texts
+    assert "<script>" not in as_markdown(result).replace("\\<script\\>", "")
+
+
 def test_files_that_do_not_belong_together(tmp_path):
     one, two = attentive(1, 3), attentive(2, 3)
     with pytest.raises(DataError, match="answers study xyz"):

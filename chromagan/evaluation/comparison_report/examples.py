@@ -1,4 +1,4 @@
-"""The pictures of the comparison's page: which images are shown, and how they are put into it."""
+"""The pictures of the comparison's page: which images are shown, and with which figures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.evaluation.comparison_report.html_text import compared, decimals_for, escape, number
+from chromagan.evaluation.comparison_report.findings import compared
 from chromagan.evaluation.comparison_report.metric_labels import label_of
 from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
 from chromagan.evaluation.result import ComparisonResult, MethodResult
 from chromagan.metrics.eight_bit import to_8bit_rgb
+from chromagan.reports.figures import decimals_for
 
 Pictures = Callable[[str, int], NDArray[np.uint8] | None]
 
@@ -123,54 +125,46 @@ def data_uri(picture: NDArray[np.uint8], short_side: int) -> tuple[str, int, int
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}", width, height
 
 
-def examples_html(
+def example_rows(
     result: ComparisonResult, pictures: Pictures, seed: int = 0, budget: int = EXAMPLES_BYTES
-) -> str:  # fmt: skip
+) -> dict[str, Any] | None:  # fmt: skip
     """Groups of rows gray | each method | truth, each picture with its figures.
 
-    Rows are made in turns over the groups until the budget is spent, so that every group keeps its first ones; the
-    text says how many images were left out.
+    Rows are made in turns over the groups until the budget is spent, so that every group keeps its first ones.
 
     Args:
         result: the comparison.
         pictures: gives a picture of "gray", "truth" or a method, or None.
         seed: of the random group.
-        budget: characters of HTML at most (one row is always made).
+        budget: characters of pictures at most (one row is always made).
 
     Returns:
-        HTML; a plain sentence where no picture can be had.
+        `groups` (title, note, rows) and how many images were `left_out`; None where no picture can be had.
     """
     groups = choose_examples(result, seed=seed)
     short_side = 256 if len(result.methods) <= 9 else 192 if len(result.methods) <= 15 else 128
-    rows: dict[int, str] = {}
+    rows: dict[int, dict[str, Any]] = {}
     left_out, seen = 0, False
     turns = itertools.chain.from_iterable(itertools.zip_longest(*(group.indices for group in groups)))
     for index in (i for i in turns if i is not None):
         if budget <= 0:
             left_out += 1
             continue
-        row, found = _row(result, pictures, index, short_side)
-        seen = seen or found
-        if rows and len(row) > budget:
+        row = _row(result, pictures, index, short_side)
+        shown = [cell["picture"] for cell in row["cells"] if cell["picture"]]
+        length, seen = sum(len(picture["uri"]) for picture in shown), seen or bool(shown)
+        if rows and length > budget:
             left_out, budget = left_out + 1, 0
             continue
         rows[index] = row
-        budget -= len(row)
+        budget -= length
     if not seen:
-        return "<p>The pictures themselves were not at hand when this page was written.</p>"
-    parts = []
-    for group in groups:
-        shown = [rows[i] for i in group.indices if i in rows]
-        if shown:
-            parts.append(f'<h3>{group.title}</h3>\n<p class="note">{escape(group.note)}</p>\n' + "\n".join(shown))
-    if left_out:
-        plural = "s were" if left_out > 1 else " was"
-        parts.append(f'<p class="note">{left_out} more example{plural} left out to keep this page small.</p>')
-    return "\n".join(parts)
+        return None
+    chosen = [(group, [rows[i] for i in group.indices if i in rows]) for group in groups]
+    return {"groups": [(group.title, group.note, made) for group, made in chosen if made], "left_out": left_out}
 
 
-def _row(result: ComparisonResult, pictures: Pictures, index: int, short_side: int) -> tuple[str, bool]:
-    """One image as HTML, and whether any picture of it was to be had."""
+def _row(result: ComparisonResult, pictures: Pictures, index: int, short_side: int) -> dict[str, Any]:
     baselines = {method.name: method for method in result.methods if method.baseline}
     shown: list[tuple[str, str, MethodResult | None]] = [("gray", "gray", baselines.get("gray"))]
     shown += [(method.name, "method", method) for method in compared(result)]
@@ -178,32 +172,17 @@ def _row(result: ComparisonResult, pictures: Pictures, index: int, short_side: i
     metrics = _caption_metrics(result)
     decimals = {m: decimals_for(_finite_at(compared(result), m, index)) for m in metrics}
     best = {m: _best_at(compared(result), m, index) for m in metrics}
-    cells, found = [], False
+    cells = []
     for name, kind, method in shown:
         picture = pictures(name, index)
-        found = found or picture is not None
-        figures = "".join(
-            f"<li{' class=best' if kind == 'method' and value == best[m] else ''}>"
-            f"<span>{label_of(m).title}</span> {number(value, decimals[m])}</li>"
+        figures = [
+            (label_of(m).title, value, decimals[m], kind == "method" and value == best[m])
             for m in metrics
             if method and m in method.per_image and math.isfinite(value := method.per_image[m][index])
-        )
-        cells.append(_cell(name, kind, result.images[index], picture, short_side, figures))
-    caption = f'<p class="file">{escape(result.images[index])}</p>'
-    return f'<div class="example">{caption}\n<div class="strip">\n' + "\n".join(cells) + "\n</div></div>", found
-
-
-def _cell(
-    name: str, kind: str, file: str, picture: NDArray[np.uint8] | None, short_side: int, figures: str
-) -> str:  # fmt: skip
-    if picture is None:
-        image = '<div class="nopicture">no picture</div>'
-    else:
-        uri, width, height = data_uri(picture, short_side)
-        described = {"gray": f"{file}, gray", "truth": f"{file}, the original colours"}.get(kind, f"{file} by {name}")
-        image = f'<img src="{uri}" width="{width}" height="{height}" alt="{escape(described)}">'
-    listed = f"<ul>{figures}</ul>" if figures else ""
-    return f'<figure class="{kind}">{image}<figcaption><strong>{escape(name)}</strong>{listed}</figcaption></figure>'
+        ]
+        uri = picture is not None and dict(zip(("uri", "width", "height"), data_uri(picture, short_side), strict=True))
+        cells.append({"name": name, "kind": kind, "picture": uri, "figures": figures})
+    return {"file": result.images[index], "cells": cells}
 
 
 def _caption_metrics(result: ComparisonResult) -> list[str]:

@@ -1,0 +1,202 @@
+"""What a comparison says: rankings, what can be told apart, and the rows that its page shows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chromagan.evaluation.comparison_report.metric_labels import column_of
+from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
+from chromagan.evaluation.result import ComparisonResult, Figure, MethodResult, PairedTest
+from chromagan.reports.figures import decimals_for, number, p_text
+
+MOST_TESTS = 300
+# What the top of the page and the captions speak of, where a result has it.
+_FIRST = ("psnr", "lpips_alex", "ciede2000", "fid_tf", "delta_colourfulness", "ssim")
+
+
+def metrics_of(methods: Sequence[MethodResult]) -> list[str]:
+    """The metrics of all methods' summaries, in order of appearance."""
+    return list(dict.fromkeys(metric for method in methods for metric in method.summary))
+
+
+def compared(result: ComparisonResult) -> list[MethodResult]:
+    """The methods that are no baselines."""
+    return [method for method in result.methods if not method.baseline]
+
+
+def value_of(method: MethodResult, metric: str) -> float:
+    """A method's figure in the table; NaN where it has none."""
+    figure = method.summary.get(metric)
+    return figure.value if figure else math.nan
+
+
+def ranking(methods: Sequence[MethodResult], metric: str) -> list[MethodResult]:
+    """Methods with a finite figure, best first; empty for a metric without a direction."""
+    higher = HIGHER_IS_BETTER.get(metric)
+    if higher is None:
+        return []
+    sign = -1 if higher else 1
+    finite = [method for method in methods if math.isfinite(value_of(method, metric))]
+    return sorted(finite, key=lambda method: sign * value_of(method, metric))
+
+
+def paired(result: ComparisonResult, metric: str, a: str, b: str) -> PairedTest | None:
+    """The paired comparison a - b in one metric, turned round where it was made as b - a."""
+    for test in result.tests:
+        if test.metric == metric and (test.a, test.b) == (a, b):
+            return test
+        if test.metric == metric and (test.a, test.b) == (b, a):
+            d = test.difference
+            turned = Figure(-d.value, -d.high, -d.low, d.count, d.left_out)
+            return PairedTest(a, b, metric, turned, test.p_value, test.images)
+    return None
+
+
+def told_apart(test: PairedTest) -> bool:
+    """Whether the interval of the difference leaves zero out."""
+    return test.difference.low > 0 or test.difference.high < 0
+
+
+def findings(result: ComparisonResult, most: int = 4) -> list[dict[str, Any]]:
+    """What the page opens with: the best figure of some metrics, and what it is best read against."""
+    have = [metric for metric in metrics_of(compared(result)) if metric in HIGHER_IS_BETTER]
+    first = [metric for metric in _FIRST if metric in have]
+    found = []
+    for metric in (first + [metric for metric in have if metric not in first])[:most]:
+        order = ranking(compared(result), metric)
+        if order:
+            best = order[0].summary[metric]
+            who = order[0].name if len(order) > 1 else ""
+            beside = _beside(result, metric, order)
+            found.append({"metric": column_of(metric), "best": best, "decimals": decimals_for([best.value]),
+                          "who": who, "beside": beside})  # fmt: skip
+    return found
+
+
+def _beside(result: ComparisonResult, metric: str, order: Sequence[MethodResult]) -> str:
+    """The next method, or the gray photo."""
+    best = order[0]
+    if len(order) == 1:
+        gray = baseline_of(result, "gray")
+        value = value_of(gray, metric) if gray else math.nan
+        return f"the gray photo: {number(value, decimals_for([value]))}" if math.isfinite(value) else ""
+    second = order[1]
+    test = paired(result, metric, best.name, second.name)
+    if test is None or not math.isfinite(test.difference.low):
+        value = value_of(second, metric)
+        return f"next: {second.name}, {number(value, decimals_for([value]))}"
+    text = p_text(test.p_value)
+    p = (f", p {text}" if text.startswith("<") else f", p = {text}") if math.isfinite(test.p_value) else ""
+    if not told_apart(test):
+        return f"not told apart from {second.name}{p}"
+    gap = abs(test.difference.value)
+    return f"ahead of {second.name} by {number(gap, decimals_for([gap], 2))}{p}"
+
+
+def no_better_than_gray(result: ComparisonResult) -> list[str]:
+    """The methods that lose to the gray photo, each with the metrics that they lose in."""
+    gray = baseline_of(result, "gray")
+    lines = []
+    for method in compared(result) if gray else []:
+        # A tie goes to the first. The gray photo has the truth's lightness by its making: that beats nobody.
+        orders = {m: ranking([gray, method], m) for m in metrics_of([method]) if m != "lightness_difference"}  # type: ignore[list-item]
+        lost = [column_of(m).title for m, order in orders.items() if len(order) == 2 and order[0] is gray]
+        if lost:
+            lines.append(f"{method.name} in {', '.join(lost)}")
+    return lines
+
+
+def summary_rows(result: ComparisonResult) -> list[tuple[str, list[tuple[str, list[tuple[Figure | None, int, str]]]]]]:
+    """The summary table: for methods and for baselines, each row's name and cells.
+
+    A cell is the figure, its decimals, and "best", "tied" (not told apart from the best) or "". Marks go to methods
+    alone: the baselines are not ranked. With one method nothing is marked.
+    """
+    metrics = metrics_of(result.methods)
+    decimals = {metric: _decimals_of(result, metric) for metric in metrics}
+    marks = {metric: _marks(result, metric) for metric in metrics}
+    return [
+        (kind, [
+            (method.name, [(method.summary.get(m), decimals[m], marks[m].get(method.name, "")) for m in metrics])
+            for method in methods
+        ])
+        for kind, methods in (("methods", compared(result)), ("baselines", [m for m in result.methods if m.baseline]))
+    ]  # fmt: skip
+
+
+def _decimals_of(result: ComparisonResult, metric: str) -> int:
+    """From the methods' figures; the truth's SSIM of 1 or ab error of 0 would cost or add digits."""
+    figures = [value_of(method, metric) for method in compared(result)]
+    if not any(math.isfinite(value) and value for value in figures):
+        figures = [value_of(method, metric) for method in result.methods]
+    return decimals_for(figures)
+
+
+def _marks(result: ComparisonResult, metric: str) -> dict[str, str]:
+    order = ranking(compared(result), metric)
+    if len(order) < 2:
+        return {}
+    best = order[0]
+    marks = {}
+    for method in order:
+        test = paired(result, metric, best.name, method.name)
+        if method.summary[metric].value == best.summary[metric].value:
+            marks[method.name] = "best"
+        elif test is not None and math.isfinite(test.difference.low) and not told_apart(test):
+            marks[method.name] = "tied"
+    return marks
+
+
+def tests_rows(result: ComparisonResult) -> list[dict[str, Any]]:
+    """Paired differences; of more than MOST_TESTS, those with the best method of their metric are kept."""
+    tests = list(result.tests)
+    if len(tests) > MOST_TESTS:
+        best = {m: order[0].name for m in {t.metric for t in tests} if (order := ranking(compared(result), m))}
+        tests = [t for t in tests if best.get(t.metric) in (t.a, t.b)][:MOST_TESTS]
+    by_metric = {metric: [t.difference for t in tests if t.metric == metric] for metric in {t.metric for t in tests}}
+    decimals = {metric: decimals_for((d.value for d in found), 3) for metric, found in by_metric.items()}
+    spans = {metric: _span(found) for metric, found in by_metric.items()}
+    return [
+        {"metric": column_of(t.metric), "a": t.a, "b": t.b, "difference": t.difference, "decimals": decimals[t.metric],
+         "span": spans[t.metric], "p": t.p_value, "images": t.images, "reading": _reading(t)}
+        for t in tests
+    ]  # fmt: skip
+
+
+def _span(differences: Sequence[Figure]) -> float:
+    ends = [abs(end) for d in differences for end in (d.value, d.low, d.high)]
+    return max((end for end in ends if math.isfinite(end)), default=0.0) or 1.0
+
+
+def _reading(test: PairedTest) -> str:
+    if not math.isfinite(test.difference.low):
+        return ""
+    if not told_apart(test):
+        return "not told apart"
+    higher = HIGHER_IS_BETTER.get(test.metric)
+    if higher is None:
+        return "differ"
+    return f"{test.a if (test.difference.low > 0) == higher else test.b} is better"
+
+
+def settings_rows(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Settings as name and value; nested ones under dotted names."""
+    rows: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            rows += settings_rows(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            rows.append((f"{prefix}{key}", value))
+        elif isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+            rows.append((f"{prefix}{key}", ", ".join(value) or "none"))
+        else:
+            rows.append((f"{prefix}{key}", json.dumps(value, default=str)))
+    return rows
+
+
+def baseline_of(result: ComparisonResult, name: str) -> MethodResult | None:
+    """The baseline of that name, where it is there."""
+    return next((method for method in result.methods if method.baseline and method.name == name), None)

@@ -1,0 +1,1 @@
+"""Pages, tables and drawings for people, from plain rows: this room knows no measurement."""

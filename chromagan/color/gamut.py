@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from chromagan.color.lab import lab_to_linear_rgb, linear_to_srgb
+from chromagan.color.curves import linear_to_srgb
+from chromagan.color.lab import lab_to_linear_rgb
 
 # Linear light this far beyond [0, 1] still counts as inside: float32 rounding (at black it is 0.002 of L).
 _SLACK = 2e-6

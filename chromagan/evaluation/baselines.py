@@ -10,16 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chromagan.color.curves import RGB_TO_XYZ, srgb_to_linear
 from chromagan.color.gamut import lab_to_srgb_keeping_lightness
-from chromagan.color.lab import RGB_TO_XYZ
 from chromagan.metrics.lab_8bit import LINEAR, Planes, lab_of_8bit
 
 _SHARES = [np.asarray(LINEAR * share) for share in RGB_TO_XYZ[1]]
 # Luminance halfway between two gray codes; a finer table of luminance says where to look. No two borders share a cell.
 _HALFWAY = np.arange(255) + 0.5
-_BORDERS = np.where(
-    _HALFWAY / 255 > 0.04045, ((_HALFWAY / 255 + 0.055) / 1.055) ** 2.4, _HALFWAY / 255 / 12.92
-)
+_BORDERS = srgb_to_linear(_HALFWAY / 255)
 _CELLS = 4096
 _FIRST = np.searchsorted(_BORDERS, np.arange(_CELLS + 1) / _CELLS).astype(np.uint8)
 _NEXT = np.append(_BORDERS, np.inf)[_FIRST]

@@ -16,12 +16,17 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from chromagan.color import curves
+
 log = logging.getLogger(__name__)
 
 _D50 = (0.9642, 1.0, 0.8249)
 # sRGB primaries adapted to D50 (Bradford), as every sRGB profile holds them: columns red, green, blue.
 _SRGB_D50 = np.array([[0.436088, 0.385077, 0.143035], [0.222511, 0.716886, 0.060603], [0.013926, 0.09708, 0.713894]])
-_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+_SRGB_CURVE = (
+    curves.SRGB_GAMMA, 1 / curves.SRGB_SCALE, curves.SRGB_OFFSET / curves.SRGB_SCALE, 1 / curves.SRGB_SLOPE,
+    curves.SRGB_KNEE,
+)  # fmt: skip
 _NODES = 52  # 255 = 51 x 5: nodes fall on 8-bit values
 _BAND_PIXELS = 1 << 20
 
@@ -32,8 +37,7 @@ class _BrokenProfile(ValueError):
 
 def _encode(linear: np.ndarray) -> np.ndarray:
     """The sRGB tone curve on clipped linear light."""
-    linear = np.clip(linear, 0, 1)
-    return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return curves.linear_to_srgb(np.clip(linear, 0, 1))
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
@@ -101,8 +105,7 @@ def _gray_table(profile: bytes, depth: int) -> np.ndarray:
     if profile[16:20] == b"GRAY":
         light = _curve(tags.get(b"kTRC", b""), ramp)
         if profile[20:24] == b"Lab ":
-            f = (100 * light + 16) / 116
-            light = np.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787)
+            light = curves.lab_uncurve(curves.lightness_to_f(100 * light))
         encoded = _encode(light)
     elif _is_matrix(tags):
         channels = np.stack([_curve(tags[name], ramp) for name in (b"rTRC", b"gTRC", b"bTRC")])

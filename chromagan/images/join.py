@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chromagan.color.curves import lightness_to_f
 from chromagan.errors import ModelError, UsageError
 from chromagan.images.lab_passes import Codes, Floats, encode8, encode16, fit, lightness_of, outside, to_linear, uncurve
 
@@ -98,7 +99,7 @@ class _Job:
         if self.lightness is None:
             lightness_of(self.pixels[top:bottom], f, y, spare)
         else:
-            f.fill((self.lightness + 16) / 116)
+            f.fill(lightness_to_f(self.lightness))
             uncurve(f, y, spare)
         self._enlarge(wide[0], top, bottom, first, chroma_x, spare)
         self._enlarge(wide[1], top, bottom, first, chroma_z, spare)

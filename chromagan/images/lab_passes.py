@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.color.lab import RGB_TO_XYZ
+from chromagan.color import curves
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
@@ -23,28 +23,19 @@ Codes = NDArray[np.uint8] | NDArray[np.uint16]
 _CODES = 131_072  # entries of the sRGB code table: off by 0.013 of an 8-bit level in the darkest codes, less above
 _GAMUT_SLACK = 2e-6  # linear light beyond [0, 1] that counts as inside: float32 rounding
 _BISECTIONS = 11
-# Lab's curve: a cube above the knee and its tangent below (constants as in `chromagan.color.lab`).
-_KNEE, _SLOPE, _THRESHOLD, _OFFSET = np.float32(0.2068966), 7.787, 0.008856, 16 / 116
-_STEEPNESS, _LIGHT_KNEE = np.float32(1 / _SLOPE), np.float32(_THRESHOLD)
+# Lab's curve: a cube above the knee and its tangent below (constants as in `chromagan.color.curves`).
+_KNEE, _STEEPNESS, _DARK = np.float32(curves.LAB_KNEE), np.float32(1 / curves.LAB_SLOPE), np.float32(curves.LAB_DARK)
 
 
 def _primaries() -> NDArray[np.float64]:
     """XYZ relative to the gray axis, to linear RGB: each row sums to 1, so that equal X, Y and Z are exactly gray."""
-    matrix = np.array(RGB_TO_XYZ)
+    matrix = np.array(curves.RGB_TO_XYZ)
     return np.linalg.inv(matrix / matrix.sum(axis=1, keepdims=True))
 
 
 # linear channel = Y + x * (X - Y) + z * (Z - Y)
 _X_Z = [(np.float32(row[0]), np.float32(row[2])) for row in _primaries()]
-_LUMINANCE = np.array(RGB_TO_XYZ[1]) / sum(RGB_TO_XYZ[1])
-
-
-def _decode(codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(codes > 0.04045, ((codes + 0.055) / 1.055) ** 2.4, codes / 12.92)
-
-
-def _curve(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(light > _THRESHOLD, np.cbrt(light), _SLOPE * light + _OFFSET)
+_LUMINANCE = np.array(curves.RGB_TO_XYZ[1]) / sum(curves.RGB_TO_XYZ[1])
 
 
 def uncurve(f: Floats, out: Floats, scratch: Floats) -> Floats:
@@ -71,17 +62,15 @@ class _Tables:
 @cache
 def tables(levels: int) -> _Tables:
     """The tables of 256 or 65,536 sRGB codes."""
-    light = _decode(np.arange(levels) / (levels - 1))
-    f = _curve(light).astype(np.float32)
+    light = curves.srgb_to_linear(np.arange(levels) / (levels - 1))
+    f = curves.lab_curve(light).astype(np.float32)
     return _Tables(light.astype(np.float32), f, uncurve(f, np.empty_like(f), np.empty_like(f)))
 
 
 @cache
 def _codes8() -> NDArray[np.uint8]:
     """The 8-bit sRGB code of linear light."""
-    light = (np.arange(_CODES) + 0.5) / _CODES
-    codes = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
-    return np.rint(codes * 255).astype(np.uint8)
+    return np.rint(curves.linear_to_srgb((np.arange(_CODES) + 0.5) / _CODES) * 255).astype(np.uint8)
 
 
 def look_up(table: Floats, codes: Codes, out: Floats) -> None:
@@ -104,10 +93,10 @@ def lightness_of(photo: Codes, f: Floats, y: Floats, scratch: Floats) -> None:
         look_up(codes.light, photo[..., channel], scratch)
         np.multiply(scratch, np.float32(weight), out=scratch)
         np.add(y, scratch, out=y)
-    np.power(np.maximum(y, _LIGHT_KNEE, out=f), np.float32(1 / 3), out=f)
-    dark = y <= _LIGHT_KNEE
+    np.power(np.maximum(y, _DARK, out=f), np.float32(1 / 3), out=f)
+    dark = y <= _DARK
     if dark.any():
-        np.copyto(f, y * np.float32(_SLOPE) + np.float32(_OFFSET), where=dark)
+        np.copyto(f, y * np.float32(curves.LAB_SLOPE) + np.float32(curves.LAB_OFFSET), where=dark)
     uncurve(f, y, scratch)
 
 
@@ -181,12 +170,12 @@ def encode16(plane: Floats, scratch: Floats, index: NDArray[np.int64]) -> NDArra
     """16-bit sRGB codes of a linear channel, rounded; light outside [0, 1] is clipped. Overwrites the channel."""
     del index  # of use to the table of `encode8` alone
     np.clip(plane, 0, 1, out=plane)
-    np.power(plane, np.float32(1 / 2.4), out=scratch)
-    np.multiply(scratch, np.float32(1.055), out=scratch)
-    np.subtract(scratch, np.float32(0.055), out=scratch)
-    dark = plane <= np.float32(0.0031308)
+    np.power(plane, np.float32(1 / curves.SRGB_GAMMA), out=scratch)
+    np.multiply(scratch, np.float32(curves.SRGB_SCALE), out=scratch)
+    np.subtract(scratch, np.float32(curves.SRGB_OFFSET), out=scratch)
+    dark = plane <= np.float32(curves.SRGB_DARK)
     if dark.any():
-        np.copyto(scratch, plane * np.float32(12.92), where=dark)
+        np.copyto(scratch, plane * np.float32(curves.SRGB_SLOPE), where=dark)
     np.multiply(scratch, np.float32(65_535), out=scratch)
     np.add(scratch, np.float32(0.5), out=scratch)
     return scratch.astype(np.uint16)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chromagan.color.lab import RGB_TO_XYZ
+from chromagan.color.curves import RGB_TO_XYZ, f_to_lightness, lab_curve, srgb_to_linear
 
 _BAND_PIXELS = 1 << 20
 _SCALE = 65535 / 100  # L as 16 bits between the two steps: 0.0015 a level
@@ -47,16 +47,11 @@ def resize_antialiased(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _gray_to_lightness(depth: int) -> np.ndarray:
     """L as uint16 of every sRGB gray value."""
-    return _luminance_to_lightness(_linear(np.linspace(0, 1, 2**depth)))
-
-
-def _linear(encoded: np.ndarray) -> np.ndarray:
-    return np.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92)
+    return _luminance_to_lightness(srgb_to_linear(np.linspace(0, 1, 2**depth)))
 
 
 def _luminance_to_lightness(y: np.ndarray) -> np.ndarray:
-    f = np.where(y > 0.008856, np.cbrt(y), 7.787 * y + 16 / 116)
-    return np.clip(np.rint((116 * f - 16) * _SCALE), 0, 65535).astype(np.uint16)
+    return np.clip(np.rint(f_to_lightness(lab_curve(y)) * _SCALE), 0, 65535).astype(np.uint16)
 
 
 def _lightness_plane(pixels: np.ndarray) -> np.ndarray:
@@ -66,7 +61,7 @@ def _lightness_plane(pixels: np.ndarray) -> np.ndarray:
         table = _gray_to_lightness(16 if deep else 8)
         return table[pixels] if deep else cv2.LUT(pixels, table)
     out = np.empty(pixels.shape[:2], np.uint16)
-    light = _linear(np.linspace(0, 1, 65536 if deep else 256)).astype(np.float32)
+    light = srgb_to_linear(np.linspace(0, 1, 65536 if deep else 256)).astype(np.float32)
     weights = np.array([RGB_TO_XYZ[1]], np.float32) * 65535
     lightness = _luminance_to_lightness(np.linspace(0, 1, 65536))
     rows = max(1, _BAND_PIXELS // pixels.shape[1])

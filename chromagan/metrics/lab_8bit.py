@@ -1,6 +1,6 @@
 """CIE Lab of 8-bit pictures, fast: the transfer curve is a table, and every step runs over arrays in the cache.
 
-Constants and results are those of `chromagan.color.lab` (and so scikit-image's `rgb2lab`), to 1e-3 Lab units.
+Constants and results are those of `chromagan.color.curves` (and so scikit-image's `rgb2lab`), to 1e-3 Lab units.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.color.lab import RGB_TO_XYZ, WHITE
+from chromagan.color import curves
 
 Planes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """L in [0, 100], a and b, each (H, W) float32."""
 
-_CODES = np.arange(256) / 255
-LINEAR = np.where(_CODES > 0.04045, ((_CODES + 0.055) / 1.055) ** 2.4, _CODES / 12.92)
+LINEAR = curves.srgb_to_linear(np.arange(256) / 255)
 """(256,) float64: linear light of each 8-bit code."""
 _TABLE = LINEAR.astype(np.float32)
-_MATRIX = (np.array(RGB_TO_XYZ) / np.array(WHITE)[:, None]).astype(np.float32)
-_THRESHOLD, _SLOPE, _OFFSET = np.float32(0.008856), np.float32(7.787), np.float32(16 / 116)
+_MATRIX = (np.array(curves.RGB_TO_XYZ) / np.array(curves.WHITE)[:, None]).astype(np.float32)
+_DARK, _SLOPE, _OFFSET = np.float32(curves.LAB_DARK), np.float32(curves.LAB_SLOPE), np.float32(curves.LAB_OFFSET)
 _STRIP_PIXELS = 1 << 14  # 192 kB of float32 for three channels: stays in the second-level cache
 
 
@@ -47,13 +46,13 @@ def lab_of_8bit(picture: NDArray[np.uint8]) -> Planes:
         root = np.cbrt(ratio)
         # Below the threshold the curve is a line. The line touches the root from above, so the larger of the two is the
         # curve where the line is held at its end.
-        np.minimum(ratio, _THRESHOLD, out=ratio)
+        np.minimum(ratio, _DARK, out=ratio)
         ratio *= _SLOPE
         ratio += _OFFSET
         np.maximum(root, ratio, out=root)
         x, y, z = cv2.split(root)
-        np.multiply(y, np.float32(116), out=planes[0][strip])
-        planes[0][strip] -= np.float32(16)
+        np.multiply(y, np.float32(curves.LIGHTNESS_SCALE), out=planes[0][strip])
+        planes[0][strip] -= np.float32(curves.LIGHTNESS_OFFSET)
         np.multiply(np.subtract(x, y, out=np.asarray(x)), np.float32(500), out=planes[1][strip])
         np.multiply(np.subtract(y, z, out=np.asarray(z)), np.float32(200), out=planes[2][strip])
     return planes  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chromagan.color.curves import lab_uncurve, lightness_to_f, linear_to_srgb
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.efficientnet_lite import EfficientNetLite2Trunk, timm_to_trunk
 
@@ -68,10 +69,7 @@ class GrayInput(nn.Module):
 def lightness_to_srgb(L: Tensor) -> Tensor:
     """The sRGB value in [0, 1] of a gray pixel of lightness L in [0, 100]; any shape, float32."""
     with torch.autocast(L.device.type, enabled=False):
-        f = (L.float() + 16) / 116
-        y = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787).clamp_min(0)
-        high = 1.055 * y.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
-        return torch.where(y > 0.0031308, high, 12.92 * y).clamp(0, 1)
+        return linear_to_srgb(lab_uncurve(lightness_to_f(L.float())).clamp_min(0)).clamp(0, 1)
 
 
 class VGGTrunk(nn.Module):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from skimage.color import lab2rgb, rgb2lab
 
-from chromagan.color.lab import lab_to_rgb, linear_to_srgb, rgb_to_lab, rgb_to_lightness, srgb_to_linear
+from chromagan.color.curves import linear_to_srgb, srgb_to_linear
+from chromagan.color.lab import lab_to_rgb, rgb_to_lab, rgb_to_lightness
 
 
 def cube(levels):

@@ -8,7 +8,7 @@ import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from chromagan.color.lab import linear_to_srgb, srgb_to_linear
+from chromagan.color.curves import linear_to_srgb, srgb_to_linear
 from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
 from chromagan.evaluation.comparison.image_metrics import (

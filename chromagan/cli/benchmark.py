@@ -116,10 +116,10 @@ def _warm(args: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from chromagan.evaluation.benchmark.photos import time_folder, time_photo
-    from chromagan.evaluation.report import find_evaluation_photos
+    from chromagan.files.find import find_photo_files
     from chromagan.inference.colorizer import Colorizer
 
-    paths = find_evaluation_photos(args.data) * args.copies
+    paths = find_photo_files(args.data) * args.copies
     colorizer = Colorizer.from_pretrained(args.model, args.device, args.size)
     single = len(paths) == 1
     timings = time_photo(colorizer, paths[0], args.runs) if single else time_folder(colorizer, paths, args.runs)

@@ -89,9 +89,11 @@ def training_command(args: argparse.Namespace) -> str:
 def measure_table(folder: Path, network: object | None) -> str:
     """Lines with the chroma RMSE at edges of bilinear, bicubic and, where given, the learned step."""
     from chromagan.evaluation.chroma_edges import measure_chroma_edges, plain_enlarger, stepwise_enlarger
-    from chromagan.training.upsampler import find_photographs, read_photograph
+    from chromagan.files.find import find_photo_files
+    from chromagan.files.suffixes import is_training_name
+    from chromagan.training.upsampler import read_photograph
 
-    paths = find_photographs(folder)
+    paths = find_photo_files(folder, is_training_name)
     enlargers = {"bilinear": plain_enlarger("bilinear"), "bicubic": plain_enlarger("bicubic")}
     if network is not None:
         enlargers["learned"] = stepwise_enlarger(network)  # type: ignore[arg-type]

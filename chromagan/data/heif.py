@@ -5,7 +5,7 @@ Pillow reads AVIF before OpenCV does: it is faster on small photos, and turns th
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
 from io import BytesIO
@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image, ImageOps, features
 
 from chromagan.errors import DataError
+from chromagan.files.suffixes import suffix_of
 from chromagan.images.header import BROKEN
 
-_INSTALL = {"AVIF": '"pillow>=11.3"', "HEIC": '"pillow-heif>=0.16"'}
-_SUFFIXES = {".avif": "AVIF", ".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC"}
+_KINDS = {"avif": "AVIF", "heif": "HEIC"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _LONGEST_LIST = 256  # bytes of the first box that are searched for brands
@@ -61,16 +61,13 @@ def check_readers(place: str, names: Iterable[str]) -> None:
     Raises:
         DataError: says what to install.
     """
-    counts: dict[str, int] = {}
-    for name in names:
-        kind = _SUFFIXES.get(os.path.splitext(name)[1].lower())
-        if kind is not None:
-            counts[kind] = counts.get(kind, 0) + 1
-    for kind, count in counts.items():
+    counts = Counter(row for row in map(suffix_of, names) if row is not None and row.format in _KINDS)
+    for row, count in counts.items():
+        kind = _KINDS[row.format]
         if not readers(kind):
             raise DataError(
                 f"{place}: {count:,} {kind} photographs, and nothing installed here reads {kind}; "
-                f"pip install {_INSTALL[kind]}, or leave them out"
+                f'pip install "{row.needs}", or leave them out'
             )
 
 

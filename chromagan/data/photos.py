@@ -11,10 +11,10 @@ from chromagan.data.heif import check_readers
 from chromagan.data.named import NAMED, list_named
 from chromagan.data.remote import list_remote
 from chromagan.data.shards import expand_braces, list_shard
-from chromagan.data.source import PHOTO_SUFFIXES, Photo, PhotoSource
+from chromagan.data.source import Photo, PhotoSource
 from chromagan.errors import DataError
-
-__all__ = ["PHOTO_SUFFIXES", "PhotoSource", "find_photos"]
+from chromagan.files.find import walk_files
+from chromagan.files.suffixes import is_training_name
 
 _TAKES = "--data takes folders, .tar shards, .txt lists, globs, URLs of shards, torchvision:NAME and hf:NAME"
 
@@ -67,17 +67,18 @@ def _list_path(path: Path, shard_cache: str) -> list[Photo]:
 
 
 def _list_folder(path: Path) -> list[Photo]:
-    shards: list[str] = []
-    files: list[str] = []
-    for folder, _, names in os.walk(path, followlinks=True):
-        for name in names:
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix == ".tar":
-                shards.append(os.path.join(folder, name))
-            elif suffix in PHOTO_SUFFIXES and not name.startswith("."):
-                files.append(os.path.join(folder, name))
-    inside = [photo for shard in sorted(shards) for photo in list_shard(Path(shard))]
-    return inside + [PhotoSource(file, os.path.abspath(file)) for file in sorted(files)]
+    found = sorted(str(file) for file in walk_files(path, _is_shard_or_photo, follow_links=True))
+    shards, files = ([file for file in found if _is_shard(file) == wanted] for wanted in (True, False))
+    inside = [photo for shard in shards for photo in list_shard(Path(shard))]
+    return inside + [PhotoSource(file, os.path.abspath(file)) for file in files]
+
+
+def _is_shard(name: str) -> bool:
+    return name.lower().endswith(".tar")
+
+
+def _is_shard_or_photo(name: str) -> bool:
+    return _is_shard(name) or is_training_name(name)
 
 
 def _list_lines(path: Path, shard_cache: str) -> list[Photo]:

@@ -8,8 +8,9 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
-from chromagan.data.source import PHOTO_SUFFIXES, Photo, PhotoSource
+from chromagan.data.source import Photo, PhotoSource
 from chromagan.errors import DataError
+from chromagan.files.suffixes import is_training_name
 
 # name, offset of the data, length
 Member = tuple[str, int, int]
@@ -50,7 +51,7 @@ def index_tar(file: IO[bytes]) -> list[Member]:
     members = []
     with tarfile.open(fileobj=file, mode="r:") as shard:
         for member in shard:
-            if member.isfile() and os.path.splitext(member.name)[1].lower() in PHOTO_SUFFIXES:
+            if member.isfile() and is_training_name(member.name):
                 members.append((member.name, member.offset_data, member.size))
             shard.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
     return members

@@ -9,8 +9,6 @@ from typing import Protocol
 
 import numpy as np
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".avif"})
-
 
 class Photo(Protocol):
     """One photo that can be read again and again, in any process (it is pickled to the workers)."""

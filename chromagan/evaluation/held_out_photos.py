@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from chromagan.errors import DataError, UsageError
-from chromagan.evaluation.report import find_evaluation_photos
+from chromagan.files.find import find_photo_files
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
 
@@ -73,7 +73,7 @@ def load_held_out(
     """
     if size < SMALLEST_SIDE or limit < 0:
         raise UsageError(f"held-out photos need a size of at least {SMALLEST_SIDE} and a limit of 0 or more")
-    paths = find_evaluation_photos(folder)
+    paths = find_photo_files(folder)
     if 0 < limit < len(paths):
         paths = [paths[i * len(paths) // limit] for i in range(limit)]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from chromagan.errors import DataError, UsageError
-from chromagan.evaluation.report import find_evaluation_photos
+from chromagan.files.find import find_photo_files
 from chromagan.images.read_header import open_file, read_header
 
 BASELINES = ("gray", "mean ab", "truth")
@@ -85,7 +85,7 @@ def match_pairs(
     Raises:
         DataError: no photos; or missing, extra or doubled names, all in one message.
     """
-    files = find_evaluation_photos(truth)
+    files = find_photo_files(truth)
     root = truth if truth.is_dir() else truth.parent
     named = {_name(path, root): path for path in files}
     images = sorted(select(list(named)))[:limit]
@@ -95,7 +95,7 @@ def match_pairs(
     others = {without_suffix(name) for name in named} - {without_suffix(name) for name in images}
     predictions: dict[str, list[Path]] = {}
     for method, folder in methods.items():
-        made = {_name(path, folder): path for path in find_evaluation_photos(folder)}
+        made = {_name(path, folder): path for path in find_photo_files(folder)}
         found, wrong = _match(images, others, made)
         predictions[method] = found
         problems += [f"{method} ({folder}): {problem}" for problem in wrong]

@@ -1,4 +1,4 @@
-"""What every report needs: photos found in a folder, digests, versions, tables of plain text, strict JSON."""
+"""What every report needs: digests, versions, tables of plain text, strict JSON."""
 
 from __future__ import annotations
 
@@ -15,29 +15,9 @@ import cv2
 import numpy as np
 import torch
 
-from chromagan.errors import DataError, WriteError
+from chromagan.errors import WriteError
 from chromagan.files.atomic import write_atomically
-from chromagan.images.read import is_photo_name
 from chromagan.version import __version__
-
-
-def find_evaluation_photos(data: str | os.PathLike[str]) -> list[Path]:
-    """The photo files of a folder (at any depth, hidden ones left out) in the order of their names, or one file.
-
-    Raises:
-        DataError: nothing is there.
-    """
-    root = Path(data)
-    if root.is_file():
-        return [root]
-    files = [
-        path
-        for path in root.rglob("*")
-        if path.is_file() and is_photo_name(path) and not any(p.startswith(".") for p in path.relative_to(root).parts)
-    ]
-    if not files:
-        raise DataError(f"{root}: no photographs there; give a folder of photos, or one photo")
-    return sorted(files, key=lambda path: path.relative_to(root).as_posix())
 
 
 def list_digest(names: Sequence[str]) -> str:

@@ -19,12 +19,6 @@ from chromagan.images.read_header import open_file, pillow_header
 
 MAX_PIXELS = 500_000_000  # larger than any camera's or scanner's frame; 1.5 GB as 8-bit RGB
 
-_SUFFIXES = frozenset((
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".heic", ".heif", ".hif",
-    ".avif", ".bmp", ".dib", ".gif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".pcx",
-    ".sgi", ".ras",
-))  # fmt: skip
-
 
 @dataclass
 class Photo:
@@ -44,11 +38,6 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "png"
     path: Path | None = None
-
-
-def is_photo_name(path: str | Path) -> bool:
-    """Whether a file's extension is one that can be read; HEIF counts even where its reader is not installed."""
-    return Path(path).suffix.lower() in _SUFFIXES
 
 
 def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:

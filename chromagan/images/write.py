@@ -26,6 +26,7 @@ from PIL import Image, features
 
 from chromagan.errors import UsageError, WriteError
 from chromagan.files.atomic import write_atomically
+from chromagan.files.suffixes import WRITTEN
 from chromagan.images import xmp as xmp_packet
 from chromagan.images.exif import PREFIX
 from chromagan.images.icc import output_profile
@@ -35,10 +36,6 @@ from chromagan.images.splice import fits_jpeg, splice_jpeg, splice_png
 
 log = logging.getLogger(__name__)
 
-_FORMATS = {
-    ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff",
-    ".webp": "webp", ".avif": "avif", ".heic": "heif", ".heif": "heif", ".hif": "heif",
-}  # fmt: skip
 _SUFFIXES = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "heif": ".heic"}
 _LONGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536, "heif": 16384}
 _DEEP = {"png", "tiff", "heif"}
@@ -82,7 +79,7 @@ def output_suffix(photo_format: str, requested: str | None, depth: int) -> str:
         known = photo_format in _SUFFIXES and _can_write(photo_format) and (depth == 8 or photo_format in _DEEP)
         return _SUFFIXES[photo_format] if known else ".png"
     name = requested.lower().lstrip(".")
-    name = _FORMATS.get("." + name, name)
+    name = WRITTEN.get("." + name, name)
     if name not in _SUFFIXES:
         raise UsageError(f"format {requested!r} cannot be written; choose one of jpeg, png, tiff, webp, avif, heif")
     if not _can_write(name):
@@ -147,9 +144,9 @@ def write_pages(
 
 def _format_of(path: str | Path) -> str:
     suffix = Path(path).suffix.lower()
-    if suffix not in _FORMATS:
+    if suffix not in WRITTEN:
         raise WriteError(f"{path}: this extension cannot be written; use one of {', '.join(_SUFFIXES.values())}")
-    return _FORMATS[suffix]
+    return WRITTEN[suffix]
 
 
 def _encode(path: str | Path, encode: Callable[[], Pieces | None]) -> Pieces:

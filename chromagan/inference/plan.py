@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chromagan.errors import ReadError, UsageError
+from chromagan.files.find import walk_files
+from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.images.metadata import read_provenance
-from chromagan.images.read import Photo, is_photo_name
+from chromagan.images.read import Photo
 from chromagan.images.write import output_suffix
-
-_FORMATS = {
-    ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff",
-    ".webp": "webp", ".avif": "avif", ".heic": "heif", ".heif": "heif", ".hif": "heif",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,9 +143,9 @@ def _single_output(inputs: Sequence[str], output: Path) -> bool:
 def _suffix(name: Path, requested: str | None) -> str:
     """The output's ending; an ending that stands for the right format is kept as it is written (.JPG, .jpeg)."""
     own = name.suffix.lower()
-    photo_format = "jpeg" if own == ".mpo" else _FORMATS.get(own, own[1:])
+    photo_format = "jpeg" if own == ".mpo" else WRITTEN.get(own, own[1:])
     suffix = output_suffix(photo_format, requested, 8)
-    return name.suffix if _FORMATS.get(own) == _FORMATS[suffix] else suffix
+    return name.suffix if WRITTEN.get(own) == WRITTEN[suffix] else suffix
 
 
 def _photos(inputs: Sequence[str], output: Path, refused: list[tuple[Path, str]]) -> list[tuple[Path, Path]]:
@@ -182,21 +179,10 @@ def _expand(text: str) -> list[Path]:
 
 def _walk(folder: Path, output: Path) -> Iterable[tuple[Path, Path]]:
     """The photos under a folder, less hidden ones and what an earlier run wrote."""
-    written = output.resolve()
-    for parent, folders, files in os.walk(folder):
-        here = Path(parent)
-        place = here.resolve()
-        if place == written and here != folder:
-            folders.clear()
-            continue
-        among_outputs = place == written or written in place.parents
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = here / name
-            if name.startswith(".") or not is_photo_name(path):
-                continue
-            if among_outputs and _is_ours(path):
-                continue
+    written, root = output.resolve(), folder.resolve()
+    among_outputs = written == root or written in root.parents
+    for path in walk_files(folder, leave_out=lambda inner: inner.resolve() == written):
+        if not (among_outputs and _is_ours(path)):
             yield path, path.relative_to(folder)
 
 

@@ -21,9 +21,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from chromagan.color.lab import rgb_to_lab
-from chromagan.data.photos import PHOTO_SUFFIXES
 from chromagan.errors import DataError, ReadError, TrainingError, UsageError
 from chromagan.evaluation.chroma_edges import lightness_gradient
+from chromagan.files.find import find_photo_files
+from chromagan.files.suffixes import is_training_name
 from chromagan.models.chroma_upsampler import ChromaUpsampler
 from chromagan.pretrained.store import save_weights
 
@@ -73,16 +74,6 @@ class UpsamplerTraining:
             raise UsageError("--smooth-share, --soft-share, --enlarged-share and --lossy-share must lie in [0, 1]")
         if self.learning_rate <= 0 or self.max_minutes < 0:
             raise UsageError("--learning-rate must be above 0 and --max-minutes not below it")
-
-
-def find_photographs(folder: Path) -> list[Path]:
-    """All photographs below a folder, sorted; `DataError` when there is none."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give a folder with colour photographs")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not found:
-        raise DataError(f"{folder}: no photograph in it; give a folder with PNG, JPEG, TIFF or WebP files")
-    return found
 
 
 def read_photograph(path: Path) -> Tensor:
@@ -294,7 +285,7 @@ def train_upsampler(
     Returns:
         The trained network and the loss of every step.
     """
-    photographs = load_lab(find_photographs(data), config.crop)
+    photographs = load_lab(find_photo_files(data, is_training_name), config.crop)
     with tqdm(total=config.images, desc="training", unit="crop") as bar:
 
         def report(seen: int, loss: float) -> None:

@@ -5,23 +5,8 @@ import math
 
 import pytest
 
-from chromagan.errors import DataError, WriteError
-from chromagan.evaluation.report import find_evaluation_photos, format_table, list_digest, strict_json, write_texts
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "deep").mkdir()
-    for name in ("b.png", "deep/a.PNG", "notes.txt", ".hidden.png"):
-        (tmp_path / name).write_bytes(b"")
-    return tmp_path
-
-
-def test_photos_are_found_at_any_depth_in_the_order_of_their_names(folder):
-    assert [p.name for p in find_evaluation_photos(folder)] == ["b.png", "a.PNG"]
-    assert find_evaluation_photos(folder / "b.png") == [folder / "b.png"]
-    with pytest.raises(DataError, match="no photographs there"):
-        find_evaluation_photos(folder / "nowhere")
+from chromagan.errors import WriteError
+from chromagan.evaluation.report import format_table, list_digest, strict_json, write_texts
 
 
 def test_list_digest_depends_on_the_names_alone():

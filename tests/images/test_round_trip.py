@@ -12,7 +12,7 @@ from PIL import Image, features
 
 from chromagan.errors import UsageError, WriteError
 from chromagan.images.metadata import ProvenanceMark, read_provenance
-from chromagan.images.read import Photo, is_photo_name, read_pages, read_photo, to_photo
+from chromagan.images.read import Photo, read_pages, read_photo, to_photo
 from chromagan.images.write import output_suffix, write_pages, write_photo
 
 MARK = ProvenanceMark("chromagan", "ab" * 32, "chromagan 0.1.0")
@@ -311,10 +311,3 @@ def test_output_suffix_rules():
     assert output_suffix("jpeg", ".tiff", 8) == ".tif"
     with pytest.raises(UsageError, match="bmp"):
         output_suffix("jpeg", "bmp", 8)
-
-
-def test_names():
-    assert is_photo_name("a/B.JPG")
-    assert is_photo_name("x.heic")
-    assert not is_photo_name("x.txt")
-    assert not is_photo_name("jpg")

@@ -6,13 +6,14 @@ from skimage import data, io
 
 from chromagan.color.lab import rgb_to_lab
 from chromagan.errors import DataError, ReadError, UsageError, WriteError
+from chromagan.files.find import find_photo_files
+from chromagan.files.suffixes import is_training_name
 from chromagan.models.chroma_upsampler import ChromaUpsampler
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.store import read_weights
 from chromagan.training.upsampler import (
     LabPhotograph,
     UpsamplerTraining,
-    find_photographs,
     load_lab,
     octave_loss,
     random_crops,
@@ -98,14 +99,14 @@ def test_edges_weigh_more():
 
 
 def test_folders_and_photographs(tmp_path):
-    with pytest.raises(DataError, match="no such folder"):
-        find_photographs(tmp_path / "absent")
     with pytest.raises(DataError, match="no photograph"):
-        find_photographs(tmp_path)
+        find_photo_files(tmp_path / "absent", is_training_name)
+    with pytest.raises(DataError, match="no photograph"):
+        find_photo_files(tmp_path, is_training_name)
     (tmp_path / "deep").mkdir()
     picture = data.coffee()[:40, :50]
     io.imsave(tmp_path / "deep" / "coffee.png", picture)
-    (path,) = find_photographs(tmp_path)
+    (path,) = find_photo_files(tmp_path, is_training_name)
     np.testing.assert_allclose(read_photograph(path).permute(1, 2, 0).numpy() * 255, picture, atol=1e-3)
     assert load_lab([path], 40)[0].lab.shape == (3, 40, 50)
     with pytest.raises(DataError, match="lower --crop"):

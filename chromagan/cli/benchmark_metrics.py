@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> int:
     if args.size < 11 or args.pairs < 1 or args.runs < 1 or (args.workers is not None and args.workers < 1):
         raise UsageError("--size is at least 11, and --pairs, --runs and --workers are at least 1")
     from chromagan.evaluation.benchmark.metrics import make_pairs, time_metrics
-    from chromagan.evaluation.report import format_table, versions, write_json
+    from chromagan.evaluation.report import format_table, versions
+    from chromagan.files.atomic import write_json
     from chromagan.files.find import find_photo_files
 
     photos = find_photo_files(args.data) if args.data else []

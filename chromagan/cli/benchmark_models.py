@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--out {args.out}: that is the name of the tables; give one for the JSON, such as speed.json")
     from chromagan.evaluation.benchmark.models import Settings, time_models
     from chromagan.evaluation.benchmark.report import as_json, as_markdown
-    from chromagan.evaluation.report import versions, write_json
+    from chromagan.evaluation.report import versions
+    from chromagan.files.atomic import write_json
 
     settings = Settings(
         args.models, args.sizes, args.precision, args.device, args.batch_size, args.runs, args.threads, args.photo,

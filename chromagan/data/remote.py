@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import tarfile
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 from chromagan.data.shards import Member, index_tar, list_shard
 from chromagan.data.source import Photo, PhotoSource
 from chromagan.errors import DataError
+from chromagan.files.atomic import moved_into_place, write_text
 
 RETRY_AFTER = (1.0, 4.0, 15.0)  # seconds before each new attempt
 _INDEX_BLOCK = 1 << 16  # larger photos are sought over while a shard is indexed, smaller ones streamed
@@ -149,14 +149,9 @@ def _list_download(fs: Any, path: str, url: str, version: list[Any], cache: str)
     key = hashlib.sha256(json.dumps([url, version]).encode()).hexdigest()[:16]
     local = Path(cache) / f"{key}.tar"
     if not local.exists():
-        # beside it and renamed: a killed download leaves no half shard, and two ranks do not disturb each other
-        handle, part = tempfile.mkstemp(dir=cache, prefix=key, suffix=".part")
-        os.close(handle)
-        try:
-            fs.get_file(path, part)
-            os.replace(part, local)
-        finally:
-            Path(part).unlink(missing_ok=True)
+        # A killed download leaves no half shard, and two ranks do not disturb each other.
+        with moved_into_place(local) as part:
+            fs.get_file(path, str(part))
     prefix = f"{os.path.abspath(local)}/"
     photos = [photo for photo in list_shard(local) if isinstance(photo, PhotoSource)]
     return [PhotoSource(p.path, f"{url}/{p.name.removeprefix(prefix)}", p.offset, p.length) for p in photos]
@@ -174,7 +169,4 @@ def _read_index(file: Path, url: str, version: list[Any]) -> list[Member] | None
 
 def _write_index(file: Path, url: str, version: list[Any], members: list[Member]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        json.dump({"url": url, "version": version, "members": members}, out)
-    os.replace(part, file)
+    write_text(file, json.dumps({"url": url, "version": version, "members": members}))

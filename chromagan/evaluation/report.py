@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import platform
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from chromagan.errors import WriteError
-from chromagan.files.atomic import write_atomically
+from chromagan.files.atomic import write_text
 from chromagan.version import __version__
 
 
@@ -75,11 +74,5 @@ def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str], option
     except OSError as error:
         raise WriteError(f"{folder}: the folder cannot be made ({error.strerror}); choose another {option}") from error
     for name, text in texts.items():
-        content = text.encode()
-        write_atomically(Path(folder) / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        write_text(Path(folder) / name, text)
     return [Path(folder) / name for name in texts]
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write strict JSON (no NaN, no infinity)."""
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

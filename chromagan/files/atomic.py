@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from chromagan.errors import WriteError
 
@@ -31,15 +32,14 @@ _unfinished: dict[threading.Thread, Path] = {}  # temporary files by the thread 
 _dismissed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside its target under a temporary name, then move it into place.
+@contextlib.contextmanager
+def moved_into_place(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside a path; what stands under it in the end is moved to the path.
+
+    After any error the temporary file is removed and the path is untouched.
 
     Args:
         path: the final name; an existing file is replaced.
-        write: gets the open file and writes all of it.
-
-    Raises:
-        WriteError: the disk or the folder refuses; the temporary file is removed and the final name is untouched.
     """
     path = Path(path)
     # Not the target's name plus a suffix: that could be longer than the file system allows.
@@ -47,21 +47,54 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
     thread = threading.current_thread()
     _unfinished[thread] = temporary
     try:
-        try:
-            with temporary.open("xb") as file:
-                write(file)
-            if thread in _dismissed:
-                raise OSError(errno.ECANCELED, "its batch has ended")
-            os.replace(temporary, path)
-        except BaseException:  # Ctrl-C too
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-            raise
-        finally:
-            _unfinished.pop(thread, None)
+        yield temporary
+        if thread in _dismissed:
+            raise OSError(errno.ECANCELED, "its batch has ended")
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C too
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    finally:
+        _unfinished.pop(thread, None)
+
+
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], object], sync: bool = False) -> None:
+    """Write a file beside its target under a temporary name, then move it into place.
+
+    Args:
+        path: the final name; an existing file is replaced.
+        write: gets the open file and writes all of it.
+        sync: the content is on the disk before it gets its name, should the power fail.
+
+    Raises:
+        WriteError: the disk or the folder refuses; the temporary file is removed and the final name is untouched.
+    """
+    try:
+        with moved_into_place(path) as temporary, temporary.open("xb") as file:
+            write(file)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0, f"{error.strerror or error}; check the disk")
         raise WriteError(f"{path}: cannot be written: {cause}") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text in UTF-8, its line ends as they are; `WriteError` as `write_atomically`."""
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write strict JSON (`ValueError` for NaN and infinity); `WriteError` as `write_atomically`."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def remove_unfinished(folder: str | Path) -> None:
+    """Remove what a killed process left half-written in a folder in which nobody writes now."""
+    for path in Path(folder).glob(".chromagan-*.tmp"):
+        path.unlink()
 
 
 def dismiss(threads: Iterable[threading.Thread]) -> None:

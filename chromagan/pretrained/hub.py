@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from chromagan.errors import ModelError, WeightsError
-from chromagan.files.atomic import write_atomically
+from chromagan.files.atomic import write_text
 from chromagan.models.contract import ColorizationNetwork, Hints, Prediction, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.card import WeightsCard
@@ -184,14 +184,10 @@ def write_pretrained(folder: str | os.PathLike[str], network: ColorizationNetwor
         "model_type": written.model, "network": written.config, "inference": written.inference,
         "licence": written.licence, "sha256": written.sha256, "created_by": written.created_by,
     }  # fmt: skip
-    _write_text(folder / CONFIG_NAME, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    write_text(folder / CONFIG_NAME, json.dumps(facts, indent=2, sort_keys=True) + "\n")
     if not (folder / CARD_NAME).exists():  # a person may have written a better one
-        _write_text(folder / CARD_NAME, model_card(network, written))
+        write_text(folder / CARD_NAME, model_card(network, written))
     return written
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def model_card(network: ColorizationNetwork, card: WeightsCard) -> str:

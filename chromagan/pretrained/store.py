@@ -7,9 +7,9 @@ described in `chromagan.pretrained.card`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from chromagan.errors import WeightsError, WriteError
+from chromagan.errors import WeightsError
+from chromagan.files.atomic import write_atomically
 from chromagan.images.special_files import special_kind
 from chromagan.pretrained.card import WeightsCard
 from chromagan.version import __version__
@@ -120,22 +121,9 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
 def _write(path: Path, tensors: dict[str, Tensor], card: WeightsCard) -> None:
     from safetensors.torch import save
 
-    try:
+    with contextlib.suppress(OSError):  # writing tells what is wrong with the folder
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(save(tensors, card.to_metadata()))
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise WriteError(f"cannot write {path}: {reason}; free some space or choose another place") from error
+    write_atomically(path, lambda file: file.write(save(tensors, card.to_metadata())), sync=True)
 
 
 def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], WeightsCard]:

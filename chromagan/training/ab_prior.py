@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from chromagan.data.decode import decode_photo, reduce_to
 from chromagan.data.near_gray import mean_chroma
 from chromagan.data.photos import find_photos
 from chromagan.errors import DataError
+from chromagan.files.atomic import write_text
 from chromagan.training.config import TrainConfig
 
 FILE = "ab_prior.json"
@@ -54,9 +54,7 @@ def _read_or_measure(config: TrainConfig, file: Path, bins: AbBins) -> list[floa
     except ValueError as error:
         raise DataError(f"--rebalance: none of {' '.join(config.data)} can be used to count colours") from error
     values = prior.tolist()
-    beside = file.with_name(file.name + ".writing")
-    beside.write_text(json.dumps(values))
-    os.replace(beside, file)
+    write_text(file, json.dumps(values))
     return values
 
 

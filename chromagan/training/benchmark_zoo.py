@@ -22,6 +22,7 @@ import torch
 from chromagan.data.loader import BatchStream, open_training_photos
 from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.evaluation.report import versions
+from chromagan.files.atomic import write_json
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network
 from chromagan.pretrained.store import save_weights
@@ -207,10 +208,7 @@ class ZooBenchmark:
             "settings": self.plan.as_dict(), "versions": versions(), "device": device_name(self.device),
             "lengths": self.lengths, "rows": [asdict(row) for row in self.rows],
         }  # fmt: skip
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        beside = self.out / f"{RESULTS}.writing"
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, self.out / RESULTS)
+        write_json(self.out / RESULTS, content)
 
     def _tidy(self) -> None:
         gc.collect()

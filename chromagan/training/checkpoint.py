@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from chromagan.errors import TrainingError
+from chromagan.files.atomic import moved_into_place, write_atomically
 
 BEST = "best.pt"
 KEPT = 2
@@ -32,12 +33,7 @@ def save_state(folder: Path, state: dict[str, Any], best: bool = False) -> Path:
         best: this state is the best so far; `best.pt` becomes it.
     """
     path = folder / f"state-{state['images']:09d}.pt"
-    beside = path.with_suffix(".writing")
-    with open(beside, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    write_atomically(path, lambda file: torch.save(state, file), sync=True)
     if best:
         mark_best(path)
     for old in state_files(folder)[:-KEPT]:
@@ -47,13 +43,11 @@ def save_state(folder: Path, state: dict[str, Any], best: bool = False) -> Path:
 
 def mark_best(path: Path) -> None:
     """Make a state `best.pt`: one file under two names where the file system can, a copy elsewhere."""
-    beside = path.parent / "best.writing"
-    beside.unlink(missing_ok=True)
-    try:
-        os.link(path, beside)
-    except OSError:
-        shutil.copyfile(path, beside)
-    os.replace(beside, path.parent / BEST)
+    with moved_into_place(path.parent / BEST) as beside:
+        try:
+            os.link(path, beside)
+        except OSError:
+            shutil.copyfile(path, beside)
 
 
 def load_state(folder: Path, which: str = "latest") -> dict[str, Any] | None:
@@ -88,9 +82,3 @@ def read_state(path: Path) -> dict[str, Any]:
         raise TrainingError(
             f"{path}: damaged run state ({type(error).__name__}); remove it to go on from the one before"
         ) from error
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Remove what a killed process left half-written."""
-    for path in folder.glob("*.writing"):
-        path.unlink()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from chromagan.errors import TrainingError, UsageError
+from chromagan.files.atomic import write_json, write_text
 from chromagan.training.config import TrainConfig
 
 # What may differ when a run goes on: it does not change what is computed.
@@ -51,7 +51,7 @@ class RunFolder:
                 raise TrainingError(f"{path} belongs to another configuration ({changes}); choose another --out")
         elif writes:
             path.mkdir(parents=True, exist_ok=True)
-            _write_whole(file, json.dumps(now, indent=1) + "\n")
+            write_json(file, now)
 
     def start(self, images: int) -> None:
         """Go on after `images` photographs: forget what a killed process logged beyond its last checkpoint."""
@@ -60,7 +60,7 @@ class RunFolder:
         file = self.path / "stats.jsonl"
         if file.exists():
             kept = [line for line in file.read_text().splitlines() if _images_of(line) <= images]
-            _write_whole(file, "".join(line + "\n" for line in kept))
+            write_text(file, "".join(line + "\n" for line in kept))
         self._board = _tensorboard(self.path, images)
         self._wandb = _weights_and_biases(self.path, self._wandb_project)
 
@@ -113,12 +113,6 @@ def _images_of(line: str) -> float:
         return float(json.loads(line)["images"])
     except (ValueError, KeyError, TypeError):
         return float("inf")
-
-
-def _write_whole(file: Path, text: str) -> None:
-    beside = file.with_name(file.name + ".writing")
-    beside.write_text(text)
-    os.replace(beside, file)
 
 
 def _tensorboard(path: Path, images: int) -> Any:

@@ -14,11 +14,12 @@ from chromagan.compute.distributed import copy_from_first_rank, gather, rank, sy
 from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.data.loader import Batch, StreamState
 from chromagan.errors import TrainingError, UsageError
+from chromagan.files.atomic import remove_unfinished
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
 from chromagan.training.ab_prior import run_prior
 from chromagan.training.build import ancestors_of, build_generator, build_teacher, trunk_stages
-from chromagan.training.checkpoint import clear_unfinished, load_state, mark_best, save_state, state_files
+from chromagan.training.checkpoint import load_state, mark_best, save_state, state_files
 from chromagan.training.chroma_term import bins_of
 from chromagan.training.config import TrainConfig
 from chromagan.training.ema import ExponentialAverage
@@ -120,7 +121,7 @@ class Trainer:
     def _resume(self) -> None:
         state = load_state(self.folder.path)
         if self.folder.writes:
-            clear_unfinished(self.folder.path)
+            remove_unfinished(self.folder.path)
         if state is None:
             return
         self.generator.load_state_dict(state["generator"])

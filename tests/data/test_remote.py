@@ -112,7 +112,7 @@ def test_a_server_without_ranges_needs_a_cache_folder(server, shards, tmp_path, 
     assert [p.read() for p in find_photos(place, str(tmp_path / "cache"))] == [p.read() for p in found]
     assert server.sent <= (server.folder / "x-001.tar").stat().st_size  # at most the probe, and no second download
     assert len(list((tmp_path / "cache").glob("*.tar"))) == 1
-    assert not list((tmp_path / "cache").glob("*.part"))
+    assert not list((tmp_path / "cache").glob(".chromagan-*"))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

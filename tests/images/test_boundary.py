@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-import threading
 from pathlib import Path
 
 import cv2
@@ -11,8 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from chromagan.errors import ReadError, WriteError
-from chromagan.files.atomic import dismiss, write_atomically
+from chromagan.errors import ReadError
 from chromagan.images import decode, metadata
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_pages, read_photo
@@ -83,30 +81,3 @@ def test_what_is_no_file_is_never_opened(tmp_path, monkeypatch, read):
     for name, words in (("pipe.jpg", "a named pipe"), ("socket.jpg", "a socket"), ("device.jpg", "a device")):
         with pytest.raises(ReadError, match=words):
             read(name)
-
-
-def test_a_thread_that_was_dismissed_leaves_nothing(tmp_path):
-    begun, go_on, errors = threading.Event(), threading.Event(), []
-
-    def write(file):
-        file.write(b"half")
-        begun.set()
-        go_on.wait(60)
-
-    def work():
-        for name in ("a", "b"):  # one that hangs, and one that it would begin later
-            try:
-                write_atomically(tmp_path / name, write)
-            except WriteError as error:
-                errors.append(str(error))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert begun.wait(60)
-    dismiss([thread])
-    assert os.listdir(tmp_path) == [] or sys.platform == "win32"
-    go_on.set()
-    thread.join(60)
-    assert os.listdir(tmp_path) == []
-    assert len(errors) == 2
-    assert "its batch has ended" in errors[0]

@@ -123,7 +123,7 @@ def test_ten_kills_change_nothing(program, shards, tmp_path):
     for word, count in KILLS:
         assert kill(start(program, shards, killed, HALT=f"{word}:{count}")), f"it ended before {count} x {word}"
         if word == "half written":  # a half is on disk, and not under a name that is read
-            assert list(killed.glob("*.writing"))
+            assert list(killed.glob(".chromagan-*.tmp"))
         for path in state_files(killed):
             torch.load(path, weights_only=True)
     process = start(program, shards, killed)
@@ -136,7 +136,7 @@ def test_ten_kills_change_nothing(program, shards, tmp_path):
     assert whole["streams"][0]["near_gray"] > 0
     assert whole["streams"][0]["unreadable"] > 0
     assert_equal(whole, parts, "state")
-    assert not list(killed.glob("*.writing"))
+    assert not list(killed.glob(".chromagan-*.tmp"))
     ours, theirs = ([drop_speed(line) for line in read_stats(folder)] for folder in (tmp_path / "whole", killed))
     assert ours == theirs
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from chromagan.errors import WriteError
 from chromagan.evaluation.comparison_report.tables import Directions, latex, markdown
-from chromagan.evaluation.report import strict_json, write_json
+from chromagan.evaluation.report import strict_json
 from chromagan.evaluation.result import ComparisonResult, MethodResult
+from chromagan.files.atomic import write_json
 
 Pictures = Callable[[str, int], NDArray[np.uint8] | None]
 

@@ -14,7 +14,7 @@ from chromagan.evaluation.comparison_report.examples import Pictures, example_ro
 from chromagan.evaluation.comparison_report.findings import compared, metrics_of
 from chromagan.evaluation.comparison_report.metric_labels import column_of
 from chromagan.evaluation.result import ComparisonResult
-from chromagan.files.atomic import write_atomically
+from chromagan.files.atomic import write_text
 from chromagan.reports.charts import ab_plane, chroma_curves, distribution, hue_class
 from chromagan.reports.render import render
 
@@ -38,7 +38,7 @@ def write_html(result: ComparisonResult, pictures: Pictures, path: Path, *, seed
         WriteError: the file cannot be written.
     """
     page = render_html(result, pictures, seed=seed)
-    write_atomically(path, lambda file: file.write(page.encode("utf-8")))
+    write_text(path, page)
 
 
 def render_html(result: ComparisonResult, pictures: Pictures, *, seed: int = 0) -> str:

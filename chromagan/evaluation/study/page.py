@@ -34,7 +34,7 @@ from chromagan.evaluation.study.pictures import (
     match_photos,
     read_shown,
 )
-from chromagan.files.atomic import write_atomically
+from chromagan.files.atomic import write_atomically, write_text
 from chromagan.reports.render import render
 from chromagan.version import __version__
 
@@ -142,7 +142,7 @@ def write_study(
     summary = {**content, "id": digest, "attention_photos": [matched[i].name for i in roles.attention],
                "practice_photos": [matched[i].name for i in roles.practice], "warnings": warnings,
                "options": asdict(options), "encoding": encoding}  # fmt: skip
-    write_atomically(out / "study.json", lambda file: file.write((json.dumps(summary) + "\n").encode()))
+    write_text(out / "study.json", json.dumps(summary) + "\n")
     used = {photo for photo, _ in _used(sessions)}
     return StudyPage(page, digest, len(used), len(pictures), len(document), warnings)
 

@@ -140,7 +140,7 @@ def test_foreign_safetensors_are_told(tmp_path):
 
 def test_unwritable_place_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match="cannot write"):
+    with pytest.raises(WriteError, match="cannot be written"):
         save(tmp_path / "file" / "a.safetensors", Net())
 
 

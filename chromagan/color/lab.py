@@ -42,8 +42,8 @@ def rgb_to_lightness(rgb: Tensor) -> Tensor:
     with torch.autocast(rgb.device.type, enabled=False):
         rgb = rgb if rgb.dtype == torch.float64 else rgb.float()
         linear = curves.srgb_to_linear(rgb).unbind(-3)
-        y = sum(m * c for m, c in zip(curves.RGB_TO_XYZ[1], linear, strict=True))
-        return curves.f_to_lightness(curves.lab_curve(y)).unsqueeze(-3)  # type: ignore[arg-type]
+        y: Tensor = sum(m * c for m, c in zip(curves.RGB_TO_XYZ[1], linear, strict=True))  # type: ignore[assignment]
+        return curves.f_to_lightness(curves.lab_curve(y)).unsqueeze(-3)
 
 
 def lab_to_linear_rgb(lab: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from chromagan.evaluation.comparison.painters import ModelPainter
     from chromagan.evaluation.comparison.plan import Plan
     from chromagan.evaluation.result import ComparisonResult
-    from chromagan.evaluation.set_metrics.contract import SetMetric
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +102,7 @@ def _check_hints(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, device: str) -> int:
-    from chromagan.evaluation.comparison.compare import compare, directions, pictures_of
+    from chromagan.evaluation.comparison.compare import compare, pictures_of
     from chromagan.evaluation.comparison_report.files import write_comparison
     from chromagan.evaluation.comparison_report.tables import plain_table
 
@@ -113,7 +112,7 @@ def _compare(args: argparse.Namespace, device: str) -> int:
     if result is None:
         return 0
     frontier = _frontier(args, plan, result)
-    print(plain_table(result, directions(plan)))
+    print(plain_table(result))
     published = _published(args, result)
     if published:
         print(f"\n{published}")
@@ -121,7 +120,7 @@ def _compare(args: argparse.Namespace, device: str) -> int:
         print(f"chromagan: {warning}", file=sys.stderr)
     if args.out:
         pictures = pictures_of(plan, tuple(result.settings["mean_ab"]))
-        write_comparison(result, directions(plan), pictures, args.out, {"results": frontier}, published)
+        write_comparison(result, pictures, args.out, {"results": frontier}, published)
         print(f"written to {args.out}")
     for reason in dict.fromkeys(result.missing.values()):
         print(f"chromagan: {reason}", file=sys.stderr)
@@ -129,17 +128,19 @@ def _compare(args: argparse.Namespace, device: str) -> int:
 
 
 def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, str]]:
-    from chromagan.evaluation.comparison.compare import load_lpips_networks
     from chromagan.evaluation.comparison.measure import default_workers
     from chromagan.evaluation.comparison.plan import Plan
     from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods
     from chromagan.evaluation.protocols import protocol as find_protocol
+    from chromagan.metrics.metric import Resources
+    from chromagan.metrics.opening import open_metrics
+    from chromagan.metrics.registry import choose_metrics
 
     protocol = find_protocol(args.protocol)
     if args.list:
         protocol = protocol.with_list(args.list)
-    metrics, sets = _metrics(args.metrics)
-    if (args.classifier or args.classifier_weights) and not {"accuracy", "agreement", "class_kl"} & set(sets):
+    metrics = choose_metrics(args.metrics)
+    if (args.classifier or args.classifier_weights) and not any("classifier" in metric.needs for metric in metrics):
         raise UsageError("--classifier is for the metrics accuracy, agreement and class_kl; add them to --metrics")
 
     def select(names: Sequence[str]) -> Sequence[str]:
@@ -152,42 +153,21 @@ def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, s
     if protocol.size is None:
         check_sizes(pairs, workers)
     download = not args.no_download and int(os.environ.get("WORLD_SIZE", "1")) == 1
-    lpips, missing = load_lpips_networks(metrics, args.metric_networks, device, download)
-    set_metrics: list[SetMetric] = []
-    if sets:
-        from chromagan.evaluation.set_metrics.registry import make_set_metrics
-        from chromagan.metrics.classifier import DEFAULT_CLASSIFIER
-
-        set_metrics, absent = make_set_metrics(
-            sets, args.metric_networks, device, download, protocol=protocol, images=pairs.images,
-            classifier=args.classifier or DEFAULT_CLASSIFIER, classifier_weights=args.classifier_weights,
-        )  # fmt: skip
-        missing |= absent
+    opened = open_metrics(metrics, Resources(
+        pairs.images, args.metric_networks, device, download, protocol.label, args.classifier, args.classifier_weights
+    ))  # fmt: skip
     plan = Plan(
         pairs=pairs,
         protocol=protocol,
         painters=_painters(args, device),
-        metrics=tuple(metric for metric in metrics if metric not in missing),
-        lpips=lpips,
-        set_metrics=set_metrics,
+        metrics=[metric for metric in metrics if metric.name not in opened.missing],
+        networks=opened.networks,
+        collectors=opened.collectors,
         out=args.out,
         workers=workers,
         device=device,
     )
-    return plan, protocol, missing
-
-
-def _metrics(names: list[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Metrics of images and of sets, each in the order in which they were asked for."""
-    from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS, check_image_metrics
-    from chromagan.evaluation.metric_names import IMAGE_METRICS
-
-    if names is None:
-        return DEFAULT_METRICS, ()
-    from chromagan.evaluation.set_metrics.registry import SET_METRICS
-
-    chosen = (*IMAGE_METRICS, *SET_METRICS) if names == ["all"] else check_image_metrics(names, SET_METRICS)
-    return tuple(m for m in chosen if m in IMAGE_METRICS), tuple(m for m in chosen if m not in IMAGE_METRICS)
+    return plan, protocol, opened.missing
 
 
 def _painters(args: argparse.Namespace, device: str) -> list[ModelPainter]:
@@ -221,7 +201,7 @@ def _frontier(args: argparse.Namespace, plan: Plan, result: ComparisonResult) ->
     """Print what more colour costs each model, and return it."""
     from chromagan.evaluation.comparison_report.frontier import FIGURES, frontier_line, frontier_results, frontier_table
 
-    if not set(FIGURES) <= set(plan.metrics):
+    if not set(FIGURES) <= {metric.name for metric in plan.metrics}:
         return []
     found = []
     for painter in plan.painters:

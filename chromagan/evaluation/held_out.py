@@ -15,9 +15,8 @@ from torch import Tensor
 
 from chromagan.color.gamut import lab_to_srgb_keeping_lightness
 from chromagan.color.lab import rgb_to_lab
-from chromagan.errors import ChromaganError, MetricUnavailable, ModelError
+from chromagan.errors import ChromaganError, MetricUnavailable, ModelError, UsageError
 from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
-from chromagan.evaluation.metric_names import check_metric_names
 from chromagan.metrics.ab_error import ab_mse
 from chromagan.metrics.ciede2000 import ciede2000
 from chromagan.metrics.colourfulness import colourfulness
@@ -28,9 +27,15 @@ from chromagan.metrics.lpips import LPIPS, load_lpips
 from chromagan.metrics.mean_over_photos import MeanOverPhotos
 from chromagan.metrics.network_files import Networks, network_tensors
 from chromagan.metrics.psnr import psnr
+from chromagan.metrics.registry import describe
 from chromagan.metrics.ssim import ssim
 from chromagan.models.contract import ColorizationNetwork
 
+HELD_OUT_METRICS: tuple[str, ...] = (
+    "colourfulness", "psnr", "ssim", "delta_colourfulness", "ab_mse", "ab_rmse", "ciede2000", "lpips_alex", "lpips_vgg",
+    "lpips_squeeze", "fid_tf", "fid_torchvision", "kid_tf", "kid_torchvision",
+)  # fmt: skip
+"""Those that a training run can follow on held-out photos."""
 Gather = Callable[[Any], list[Any]]
 _DISTANCES = ("fid_", "kid_")
 # Figures of a photo that other metrics are made of.
@@ -49,6 +54,32 @@ class _Part:
     error: str | None = None
 
 
+def check_metric_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names without repetitions, in their order.
+
+    Raises:
+        UsageError: a name that does not exist; the message lists those that do.
+    """
+    for name in names:
+        if name not in HELD_OUT_METRICS:
+            raise UsageError(f"there is no metric {name!r}; there are {', '.join(HELD_OUT_METRICS)}")
+    return tuple(dict.fromkeys(names))
+
+
+def check_best_metric(name: str) -> None:
+    """Refuse a metric by which a training run cannot choose its best checkpoint.
+
+    Raises:
+        UsageError: no such metric, or one without a direction.
+    """
+    usable = [n for n in HELD_OUT_METRICS if describe(n).higher_is_better is not None]
+    if name not in usable:
+        reason = "is neither better high nor low" if name in HELD_OUT_METRICS else "is none of a training run's metrics"
+        raise UsageError(
+            f"the best checkpoint cannot be chosen by {name!r}, which {reason}; choose one of {', '.join(usable)}"
+        )
+
+
 class HeldOut:
     """A folder of colour photos, and the metrics by which networks are compared on it.
 
@@ -58,7 +89,7 @@ class HeldOut:
     Args:
         folder: of colour photos, any depth; read once, here.
         size: of their short side; see `chromagan.evaluation.held_out_photos.reduce_and_crop`.
-        metrics: names from `chromagan.evaluation.metric_names.HELD_OUT_METRICS`.
+        metrics: names from `HELD_OUT_METRICS`.
         networks: where the networks of LPIPS, FID and KID are: a folder with files under their published names, or a
             mapping from keys of `chromagan.metrics.network_files.PUBLISHED` to files.
         limit: measure so many photos, evenly spaced; 0 for all.

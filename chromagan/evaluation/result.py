@@ -5,23 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One cell of a table.
-
-    Attributes:
-        value: the figure; NaN where there is none.
-        low, high: its 95 % interval; NaN where it has none.
-        count: images that it is over.
-        left_out: images that have no finite figure (an exact reproduction has an infinite PSNR) and are not in it.
-    """
-
-    value: float
-    low: float = float("nan")
-    high: float = float("nan")
-    count: int = 0
-    left_out: int = 0
+from chromagan.metrics.figure import Figure
 
 
 @dataclass

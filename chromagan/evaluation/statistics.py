@@ -1,76 +1,13 @@
-"""How sure a mean over images is: bootstrap intervals, and two methods compared on the same images."""
+"""Two methods compared on the same images."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chromagan.evaluation.result import Figure, PairedTest
-
-Array = NDArray[np.float64]
-RESAMPLES = 2000
-_CHUNK = 1 << 18  # numbers of a table of counts
-
-
-def bootstrap_sums(columns: Array, resamples: int = RESAMPLES, seed: int | Sequence[int] = 0) -> Array:
-    """Sums over images of every column, in samples drawn with replacement (Efron, Annals of Statistics 7(1), 1979).
-
-    All columns see the same samples, so differences between them keep what they share. Memory does not depend on the
-    number of samples, and the answer depends on nothing but the arguments (no multithreaded sum is in it).
-
-    Args:
-        columns: (images, columns) float64, finite.
-        resamples: how many samples.
-        seed: of the drawing, one number or several.
-
-    Returns:
-        (resamples, columns) float64.
-    """
-    count = len(columns)
-    random = np.random.default_rng(seed)
-    sums = np.empty((resamples, columns.shape[1]))
-    chunk = max(1, _CHUNK // max(1, count))
-    for start in range(0, resamples, chunk):
-        rows = min(chunk, resamples - start)
-        drawn = random.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
-        sums[start : start + rows] = np.einsum("rn,nk->rk", times, columns)
-    return sums
-
-
-def interval(statistics: Array) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic over bootstrap samples; NaN where nothing is finite."""
-    kept = statistics[np.isfinite(statistics)]
-    if kept.size == 0:
-        return math.nan, math.nan
-    low, high = np.percentile(kept, (2.5, 97.5))
-    return float(low), float(high)
-
-
-def mean_figure(values: Sequence[float] | Array, resamples: int = RESAMPLES, seed: int = 0) -> Figure:
-    """The mean over images with its 95 % percentile bootstrap interval.
-
-    Args:
-        values: one number an image; those that are not finite are left out and counted.
-        resamples: how many samples.
-        seed: of the drawing.
-
-    Returns:
-        The figure; NaN over nothing, and without an interval over fewer than two images.
-    """
-    array = np.asarray(values, np.float64)
-    kept = array[np.isfinite(array)]
-    left_out = len(array) - len(kept)
-    if len(kept) == 0:
-        return Figure(math.nan, count=0, left_out=left_out)
-    value = math.fsum(kept) / len(kept)
-    if len(kept) < 2:
-        return Figure(value, count=1, left_out=left_out)
-    low, high = interval(bootstrap_sums(kept[:, None], resamples, seed)[:, 0] / len(kept))
-    return Figure(value, low, high, len(kept), left_out)
+from chromagan.evaluation.result import PairedTest
+from chromagan.metrics.figure import RESAMPLES, Array, mean_figure
 
 
 def paired_test(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.metrics.lab_8bit import Planes
+from chromagan.metrics.lab_8bit import Planes, lab_of_8bit
+from chromagan.metrics.metric import Pair
 
 LARGEST_THRESHOLD = 150
 AB_PEAK = 255.0
@@ -63,3 +64,8 @@ def ab_errors(lab: Planes, truth: Planes) -> AbErrors:
     np.ceil(squares, out=squares)
     np.minimum(squares, np.float32(LARGEST_THRESHOLD + 1), out=squares)
     return AbErrors(mse, 1 - float(squares.mean(dtype=np.float64)) / (LARGEST_THRESHOLD + 1))
+
+
+def ab_errors_of(pair: Pair) -> AbErrors:
+    """The errors of a pair, for `Pair.once`."""
+    return ab_errors(pair.picture.once(lab_of_8bit), pair.truth.once(lab_of_8bit))

@@ -7,6 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.mean_ciede2000 import mean_ciede2000
+from chromagan.metrics.metric import PictureMetric
+from chromagan.metrics.registry import register
+
 _25_TO_7 = 25.0**7
 
 
@@ -72,3 +77,10 @@ def _hue_weight(hue: Tensor) -> Tensor:
         total += weight * math.cos(math.radians(phase)) * c
         total -= weight * math.sin(math.radians(phase)) * s
     return total
+
+
+register(PictureMetric(
+    name="ciede2000", label="CIEDE2000", unit="ΔE₀₀", better="lower", place=40,
+    about="mean perceived colour difference of the pixels",
+    compute=lambda pair: mean_ciede2000(pair.picture.once(lab_of_8bit), pair.truth.once(lab_of_8bit)),
+))  # fmt: skip

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.metrics.eight_bit import sum_of_squares, to_8bit_rgb
+from chromagan.metrics.metric import PictureMetric
+from chromagan.metrics.registry import register
 
 
 def colourfulness(image: NDArray[np.generic]) -> float:
@@ -56,3 +58,15 @@ def both_colourfulnesses(image: NDArray[np.generic]) -> tuple[float, float]:
         return (math.sqrt(variance) + 0.3 * math.hypot(rg_sum, yb_sum / 2)) / pixels
 
     return measure(rg[0], yb[0]), measure(rg[1], yb[1])
+
+
+COLOURFULNESS = register(PictureMetric(
+    name="colourfulness", label="Colourfulness", better="truth", place=70, needs_truth=False,
+    about="Hasler and Suesstrunk's measure, signed opponents",
+    compute=lambda pair: pair.picture.once(both_colourfulnesses)[0],
+))  # fmt: skip
+ABSOLUTE = register(PictureMetric(
+    name="colourfulness_absolute", label="Colourfulness, abs()", better="truth", place=71, needs_truth=False,
+    about="the variant of recent papers, absolute opponents",
+    compute=lambda pair: pair.picture.once(both_colourfulnesses)[1],
+))  # fmt: skip

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from chromagan.errors import MetricUnavailable, UsageError
+from chromagan.metrics.metric import NetworkMetric, Resources
 from chromagan.metrics.network_files import Networks, network_tensors, read_tensors, take_tensors
+from chromagan.metrics.registry import register
 
 SMALLEST_SIDE = 32  # pixels; AlexNet's last feature map is one pixel there
 _MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of pictures in [-1, 1], as LPIPS was fitted
@@ -155,3 +158,15 @@ def load_lpips(backbone: str, networks: Networks = None, download: bool = True) 
     name = f"lpips_{backbone}"
     calibration(backbone)  # before anything is downloaded for nothing
     return LPIPS(backbone, network_tensors(name, name, networks, download))
+
+
+def _open(backbone: str, resources: Resources) -> LPIPS:
+    return load_lpips(backbone, resources.networks, resources.download).to(resources.device)
+
+
+for _place, (_backbone, _title) in enumerate({"alex": "AlexNet", "vgg": "VGG", "squeeze": "SqueezeNet"}.items(), 100):
+    register(NetworkMetric(
+        name=f"lpips_{_backbone}", label=f"LPIPS, {_title}", digits=4, better="lower", place=_place,
+        about=f"perceptual distance in the features of {_title}", needs=(f"lpips_{_backbone}",),
+        open=partial(_open, _backbone), smallest_side=SMALLEST_SIDE,
+    ))  # fmt: skip

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.metrics.eight_bit import sum_of_squares, to_8bit_rgb
+from chromagan.metrics.metric import Array, MeanMetric, Pair, PictureMetric
+from chromagan.metrics.registry import register
 
 
 def psnr(image: NDArray[np.generic], truth: NDArray[np.generic]) -> float:
@@ -40,3 +42,28 @@ def squared_error(image: NDArray[np.generic], truth: NDArray[np.generic]) -> flo
 def decibels(squares: float, count: float) -> float:
     """PSNR from a sum of squared errors over `count` numbers of peak 255; infinity for a sum of 0."""
     return math.inf if squares == 0 else 10 * math.log10(255**2 * count / squares)
+
+
+def _pooled(mean: Array, truth: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(10 * np.log10(255**2 / mean))
+
+
+def _squares(pair: Pair) -> float:
+    return squared_error(pair.picture.pixels, pair.truth.pixels)
+
+
+register(PictureMetric(
+    name="psnr", label="PSNR", unit="dB", digits=3, better="higher", place=10,
+    about="peak signal-to-noise ratio over 8-bit RGB",
+    compute=lambda pair: decibels(pair.once(_squares), pair.truth.pixels.size),
+))  # fmt: skip
+register(MeanMetric(
+    name="psnr_pooled", label="PSNR, pooled", unit="dB", digits=3, better="higher", place=11,
+    about="peak signal-to-noise ratio of the errors of all pixels of all images",
+    of=PictureMetric(
+        name="mse", label="MSE", better="lower", by_pixels=True,
+        compute=lambda pair: pair.once(_squares) / pair.truth.pixels.size,
+    ),
+    formula=_pooled,
+))  # fmt: skip

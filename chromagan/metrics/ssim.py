@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.metrics.eight_bit import to_8bit_rgb
+from chromagan.metrics.metric import PictureMetric
+from chromagan.metrics.registry import register
 
 WINDOW, SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -59,3 +61,9 @@ def ssim(image: NDArray[np.generic], truth: NDArray[np.generic]) -> float:
 def _blur(plane: cv2.typing.MatLike) -> NDArray[np.float32]:
     blurred = cv2.sepFilter2D(plane, cv2.CV_32F, _KERNEL, _KERNEL, borderType=cv2.BORDER_REFLECT)
     return np.asarray(blurred, np.float32).reshape(plane.shape)
+
+
+register(PictureMetric(
+    name="ssim", label="SSIM", digits=4, better="higher", place=30, about="structural similarity over 8-bit RGB",
+    compute=lambda pair: ssim(pair.picture.pixels, pair.truth.pixels),
+))  # fmt: skip

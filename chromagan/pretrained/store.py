@@ -8,7 +8,6 @@ described in `chromagan.pretrained.card`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,21 +20,11 @@ from torch import Tensor, nn
 from chromagan.errors import WeightsError
 from chromagan.files.atomic import write_atomically
 from chromagan.images.special_files import special_kind
+from chromagan.models.digest import digest
 from chromagan.pretrained.card import WeightsCard
 from chromagan.version import __version__
 
 _REMEDY = "get the file again, or name another one"
-
-
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the tensors in the order of their names: name, dtype, shape and bytes of each."""
-    sha = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        sha.update(f"{name} {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}\n".encode())
-        if tensor.numel():
-            sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return sha.hexdigest()
 
 
 def save_weights(

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from chromagan.compute.distributed import any_rank, gather, rank, world_size
 from chromagan.data.loader import Batch, BatchStream, open_training_photos, unreadable_warning
-from chromagan.evaluation.held_out import HeldOut
-from chromagan.evaluation.metric_names import better, check_best_metric
+from chromagan.evaluation.held_out import HeldOut, check_best_metric
+from chromagan.metrics.registry import better
 from chromagan.training.interruption import StopSignals
 from chromagan.training.meter import Meter, check_terms
 from chromagan.training.preview import load_grid_photos, save_grid

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from chromagan.cli.main import main
-from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS
+from chromagan.metrics.registry import choose_metrics
 from chromagan.models.trunk import import_timm
 
 
@@ -39,7 +39,7 @@ def test_two_folders_end_to_end(folders, capsys):
     metrics = json.loads((folders / "report" / "metrics.json").read_text())
     assert metrics["protocol"] == "folder/1"
     assert [m["name"] for m in metrics["methods"]] == ["blur", "harsh", "gray", "mean ab", "truth"]
-    assert set(metrics["methods"][0]["figures"]) == set(DEFAULT_METRICS)
+    assert set(metrics["methods"][0]["figures"]) == {metric.name for metric in choose_metrics()}
     assert f"{metrics['methods'][0]['figures']['psnr']['value']:.3f}" in printed
     assert metrics["settings"]["folders"]["harsh"] == str(folders / "noisy")
     assert {t["metric"] for t in metrics["tests"]} >= {"psnr", "ssim", "ciede2000"}

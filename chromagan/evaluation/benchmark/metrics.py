@@ -15,18 +15,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from chromagan.errors import UsageError, WriteError
 from chromagan.evaluation.benchmark.photos import make_photo
-from chromagan.evaluation.comparison.image_metrics import PictureFacts, measure_pair
 from chromagan.evaluation.comparison.measure import ahead, default_workers
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
+from chromagan.metrics.metric import Pair, Picture, PictureMetric, Shown, measure_pair
+from chromagan.metrics.registry import choose_metrics
 
 METRICS = ("psnr", "ssim", "ciede2000", "colourfulness")
-Pair = tuple[Path, Path]
-Picture = NDArray[np.uint8]
+Files = tuple[Path, Path]
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class MetricTimings:
         return self.milliseconds["chromagan"] / self.milliseconds["scikit-image"]
 
 
-def make_pairs(folder: Path, photos: Sequence[Path], count: int, size: int) -> list[Pair]:
+def make_pairs(folder: Path, photos: Sequence[Path], count: int, size: int) -> list[Files]:
     """Square pictures and their truths as JPEG files; the picture is its truth with blurred colours.
 
     Args:
@@ -79,7 +78,7 @@ def make_pairs(folder: Path, photos: Sequence[Path], count: int, size: int) -> l
     return pairs
 
 
-def time_metrics(pairs: Sequence[Pair], runs: int = 3, workers: int | None = None) -> MetricTimings:
+def time_metrics(pairs: Sequence[Files], runs: int = 3, workers: int | None = None) -> MetricTimings:
     """Time every way over all pairs.
 
     Args:
@@ -125,20 +124,22 @@ def _square(picture: Picture, size: int) -> Picture:
     return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _read(pair: Pair) -> tuple[Picture, Picture]:
-    return to_8bit_rgb(read_photo(pair[0]).pixels), to_8bit_rgb(read_photo(pair[1]).pixels)
+def _read(files: Files) -> tuple[Picture, Picture]:
+    return to_8bit_rgb(read_photo(files[0]).pixels), to_8bit_rgb(read_photo(files[1]).pixels)
 
 
-def _read_only(pair: Pair) -> dict[str, float]:
-    return {"pixels": float(sum(picture.size for picture in _read(pair)))}
+def _read_only(files: Files) -> dict[str, float]:
+    return {"pixels": float(sum(picture.size for picture in _read(files)))}
 
 
-def _ours(pair: Pair) -> dict[str, float]:
-    picture, truth = (PictureFacts(pixels) for pixels in _read(pair))
-    return measure_pair(picture, truth, METRICS) | {"true_colourfulness": truth.colour[0]}
+def _ours(files: Files) -> dict[str, float]:
+    metrics = [metric for metric in choose_metrics(METRICS) if isinstance(metric, PictureMetric)]
+    picture, truth = (Shown(pixels) for pixels in _read(files))
+    of_truth = measure_pair(Pair(truth, truth), metrics[3:])
+    return measure_pair(Pair(picture, truth), metrics) | {"true_colourfulness": of_truth["colourfulness"]}
 
 
-def _scikit_image() -> Callable[[Pair], dict[str, float]]:
+def _scikit_image() -> Callable[[Files], dict[str, float]]:
     try:
         from skimage.color import deltaE_ciede2000, rgb2lab
         from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -150,8 +151,8 @@ def _scikit_image() -> Callable[[Pair], dict[str, float]]:
         rg, yb = red - green, (red + green) / 2 - blue
         return float(np.sqrt(rg.var() + yb.var()) + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
 
-    def measure(pair: Pair) -> dict[str, float]:
-        picture, truth = _read(pair)
+    def measure(files: Files) -> dict[str, float]:
+        picture, truth = _read(files)
         window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
         ssim = structural_similarity(truth, picture, channel_axis=2, data_range=255, **window)
         return {

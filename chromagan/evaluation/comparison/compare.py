@@ -12,51 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.compute.distributed import rank
-from chromagan.errors import MetricUnavailable, UsageError
+from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
-from chromagan.evaluation.comparison.image_metrics import LPIPS_METRICS, bases_of
 from chromagan.evaluation.comparison.measure import measure
 from chromagan.evaluation.comparison.plan import Measured, Plan
 from chromagan.evaluation.comparison.summary import paired_tests, summarize
-from chromagan.evaluation.metric_names import IMAGE_METRICS
 from chromagan.evaluation.pairs import BASELINES, Pairs
 from chromagan.evaluation.report import list_digest, versions
 from chromagan.evaluation.result import ComparisonResult
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
-from chromagan.metrics.lpips import LPIPS, load_lpips
-from chromagan.metrics.network_files import Networks
-from chromagan.pretrained.store import digest
+from chromagan.models.digest import digest
 
 FEW_IMAGES = 100
-
-
-def load_lpips_networks(
-    metrics: Sequence[str], networks: Networks, device: str, download: bool = True
-) -> tuple[dict[str, LPIPS], dict[str, str]]:
-    """The networks of those of the metrics that are LPIPS.
-
-    Args:
-        metrics: names.
-        networks: see `chromagan.metrics.network_files.network_tensors`.
-        device: where they run.
-        download: whether a missing one may be downloaded.
-
-    Returns:
-        Networks by metric; and by metric, what is missing and how to supply it.
-
-    Raises:
-        UsageError, WeightsError: see `network_tensors`.
-    """
-    found: dict[str, LPIPS] = {}
-    missing: dict[str, str] = {}
-    for metric in LPIPS_METRICS:
-        if metric in metrics:
-            try:
-                found[metric] = load_lpips(metric.removeprefix("lpips_"), networks, download).to(device)
-            except MetricUnavailable as error:
-                missing[metric] = str(error)
-    return found, missing
 
 
 def compare(
@@ -87,12 +55,12 @@ def compare(
         return None
     methods = summarize(measured, plan.metrics)
     warnings = _warnings(measured, plan)
-    for metric in plan.set_metrics:
+    for collector in plan.collectors:
         for method in methods:
-            figures = metric.compute(method.name)
+            figures = collector.compute(method.name)
             method.of_sets |= figures
             method.summary |= figures
-        warnings += metric.warnings
+        warnings += collector.warnings
     return ComparisonResult(
         protocol=protocol,
         images=list(plan.pairs.images),
@@ -104,14 +72,6 @@ def compare(
         missing=dict(missing or {}),
         warnings=list(dict.fromkeys(warnings)),
     )
-
-
-def directions(plan: Plan) -> dict[str, bool | None]:
-    """Which way every metric of a plan is better."""
-    found = {metric: IMAGE_METRICS[metric] for metric in plan.metrics}
-    for metric in plan.set_metrics:
-        found |= metric.higher_is_better
-    return found
 
 
 def pictures_of(plan: Plan, ab: tuple[float, float]) -> Callable[[str, int], NDArray[np.uint8] | None]:
@@ -164,9 +124,9 @@ def _settings(plan: Plan, protocol: str) -> dict[str, Any]:
         "images_sha256": list_digest(plan.pairs.images),
         "truth": _root(plan.pairs, plan.pairs.truth),
         "methods": {n: {"folder": _root(plan.pairs, made)} for n, made in plan.pairs.predictions.items()} | painted,
-        "metrics": list(bases_of(plan.metrics)),
-        "lpips_sha256": {name: digest(network.state_dict()) for name, network in plan.lpips.items()},
-        "set_metrics": [metric.settings for metric in plan.set_metrics],
+        "metrics": list(plan.figures),
+        "lpips_sha256": {name: digest(network.state_dict()) for name, network in plan.networks.items()},
+        "set_metrics": [collector.settings for collector in plan.collectors],
     }
 
 
@@ -180,14 +140,14 @@ def _warnings(measured: Measured, plan: Plan) -> list[str]:
     found = []
     if count < FEW_IMAGES:
         found.append(f"{count} image{'s' * (count != 1)}: too few to tell close methods apart; see the intervals")
-    for metric in plan.metrics:
-        if metric in measured.figures:
-            column = measured.figures.index(metric)
+    for name in [metric.name for metric in plan.metrics]:
+        if name in measured.figures:
+            column = measured.column(name)
             finite = np.isfinite(np.stack([v[:, column] for n, v in measured.values.items() if n != "truth"]))
             left_out = int(count - finite.all(axis=0).sum())
             if left_out:
                 found.append(
-                    f"{metric}: {left_out} of {count} images are left out in every row, where a figure is not finite "
+                    f"{name}: {left_out} of {count} images are left out in every row, where a figure is not finite "
                     "(photos that are gray already, exact reproductions, pictures too small for the metric)"
                 )
     return found

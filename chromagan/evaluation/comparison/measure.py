@@ -1,7 +1,7 @@
 """The engine of a comparison: streams images through threads, keeps numbers alone, and shares work over processes.
 
 Images are dealt in blocks. Within a process, threads read ahead and measure; networks (models to be measured, LPIPS,
-those of set metrics) run in the main thread. Memory holds a few images for each thread, whatever their number.
+those of collectors) run in the main thread. Memory holds a few images for each thread, whatever their number.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from tqdm import tqdm
 from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.errors import ChromaganError, DataError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit, mean_ab, mean_of_means
-from chromagan.evaluation.comparison.image_metrics import LPIPS_METRICS, Picture, PictureFacts, bases_of, measure_pair
 from chromagan.evaluation.comparison.journal import Journal, files_digest
 from chromagan.evaluation.comparison.plan import Measured, Plan
-from chromagan.evaluation.set_metrics.states import SetStates
+from chromagan.evaluation.comparison.set_states import SetStates
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.lab_8bit import lab_of_8bit
-from chromagan.metrics.lpips import SMALLEST_SIDE
+from chromagan.metrics.metric import NetworkMetric, Pair, Picture, PictureMetric, Shown, measure_pair
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -44,8 +43,8 @@ class _Image:
 
     index: int
     digest: str
-    truth: PictureFacts
-    gray: PictureFacts
+    truth: Shown
+    gray: Shown
     gray_plane: NDArray[np.uint8]
     pictures: dict[str, Picture]
     figures: dict[str, dict[str, float]]
@@ -75,7 +74,7 @@ def default_workers() -> int:
 def measure(plan: Plan) -> Measured:
     """Measure every picture of every method; every process calls this, and all get the same figures.
 
-    Set metrics hold everything in the first process afterwards.
+    Collectors hold everything in the first process afterwards.
 
     Raises:
         ChromaganError: a picture cannot be read or has another size than its truth, a model fails, the journal is of
@@ -120,8 +119,10 @@ class _Engine:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.pairs = plan, plan.pairs
         count = len(self.pairs.images)
-        self.figures = bases_of(plan.metrics)
-        self._plain = [name for name in self.figures if name not in LPIPS_METRICS]
+        figures = plan.figures.values()
+        self.figures = tuple(plan.figures)
+        self._plain = [figure for figure in figures if isinstance(figure, PictureMetric)]
+        self._by_network = [figure for figure in figures if isinstance(figure, NetworkMetric)]
         self.values = {method: np.full((count, len(self.figures)), np.nan) for method in plan.methods}
         self.sizes = np.zeros((count, 2), np.int64)
         self.ab = (0.0, 0.0)
@@ -129,7 +130,7 @@ class _Engine:
         self._blocks = blocks[rank() :: world_size()]
         self._mean_ab: dict[int, tuple[float, float]] = {}
         self._journal = Journal(plan.out, plan.settings, rank()) if plan.out is not None else None
-        self._sets = SetStates(plan.set_metrics, plan.out, rank())
+        self._sets = SetStates(plan.collectors, plan.out, rank())
         self._pool = ThreadPoolExecutor(plan.workers)
         self._depth = 2 * plan.workers
 
@@ -184,13 +185,13 @@ class _Engine:
         """Images to load, each with its digest and whether its figures are needed; and the digests of all."""
         jobs = []
         digests: dict[int, str] = {}
-        everything = range(len(self.pairs.images)) if self.plan.set_metrics else [i for b in self._blocks for i in b]
+        everything = range(len(self.pairs.images)) if self.plan.collectors else [i for b in self._blocks for i in b]
         for index in everything:
             files = [self.pairs.truth[index], *(made[index] for made in self.pairs.predictions.values())]
             digests[index] = files_digest(files)
         held = self._sets.restore(digests, self.ab)
         for block in self._blocks:
-            again = not set(block) <= held if self.plan.set_metrics else False
+            again = not set(block) <= held if self.plan.collectors else False
             for index in block:
                 known = self._known(index, digests[index])
                 if again or not known:
@@ -207,7 +208,7 @@ class _Engine:
         return True
 
     def _needs_main_thread(self) -> bool:
-        return bool(self.plan.painters or self.plan.set_metrics or set(self.figures) & set(LPIPS_METRICS))
+        return bool(self.plan.painters or self.plan.collectors or self._by_network)
 
     def _load(self, job: tuple[int, str, bool]) -> _Image:
         index, digest, needed = job
@@ -216,57 +217,57 @@ class _Engine:
         pictures = {method: self._read(made[index]) for method, made in self.pairs.predictions.items()}
         for method, picture in pictures.items():
             self._check(index, method, picture, truth)
-        shown = PictureFacts(self._prepare(as_rgb(gray)))
-        image = _Image(index, digest, PictureFacts(truth), shown, gray, pictures, {})
+        shown = Shown(self._prepare(as_rgb(gray)))
+        image = _Image(index, digest, Shown(truth), shown, gray, pictures, {})
         if needed:
             image.figures = {method: {} for method in self.plan.methods}
         return image
 
     def _in_main_thread(self, images: Iterable[_Image], digests: dict[int, str]) -> Iterator[_Image]:
-        """Runs networks on every image; blocks come whole where there are set metrics."""
+        """Runs networks on every image; blocks come whole where there are collectors."""
         last = {block[-1] for block in self._blocks}
         for image in images:
             for painter in self.plan.painters:
-                answers = painter.paint(image.gray_plane, image.truth.picture, self.pairs.images[image.index])
+                answers = painter.paint(image.gray_plane, image.truth.pixels, self.pairs.images[image.index])
                 for name, answer in zip(painter.names, answers, strict=True):
                     image.pictures[name] = self._prepare(answer)
-                    self._check(image.index, name, image.pictures[name], image.truth.picture)
+                    self._check(image.index, name, image.pictures[name], image.truth.pixels)
             if image.figures:
-                self._lpips(image)
-            for metric in self.plan.set_metrics:
+                self._judge(image)
+            for collector in self.plan.collectors:
                 for method in self.plan.methods:
-                    metric.update(image.index, method, self._picture(image, method), image.truth.picture)
-            if self.plan.set_metrics and image.index in last:
-                for metric in self.plan.set_metrics:
-                    metric.flush()
+                    collector.update(image.index, method, self._picture(image, method), image.truth.pixels)
+            if self.plan.collectors and image.index in last:
+                for collector in self.plan.collectors:
+                    collector.flush()
                 block = range(image.index - image.index % BLOCK, image.index + 1)
                 self._sets.block_done(block, digests)
             yield image
 
-    def _lpips(self, image: _Image) -> None:
-        for name in set(self.figures) & set(LPIPS_METRICS):
-            if min(image.truth.picture.shape[:2]) < SMALLEST_SIDE:
+    def _judge(self, image: _Image) -> None:
+        for metric in self._by_network:
+            if min(image.truth.pixels.shape[:2]) < metric.smallest_side:
                 distances = [float("nan")] * len(self.plan.methods)
             else:
                 pictures = np.stack([self._picture(image, method) for method in self.plan.methods])
                 batch = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self.plan.device)
-                truth = torch.from_numpy(image.truth.picture).permute(2, 0, 1).to(self.plan.device)
-                distances = self.plan.lpips[name](batch, truth.expand_as(batch)).tolist()
+                truth = torch.from_numpy(image.truth.pixels).permute(2, 0, 1).to(self.plan.device)
+                distances = self.plan.networks[metric.name](batch, truth.expand_as(batch)).tolist()
             for method, distance in zip(self.plan.methods, distances, strict=True):
-                image.figures[method][name] = distance
+                image.figures[method][metric.name] = distance
 
     def _measure(self, image: _Image) -> _Image:
         for method in image.figures:
             known = {"truth": image.truth, "gray": image.gray}
-            facts = known.get(method) or PictureFacts(self._picture(image, method))
-            image.figures[method] |= measure_pair(facts, image.truth, self._plain, image.gray)
+            pair = Pair(known.get(method) or Shown(self._picture(image, method)), image.truth, image.gray)
+            image.figures[method] |= measure_pair(pair, self._plain)
         return image
 
     def _picture(self, image: _Image, method: str) -> Picture:
         if method == "truth":
-            return image.truth.picture
+            return image.truth.pixels
         if method == "gray":
-            return image.gray.picture
+            return image.gray.pixels
         if method == "mean ab":
             return self._prepare(self._colours[image.gray_plane])
         return image.pictures[method]
@@ -289,7 +290,7 @@ class _Engine:
             for method, rows in values.items():
                 self.values[method][indices] = rows
         self._sets.share()
-        return Measured(self.figures, self.values, self.sizes, self.ab)
+        return Measured(self.plan.figures, self.values, self.sizes, self.ab)
 
     def _read(self, path: Path) -> Picture:
         return self._prepare(to_8bit_rgb(read_photo(path).pixels))

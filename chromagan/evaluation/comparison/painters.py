@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from chromagan.data.hint_simulation import draw_squares, name_generator, reveal_squares
 from chromagan.errors import UsageError
-from chromagan.evaluation.comparison.image_metrics import Picture
 from chromagan.images.read import to_photo
 from chromagan.images.resize import resize_antialiased
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.metric import Picture
 from chromagan.models.contract import Hints
 
 if TYPE_CHECKING:

@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chromagan.evaluation.comparison.image_metrics import Picture
 from chromagan.evaluation.pairs import BASELINES, Pairs
-from chromagan.evaluation.set_metrics.contract import SetMetric
-from chromagan.metrics.lpips import LPIPS
+from chromagan.metrics.metric import Collector, MeanMetric, Metric, NetworkMetric, Picture, PictureMetric
 
 
 class Preparation(Protocol):
@@ -58,22 +56,22 @@ class Plan:
         pairs: true photos, and the pictures of methods that are folders.
         painters: methods that are models.
         protocol: what is done to every picture first.
-        metrics: of images, see `chromagan.evaluation.comparison.image_metrics`.
-        lpips: networks by metric.
-        set_metrics: what else looks at every picture.
+        metrics: those that come of figures of pictures, in the order of the table.
+        networks: of those metrics that have one, by name.
+        collectors: what else looks at every picture.
         out: folder of the journal; None keeps nothing.
         settings: what figures depend on, checked against the journal's.
         workers: threads.
-        device: of LPIPS.
+        device: of the networks.
         progress: whether to show a bar (in the first process, on a terminal).
     """
 
     pairs: Pairs
     protocol: Preparation
     painters: Sequence[Painter] = ()
-    metrics: tuple[str, ...] = ()
-    lpips: Mapping[str, LPIPS] = field(default_factory=dict)
-    set_metrics: Sequence[SetMetric] = ()
+    metrics: Sequence[Metric] = ()
+    networks: Mapping[str, torch.nn.Module] = field(default_factory=dict)
+    collectors: Sequence[Collector] = ()
     out: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     workers: int = 2
@@ -86,19 +84,36 @@ class Plan:
         painted = tuple(name for painter in self.painters for name in painter.names)
         return (*self.pairs.predictions, *painted, *BASELINES)
 
+    @property
+    def figures(self) -> dict[str, PictureMetric | NetworkMetric]:
+        """The figures of pictures that the metrics are made of, by name, in an order that depends on the set alone."""
+        made = {base.name: base for metric in self.metrics if (base := figure_of(metric))}
+        return dict(sorted(made.items()))
+
+
+def figure_of(metric: Metric) -> PictureMetric | NetworkMetric | None:
+    """The figure of pictures whose mean a metric is or is made of; None where it comes of no such mean."""
+    if isinstance(metric, MeanMetric):
+        return metric.of
+    return metric if isinstance(metric, PictureMetric | NetworkMetric) else None
+
 
 @dataclass
 class Measured:
     """Figures of images.
 
     Attributes:
-        figures: their names, the columns of `values`.
+        figures: by name, in the order of the columns of `values`.
         values: by method, (images, figures) float64.
         sizes: (images, 2), height and width.
         ab: the mean colour of all truths, each counting once.
     """
 
-    figures: tuple[str, ...]
+    figures: dict[str, PictureMetric | NetworkMetric]
     values: dict[str, NDArray[np.float64]]
     sizes: NDArray[np.int64]
     ab: tuple[float, float] = (0.0, 0.0)
+
+    def column(self, figure: str) -> int:
+        """The place of a figure in `values`."""
+        return list(self.figures).index(figure)

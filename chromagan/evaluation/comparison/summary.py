@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chromagan.evaluation.comparison.image_metrics import BASES
-from chromagan.evaluation.comparison.plan import Measured
-from chromagan.evaluation.metric_names import IMAGE_METRICS
+from chromagan.evaluation.comparison.plan import Measured, figure_of
 from chromagan.evaluation.pairs import BASELINES
-from chromagan.evaluation.result import Figure, MethodResult, PairedTest
-from chromagan.evaluation.statistics import bootstrap_sums, interval, paired_test
-from chromagan.metrics.psnr import decibels
+from chromagan.evaluation.result import MethodResult, PairedTest
+from chromagan.evaluation.statistics import paired_test
+from chromagan.metrics.figure import Figure, bootstrap_sums, interval
+from chromagan.metrics.metric import Array, MeanMetric, Metric, PictureMetric
 
-Array = NDArray[np.float64]
 
-
-def summarize(measured: Measured, metrics: Sequence[str]) -> list[MethodResult]:
-    """The rows of the table, figures of set metrics apart.
+def summarize(measured: Measured, metrics: Sequence[Metric]) -> list[MethodResult]:
+    """The rows of the table, figures of collectors apart.
 
     An image counts for a metric where it is finite for every method but `truth` (which has an infinite PSNR by itself),
     so that all rows are over the same images; how many were left out is told. A photo that is gray already has an
@@ -38,9 +34,9 @@ def summarize(measured: Measured, metrics: Sequence[str]) -> list[MethodResult]:
     return [_result(name, measured, metrics, samples) for name in measured.values]
 
 
-def paired_tests(methods: Sequence[MethodResult], metrics: Sequence[str]) -> list[PairedTest]:
+def paired_tests(methods: Sequence[MethodResult], metrics: Sequence[Metric]) -> list[PairedTest]:
     """Every two methods that are no baselines, by every metric that is a mean over images and has a direction."""
-    chosen = [metric for metric in metrics if IMAGE_METRICS.get(metric) is not None and metric not in BASES]
+    chosen = [metric.name for metric in metrics if metric.level == "picture" and metric.higher_is_better is not None]
     ours = [method for method in methods if not method.baseline]
     tests = []
     for metric in chosen:
@@ -58,9 +54,10 @@ class _Samples:
         judged = np.stack([values for name, values in measured.values.items() if name != "truth"])
         self.kept = np.asarray(np.isfinite(judged).all(axis=0))  # (images, figures)
         pixels = measured.sizes.prod(axis=1).astype(np.float64)
-        self.weights = {figure: np.where(self.kept[:, i], 1.0, 0.0) for i, figure in enumerate(self.figures)}
-        if "mse" in self.weights:  # pooled over pixels, so that a large picture counts for more
-            self.weights["mse"] = self.weights["mse"] * pixels
+        self.weights: dict[str, Array] = {}
+        for i, (name, base) in enumerate(self.figures.items()):
+            weight = pixels if isinstance(base, PictureMetric) and base.by_pixels else 1.0
+            self.weights[name] = np.where(self.kept[:, i], weight, 0.0)
         self.columns: dict[tuple[str, str], Array] = {}
         for method, values in measured.values.items():
             for i, figure in enumerate(self.figures):
@@ -90,39 +87,20 @@ class _Samples:
         return self._sums.get((method, figure), np.array([math.nan])) * (math.nan if few else 1.0)
 
 
-def _result(name: str, measured: Measured, metrics: Sequence[str], samples: _Samples) -> MethodResult:
+def _result(name: str, measured: Measured, metrics: Sequence[Metric], samples: _Samples) -> MethodResult:
     result = MethodResult(name, baseline=name in BASELINES)
     for metric in metrics:
-        if metric in measured.figures:
-            result.per_image[metric] = measured.values[name][:, measured.figures.index(metric)].tolist()
-        figure = BASES.get(metric, (metric,))[0]
-        if figure not in measured.figures:
+        base = figure_of(metric)
+        if base is None or base.name not in measured.figures:
             continue
-        of = _FORMULAS.get(metric, lambda mean, truth: mean)
-        value = _scalar(of, samples.mean(name, figure), samples.mean("truth", figure))
-        low, high = interval(of(samples.means(name, figure), samples.means("truth", figure)))
-        kept = int(np.count_nonzero(samples.weights[figure]))
-        cell = Figure(value, low, high, kept, len(measured.sizes) - kept)
-        result.summary[metric] = cell
-        if metric in BASES:
-            result.of_sets[metric] = cell
+        if base is metric:
+            result.per_image[metric.name] = measured.values[name][:, measured.column(base.name)].tolist()
+        formula = metric.formula if isinstance(metric, MeanMetric) else lambda mean, truth: mean
+        means = (np.array(samples.mean(method, base.name)) for method in (name, "truth"))
+        low, high = interval(formula(*(samples.means(method, base.name) for method in (name, "truth"))))
+        kept = int(np.count_nonzero(samples.weights[base.name]))
+        cell = Figure(float(formula(*means)), low, high, kept, len(measured.sizes) - kept)
+        result.summary[metric.name] = cell
+        if base is not metric:
+            result.of_sets[metric.name] = cell
     return result
-
-
-def _pooled(mean: Array, truth: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return np.asarray(10 * np.log10(255**2 / mean))
-
-
-_FORMULAS: dict[str, Callable[[Array, Array], Array]] = {
-    "psnr_pooled": _pooled,
-    "ab_rmse": lambda mean, truth: np.sqrt(mean),
-    "delta_colourfulness": lambda mean, truth: np.abs(mean - truth),
-    "delta_colourfulness_absolute": lambda mean, truth: np.abs(mean - truth),
-}
-
-
-def _scalar(formula: Callable[[Array, Array], Array], mean: float, truth: float) -> float:
-    if formula is _pooled:
-        return decibels(mean, 1) if math.isfinite(mean) else math.nan
-    return float(formula(np.array(mean), np.array(truth)))

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.evaluation.comparison_report.findings import compared
-from chromagan.evaluation.comparison_report.metric_labels import label_of
-from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
 from chromagan.evaluation.result import ComparisonResult, MethodResult
 from chromagan.metrics.eight_bit import to_8bit_rgb
+from chromagan.metrics.registry import describe
 from chromagan.reports.figures import decimals_for
 
 Pictures = Callable[[str, int], NDArray[np.uint8] | None]
@@ -46,7 +45,7 @@ class ExampleGroup:
 
 def ranking_metric(result: ComparisonResult) -> str | None:
     """The per-image metric that best and worst go by: PSNR, or else the first that has a direction."""
-    have = [m for method in compared(result) for m in method.per_image if m in HIGHER_IS_BETTER]
+    have = [m for method in compared(result) for m in method.per_image if describe(m).higher_is_better is not None]
     return "psnr" if "psnr" in have else next(iter(have), None)
 
 
@@ -68,7 +67,7 @@ def choose_examples(result: ComparisonResult, each: int = 4, seed: int = 0) -> l
     table = _per_image_table(result, metric)
     usable = [i for i in images if len(table) and np.isfinite(table[:, i]).all()]
     mean = {i: float(table[:, i].mean()) for i in usable}
-    order = sorted(usable, key=mean.__getitem__, reverse=metric is not None and HIGHER_IS_BETTER[metric])
+    order = sorted(usable, key=mean.__getitem__, reverse=metric is not None and describe(metric).better == "higher")
     if len(images) <= _ALL_SHOWN:
         note = f"All images, best first by {_named(metric)}." if order else "All images."
         return [ExampleGroup("All images", note, order + [i for i in images if i not in mean])] if images else []
@@ -100,7 +99,7 @@ def _per_image_table(result: ComparisonResult, metric: str | None) -> NDArray[np
 
 
 def _named(metric: str | None) -> str:
-    return label_of(metric).title if metric else "no metric"
+    return describe(metric).label if metric else "no metric"
 
 
 def data_uri(picture: NDArray[np.uint8], short_side: int) -> tuple[str, int, int]:
@@ -176,7 +175,7 @@ def _row(result: ComparisonResult, pictures: Pictures, index: int, short_side: i
     for name, kind, method in shown:
         picture = pictures(name, index)
         figures = [
-            (label_of(m).title, value, decimals[m], kind == "method" and value == best[m])
+            (describe(m).label, value, decimals[m], kind == "method" and value == best[m])
             for m in metrics
             if method and m in method.per_image and math.isfinite(value := method.per_image[m][index])
         ]
@@ -198,7 +197,7 @@ def _finite_at(methods: Sequence[MethodResult], metric: str, index: int) -> list
 
 def _best_at(methods: Sequence[MethodResult], metric: str, index: int) -> float | None:
     values = _finite_at(methods, metric, index)
-    higher = HIGHER_IS_BETTER.get(metric)
+    higher = describe(metric).higher_is_better
     if higher is None or len(values) < 2:
         return None
     return max(values) if higher else min(values)

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.errors import WriteError
-from chromagan.evaluation.comparison_report.tables import Directions, latex, markdown
+from chromagan.evaluation.comparison_report.tables import columns_of, latex, markdown
 from chromagan.evaluation.report import strict_json
 from chromagan.evaluation.result import ComparisonResult, MethodResult
 from chromagan.files.atomic import write_json
+from chromagan.metrics.registry import directions
 
 Pictures = Callable[[str, int], NDArray[np.uint8] | None]
 
 
 def write_comparison(
     result: ComparisonResult,
-    directions: Directions,
     pictures: Pictures,
     folder: Path,
     extra: Mapping[str, Any] | None = None,
@@ -32,7 +32,6 @@ def write_comparison(
 
     Args:
         result: what was found.
-        directions: which way each metric is better.
         pictures: from a method's name (or "truth", "gray") and an image's index to the picture.
         folder: made where it is missing.
         extra: further entries of `metrics.json`.
@@ -45,24 +44,24 @@ def write_comparison(
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "metrics.json", {**as_json(result, directions), **(extra or {})})
+        write_json(folder / "metrics.json", {**as_json(result), **(extra or {})})
         write_per_image(result, folder)
-        page = markdown(result, directions) + (f"\n## Published figures\n\n{published}\n" if published else "")
+        page = markdown(result) + (f"\n## Published figures\n\n{published}\n" if published else "")
         (folder / "table.md").write_text(page, encoding="utf-8")
-        (folder / "table.tex").write_text(latex(result, directions), encoding="utf-8")
+        (folder / "table.tex").write_text(latex(result), encoding="utf-8")
         write_html(result, pictures, folder / "report.html")
     except OSError as error:
         raise WriteError(f"{folder}: the report cannot be written ({error.strerror}); choose another --out") from error
 
 
-def as_json(result: ComparisonResult, directions: Directions) -> dict[str, Any]:
+def as_json(result: ComparisonResult) -> dict[str, Any]:
     """The result as strict JSON: null stands for what is not finite; figures of images are in `per_image.csv`."""
     content = {
         "protocol": result.protocol,
         "images": len(result.images),
         "settings": result.settings,
         "versions": result.versions,
-        "higher_is_better": dict(directions),
+        "higher_is_better": directions(columns_of(result)),
         "methods": [
             {
                 "name": method.name,

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chromagan.evaluation.comparison_report.metric_labels import column_of
-from chromagan.evaluation.metric_names import HIGHER_IS_BETTER
-from chromagan.evaluation.result import ComparisonResult, Figure, MethodResult, PairedTest
+from chromagan.evaluation.result import ComparisonResult, MethodResult, PairedTest
+from chromagan.metrics.figure import Figure
+from chromagan.metrics.registry import describe
 from chromagan.reports.figures import decimals_for, number, p_text
 
 MOST_TESTS = 300
@@ -35,7 +35,7 @@ def value_of(method: MethodResult, metric: str) -> float:
 
 def ranking(methods: Sequence[MethodResult], metric: str) -> list[MethodResult]:
     """Methods with a finite figure, best first; empty for a metric without a direction."""
-    higher = HIGHER_IS_BETTER.get(metric)
+    higher = describe(metric).higher_is_better
     if higher is None:
         return []
     sign = -1 if higher else 1
@@ -62,7 +62,7 @@ def told_apart(test: PairedTest) -> bool:
 
 def findings(result: ComparisonResult, most: int = 4) -> list[dict[str, Any]]:
     """What the page opens with: the best figure of some metrics, and what it is best read against."""
-    have = [metric for metric in metrics_of(compared(result)) if metric in HIGHER_IS_BETTER]
+    have = [metric for metric in metrics_of(compared(result)) if describe(metric).higher_is_better is not None]
     first = [metric for metric in _FIRST if metric in have]
     found = []
     for metric in (first + [metric for metric in have if metric not in first])[:most]:
@@ -71,7 +71,7 @@ def findings(result: ComparisonResult, most: int = 4) -> list[dict[str, Any]]:
             best = order[0].summary[metric]
             who = order[0].name if len(order) > 1 else ""
             beside = _beside(result, metric, order)
-            found.append({"metric": column_of(metric), "best": best, "decimals": decimals_for([best.value]),
+            found.append({"metric": describe(metric), "best": best, "decimals": decimals_for([best.value]),
                           "who": who, "beside": beside})  # fmt: skip
     return found
 
@@ -103,7 +103,7 @@ def no_better_than_gray(result: ComparisonResult) -> list[str]:
     for method in compared(result) if gray else []:
         # A tie goes to the first. The gray photo has the truth's lightness by its making: that beats nobody.
         orders = {m: ranking([gray, method], m) for m in metrics_of([method]) if m != "lightness_difference"}  # type: ignore[list-item]
-        lost = [column_of(m).title for m, order in orders.items() if len(order) == 2 and order[0] is gray]
+        lost = [describe(m).label for m, order in orders.items() if len(order) == 2 and order[0] is gray]
         if lost:
             lines.append(f"{method.name} in {', '.join(lost)}")
     return lines
@@ -160,7 +160,7 @@ def tests_rows(result: ComparisonResult) -> list[dict[str, Any]]:
     decimals = {metric: decimals_for((d.value for d in found), 3) for metric, found in by_metric.items()}
     spans = {metric: _span(found) for metric, found in by_metric.items()}
     return [
-        {"metric": column_of(t.metric), "a": t.a, "b": t.b, "difference": t.difference, "decimals": decimals[t.metric],
+        {"metric": describe(t.metric), "a": t.a, "b": t.b, "difference": t.difference, "decimals": decimals[t.metric],
          "span": spans[t.metric], "p": t.p_value, "images": t.images, "reading": _reading(t)}
         for t in tests
     ]  # fmt: skip
@@ -176,7 +176,7 @@ def _reading(test: PairedTest) -> str:
         return ""
     if not told_apart(test):
         return "not told apart"
-    higher = HIGHER_IS_BETTER.get(test.metric)
+    higher = describe(test.metric).higher_is_better
     if higher is None:
         return "differ"
     return f"{test.a if (test.difference.low > 0) == higher else test.b} is better"

@@ -12,9 +12,9 @@ from chromagan.evaluation.comparison_report import findings
 from chromagan.evaluation.comparison_report.ab_density import AB_LIMIT, AB_STEP, CHROMA_STEP, AbDensity
 from chromagan.evaluation.comparison_report.examples import Pictures, example_rows
 from chromagan.evaluation.comparison_report.findings import compared, metrics_of
-from chromagan.evaluation.comparison_report.metric_labels import column_of
 from chromagan.evaluation.result import ComparisonResult
 from chromagan.files.atomic import write_text
+from chromagan.metrics.registry import describe
 from chromagan.reports.charts import ab_plane, chroma_curves, distribution, hue_class
 from chromagan.reports.render import render
 
@@ -54,8 +54,8 @@ def render_html(result: ComparisonResult, pictures: Pictures, *, seed: int = 0) 
         findings=findings.findings(result),
         caution=findings.no_better_than_gray(result),
         warnings=result.warnings,
-        missing=[(column_of(metric), reason) for metric, reason in result.missing.items()],
-        columns=[column_of(metric) for metric in metrics_of(result.methods)],
+        missing=[(describe(metric), reason) for metric, reason in result.missing.items()],
+        columns=[describe(metric) for metric in metrics_of(result.methods)],
         summary=findings.summary_rows(result),
         tests={"all": len(result.tests), "rows": findings.tests_rows(result)},
         distributions=_distributions(result, hues),
@@ -78,8 +78,8 @@ def _distributions(result: ComparisonResult, hues: Mapping[str, str]) -> list[di
     cards = []
     for metric in [m for m in columns if m in have] + sorted(have - set(columns)):  # in the order of the table
         values = {m.name: m.per_image[metric] for m in result.methods if metric in m.per_image}
-        card = distribution(column_of(metric).title, values, hues)
-        cards += [{"metric": column_of(metric), **card}] if card else []
+        card = distribution(describe(metric).label, values, hues)
+        cards += [{"metric": describe(metric), **card}] if card else []
     return cards
 
 

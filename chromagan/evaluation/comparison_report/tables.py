@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 
 from chromagan.evaluation.report import format_table
-from chromagan.evaluation.result import ComparisonResult, Figure, MethodResult
+from chromagan.evaluation.result import ComparisonResult, MethodResult
+from chromagan.metrics.figure import Figure
+from chromagan.metrics.registry import describe
 from chromagan.reports.tables import escaped, markdown_table
 
-Directions = Mapping[str, bool | None]
-_FINE = ("ssim", "lpips", "auc", "kid", "accuracy", "agreement", "class_kl")
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
 }  # fmt: skip
 
 
-def digits_of(metric: str) -> int:
-    """Decimal places that a metric is shown with."""
-    return 4 if metric.startswith(_FINE) else 3 if metric.startswith("psnr") else 2
-
-
 def number(value: float, metric: str) -> str:
     """A figure as shown; a dash where there is none."""
-    return f"{value:z.{digits_of(metric)}f}" if math.isfinite(value) else "-"
+    return f"{value:z.{describe(metric).digits}f}" if math.isfinite(value) else "-"
 
 
 def columns_of(result: ComparisonResult) -> list[str]:
@@ -33,13 +27,13 @@ def columns_of(result: ComparisonResult) -> list[str]:
     return list(dict.fromkeys(metric for method in result.methods for metric in method.summary))
 
 
-def best_methods(result: ComparisonResult, directions: Directions) -> dict[str, set[str]]:
+def best_methods(result: ComparisonResult) -> dict[str, set[str]]:
     """By metric, the methods (no baselines) with the best figure as shown; none where a metric has no direction."""
     best: dict[str, set[str]] = {}
     ours = [method for method in result.methods if not method.baseline]
     for metric in columns_of(result):
-        higher = directions.get(metric)
-        values = {m.name: round(m.summary[metric].value, digits_of(metric)) for m in ours if metric in m.summary}
+        higher = describe(metric).higher_is_better
+        values = {m.name: round(m.summary[metric].value, describe(metric).digits) for m in ours if metric in m.summary}
         values = {name: value for name, value in values.items() if math.isfinite(value)}
         best[metric] = set()
         if higher is not None and len(ours) > 1 and values:
@@ -48,22 +42,22 @@ def best_methods(result: ComparisonResult, directions: Directions) -> dict[str, 
     return best
 
 
-def plain_table(result: ComparisonResult, directions: Directions) -> str:
+def plain_table(result: ComparisonResult) -> str:
     """For a terminal: metrics down, methods across, so that any number of metrics fits."""
     header = ("", *(method.name for method in result.methods))
     rows = []
     for metric in columns_of(result):
         cells = (_value(method, metric) for method in result.methods)
-        rows.append((f"{metric}{_arrow(directions.get(metric), ' (+)', ' (-)')}", *cells))
+        rows.append((f"{metric}{_arrow(metric, ' (+)', ' (-)')}", *cells))
     return format_table(header, rows)
 
 
-def markdown(result: ComparisonResult, directions: Directions) -> str:
+def markdown(result: ComparisonResult) -> str:
     """A page: the table with intervals, paired comparisons, what is missing, and what produced it."""
-    best = best_methods(result, directions)
+    best = best_methods(result)
     columns = columns_of(result)
     lines = [f"# {result.protocol}, {len(result.images)} images", ""]
-    header = ["method", *(f"{c}{_arrow(directions.get(c), ' ↑', ' ↓')}" for c in columns)]
+    header = ["method", *(f"{c}{_arrow(c, ' ↑', ' ↓')}" for c in columns)]
     rows = []
     for method in result.methods:
         cells = []
@@ -87,16 +81,16 @@ def markdown(result: ComparisonResult, directions: Directions) -> str:
     return "\n".join(lines)
 
 
-def latex(result: ComparisonResult, directions: Directions) -> str:
+def latex(result: ComparisonResult) -> str:
     """A `tabular` for a paper (needs the package booktabs); settings and versions as comments before it."""
-    best = best_methods(result, directions)
+    best = best_methods(result)
     columns = columns_of(result)
     content = {"protocol": result.protocol, "settings": result.settings, "versions": result.versions}
     lines = [f"% {line}" for line in json.dumps(content, indent=1, ensure_ascii=False).splitlines()]
     lines += [f"% {metric} is missing: {why}" for metric, why in result.missing.items()]
     lines += [f"% {warning}" for warning in result.warnings]
     lines += [r"\begin{tabular}{l" + "r" * len(columns) + "}", r"\toprule"]
-    heads = [_escaped_latex(c) + _arrow(directions.get(c), r" $\uparrow$", r" $\downarrow$") for c in columns]
+    heads = [_escaped_latex(c) + _arrow(c, r" $\uparrow$", r" $\downarrow$") for c in columns]
     lines += [" & ".join(["Method", *heads]) + r" \\", r"\midrule"]
     ruled = False
     for method in result.methods:
@@ -125,7 +119,7 @@ def _value(method: MethodResult, metric: str) -> str:
 def _with_interval(figure: Figure, metric: str, sign: str = "") -> str:
     if not math.isfinite(figure.value):
         return "-"
-    places = digits_of(metric)
+    places = describe(metric).digits
     text = f"{figure.value:{sign}z.{places}f}"
     if math.isfinite(figure.low) and math.isfinite(figure.high):
         text += f" [{figure.low:{sign}z.{places}f}, {figure.high:{sign}z.{places}f}]"
@@ -139,7 +133,8 @@ def _latex_cell(method: MethodResult, metric: str, best: bool) -> str:
     return rf"\textbf{{{text}}}" if best else f"${text}$" if text.startswith("-") else text
 
 
-def _arrow(higher: bool | None, up: str, down: str) -> str:
+def _arrow(metric: str, up: str, down: str) -> str:
+    higher = describe(metric).higher_is_better
     return "" if higher is None else up if higher else down
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.evaluation.result import Figure
-from chromagan.evaluation.statistics import RESAMPLES, bootstrap_sums, interval
+from chromagan.metrics.figure import RESAMPLES, Figure, bootstrap_sums, interval
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from chromagan.evaluation.fairness.plot import fairness_svg
 from chromagan.evaluation.fairness.shift import MEASURES
 from chromagan.evaluation.fairness.skin import GROUPINGS
 from chromagan.evaluation.report import format_table, strict_json, write_texts
-from chromagan.evaluation.result import Figure
+from chromagan.metrics.figure import Figure
 from chromagan.reports.tables import escaped, markdown_table
 
 FEW = "*"

@@ -14,9 +14,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from chromagan.errors import DataError, ReadError, UsageError
-from chromagan.evaluation.result import Figure
-from chromagan.evaluation.statistics import bootstrap_sums, interval
 from chromagan.evaluation.study.agreement import krippendorff_alpha, percent_agreement, wilson_interval
+from chromagan.metrics.figure import Figure, bootstrap_sums, interval
 
 FORMAT = "chromagan-study-result"
 MIN_ATTENTION = 0.75

@@ -12,11 +12,11 @@ import torch
 
 from chromagan.compute.distributed import process_group, world_size
 from chromagan.evaluation.comparison.compare import compare
-from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS
 from chromagan.evaluation.comparison.plan import Plan
 from chromagan.evaluation.comparison_report.files import as_json
 from chromagan.evaluation.pairs import match_pairs
-from chromagan.evaluation.result import Figure
+from chromagan.metrics.figure import Figure
+from chromagan.metrics.registry import choose_metrics
 
 
 class AsTheyAre:
@@ -37,9 +37,9 @@ class Brightness:
     names = ("brightness", "blocks")
 
     def __init__(self):
-        self.higher_is_better = {"brightness": None, "blocks": True}
         self.settings = {"network": "none"}
         self.warnings = []
+        self.missing = {}
         self.held = {}
         self.waiting = []
         self.updates = 0
@@ -90,17 +90,18 @@ class Tinter:
 def make_plan(truth, methods, out=None, **options):
     """A plan over folders."""
     pairs = match_pairs(Path(truth), {name: Path(folder) for name, folder in methods.items()})
-    options = {"metrics": DEFAULT_METRICS, "workers": 2, "progress": False, "protocol": AsTheyAre(), **options}
+    options["metrics"] = choose_metrics(options.get("metrics"))
+    options = {"workers": 2, "progress": False, "protocol": AsTheyAre(), **options}
     return Plan(pairs=pairs, out=None if out is None else Path(out), **options)
 
 
 def main():
     truth, made, out = sys.argv[1:4]
     with process_group("cpu"):
-        plan = make_plan(truth, {"made": made}, out, painters=[Tinter()], set_metrics=[Brightness()])
+        plan = make_plan(truth, {"made": made}, out, painters=[Tinter()], collectors=[Brightness()])
         result = compare(plan, "folder/1")
         if result is not None:
-            content = {"json": as_json(result, {}), "per_image": {m.name: m.per_image for m in result.methods}}
+            content = {"json": as_json(result), "per_image": {m.name: m.per_image for m in result.methods}}
             content["world"] = world_size()
             Path(out, "answer.json").write_text(json.dumps(content))
 

@@ -19,8 +19,9 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.comparison import measure
-from chromagan.evaluation.comparison.compare import compare, directions, pictures_of
-from chromagan.evaluation.comparison.image_metrics import DEFAULT_METRICS, PictureFacts, measure_pair
+from chromagan.evaluation.comparison.compare import compare, pictures_of
+from chromagan.metrics.metric import Pair, Shown, measure_pair
+from chromagan.metrics.registry import choose_metrics
 
 PROGRAM = Path(__file__).with_name("comparison_program.py")
 _spec = importlib.util.spec_from_file_location("comparison_program", PROGRAM)
@@ -56,7 +57,7 @@ def folders(tmp_path_factory):
 def reference(folders):
     """One process, nothing kept."""
     plan = program.make_plan(folders / "truth", {"made": folders / "made"}, painters=[program.Tinter()],
-                             set_metrics=[program.Brightness()])  # fmt: skip
+                             collectors=[program.Brightness()])  # fmt: skip
     return compare(plan, "folder/1")
 
 
@@ -78,7 +79,8 @@ def test_every_figure_is_that_of_its_pair(folders, reference):
     made = by_name(reference)["made"]
     for i in (0, 5, 36):
         picture, truth = read(folders / "made" / f"{i:02d}.bmp"), read(folders / "truth" / f"{i:02d}.png")
-        expected = measure_pair(PictureFacts(picture), PictureFacts(truth), ("psnr", "ssim", "ciede2000", "auc_ab"))
+        pair = Pair(Shown(picture), Shown(truth))
+        expected = measure_pair(pair, choose_metrics(["psnr", "ssim", "ciede2000", "auc_ab"]))
         assert {name: made.per_image[name][i] for name in expected} == expected
         assert reference.sizes[i] == (30, 24 + i % 3)
 
@@ -140,7 +142,7 @@ def test_methods_are_compared_in_pairs(reference):
 
 def test_order_and_threads_change_nothing(folders, reference):
     plan = program.make_plan(folders / "truth", {"made": folders / "made"}, painters=[program.Tinter()], workers=5,
-                             set_metrics=[program.Brightness()])  # fmt: skip
+                             collectors=[program.Brightness()])  # fmt: skip
     assert per_image(compare(plan, "folder/1")) == per_image(reference)
     alone = program.make_plan(folders / "truth", {"made": folders / "made"}, workers=1)
     found = per_image(compare(alone, "folder/1"))
@@ -157,7 +159,6 @@ def test_pictures_for_a_report(folders, reference):
     np.testing.assert_array_equal(pictures("tinted twice", 3), program.Tinter().paint(gray[..., 0], None, "03.png")[1])
     assert pictures("mean ab", 3).shape == gray.shape
     assert pictures("nobody", 3) is None
-    assert directions(plan)["psnr"] is True
 
 
 def test_a_report_runs_a_network_once_an_image(folders, reference):
@@ -174,7 +175,7 @@ def test_a_report_runs_a_network_once_an_image(folders, reference):
 def run_plan(folders, out, **options):
     painter, metric = program.Tinter(), program.Brightness()
     plan = program.make_plan(folders / "truth", {"made": folders / "made"}, out, painters=[painter],
-                             set_metrics=[metric], **options)  # fmt: skip
+                             collectors=[metric], **options)  # fmt: skip
     return compare(plan, "folder/1"), painter, metric
 
 
@@ -229,7 +230,7 @@ def test_images_of_one_pixel(tmp_path):
             cv2.imwrite(str(tmp_path / kind / f"{number}.png"), np.full((1, 1, 3), code, np.uint8))
     result = compare(program.make_plan(tmp_path / "truth", {"made": tmp_path / "made"}), "folder/1")
     made = by_name(result)["made"].summary
-    assert set(made) == set(DEFAULT_METRICS)
+    assert set(made) == {metric.name for metric in choose_metrics()}
     both = [10 * math.log10(255**2 * 3 / squares) for squares in (1 + 100 + 400, 4)]
     assert made["psnr"].value == pytest.approx(np.mean(both))
     assert made["psnr_pooled"].value == pytest.approx(10 * math.log10(255**2 * 6 / (1 + 100 + 400 + 4)))
@@ -297,7 +298,7 @@ def test_two_processes_find_the_same_bits_and_a_killed_run_goes_on(folders, refe
     found, images, world = answer(tmp_path / "shared")
     assert world == 2
     assert images == per_image(reference)
-    assert found == json.loads(json.dumps(as_json(reference, {})))
+    assert found == json.loads(json.dumps(as_json(reference)))
     assert len(list((tmp_path / "shared").glob("figures-*.jsonl"))) == 2
     # The figures of both processes are there for a single one.
     again, painter, _ = run_plan(folders, tmp_path / "shared")
@@ -320,7 +321,7 @@ def test_lpips_runs_on_every_row_and_leaves_small_pictures_out(tmp_path):
         for i, height in enumerate((32, 40, 31)):
             cv2.imwrite(str(tmp_path / kind / f"{i}.png"), random.integers(0, 256, (height, 36, 3), np.uint8))
     plan = program.make_plan(tmp_path / "truth", {"made": tmp_path / "made"}, tmp_path / "out",
-                             metrics=("lpips_vgg", "psnr"), lpips={"lpips_vgg": Distance()})  # fmt: skip
+                             metrics=("lpips_vgg", "psnr"), networks={"lpips_vgg": Distance()})  # fmt: skip
     result = compare(plan, "folder/1", {"lpips_alex": "is left out"})
     rows = by_name(result)
     for i in range(2):

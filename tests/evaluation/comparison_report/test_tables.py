@@ -15,8 +15,6 @@ from chromagan.evaluation.comparison_report.files import as_json, write_comparis
 from chromagan.evaluation.comparison_report.tables import best_methods, latex, markdown, plain_table
 from chromagan.evaluation.result import ComparisonResult, Figure, MethodResult, PairedTest
 
-DIRECTIONS = {"psnr": True, "ciede2000": False, "colourfulness": None, "fid_tf": False}
-
 
 def method(name, psnr, ciede2000, colourfulness, baseline=False):
     summary = {
@@ -51,7 +49,7 @@ def cells(line):
 
 
 def test_markdown_has_everything(result):
-    page = markdown(result, DIRECTIONS)
+    page = markdown(result)
     lines = page.splitlines()
     table = [cells(line) for line in lines if line.startswith("|")][: 2 + 4]
     assert table[0] == ["method", "psnr ↑", "ciede2000 ↓", "colourfulness", "fid_tf ↓"]
@@ -69,7 +67,7 @@ def test_markdown_has_everything(result):
 
 
 def test_latex_is_balanced_and_escaped(result):
-    text = latex(result, DIRECTIONS)
+    text = latex(result)
     body = [line for line in text.splitlines() if not line.startswith("%")]
     rows = [line for line in body if line.endswith(r"\\")]
     assert all(len(re.findall(r"(?<!\\)&", row)) == 4 for row in rows)
@@ -82,29 +80,29 @@ def test_latex_is_balanced_and_escaped(result):
 
 
 def test_the_best_has_company_when_figures_look_alike(result):
-    assert best_methods(result, DIRECTIONS) == {
+    assert best_methods(result) == {
         "psnr": {"ours_1 & co"}, "ciede2000": {"theirs|2"}, "colourfulness": set(), "fid_tf": {"theirs|2"},
     }  # fmt: skip
     result.methods[1].summary["psnr"] = Figure(25.12341)
-    assert best_methods(result, DIRECTIONS)["psnr"] == {"ours_1 & co", "theirs|2"}
+    assert best_methods(result)["psnr"] == {"ours_1 & co", "theirs|2"}
     del result.methods[1]
-    assert best_methods(result, DIRECTIONS)["psnr"] == set()  # alone is no contest
+    assert best_methods(result)["psnr"] == set()  # alone is no contest
 
 
 def test_a_zero_has_no_sign(result):
     result.methods[0].summary["fid_tf"] = Figure(-1e-9, -0.0, 0.1)
-    assert "**0.00 [0.00, 0.10]** |" in markdown(result, DIRECTIONS)
-    assert r"\textbf{0.00}" in latex(result, DIRECTIONS)
+    assert "**0.00 [0.00, 0.10]** |" in markdown(result)
+    assert r"\textbf{0.00}" in latex(result)
 
 
 def test_plain_table_turns_metrics_down(result):
-    lines = plain_table(result, DIRECTIONS).splitlines()
+    lines = plain_table(result).splitlines()
     assert lines[0].split() == ["ours_1", "&", "co", "theirs|2", "gray", "truth"]
     assert lines[1].split() == ["psnr", "(+)", "25.123", "24.000", "22.000", "-"]
 
 
 def test_json_is_strict_and_complete(result):
-    content = json.loads(json.dumps(as_json(result, DIRECTIONS), allow_nan=False))
+    content = json.loads(json.dumps(as_json(result), allow_nan=False))
     assert content["methods"][0]["figures"]["psnr"] == {
         "value": 25.12345, "low": 24.12345, "high": 26.12345, "count": 2, "left_out": 1,
     }  # fmt: skip
@@ -136,11 +134,11 @@ def test_all_files_are_written_or_one_error_says_why(result, tmp_path, monkeypat
     def pictures(name, index):
         return np.zeros((2, 2, 3), np.uint8)
 
-    write_comparison(result, DIRECTIONS, pictures, tmp_path / "r", {"results": [1]}, "| published |")
+    write_comparison(result, pictures, tmp_path / "r", {"results": [1]}, "| published |")
     assert calls == [(result, pictures, tmp_path / "r" / "report.html")]
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["results"] == [1]
     assert "## Published figures\n\n| published |" in (tmp_path / "r" / "table.md").read_text(encoding="utf-8")
     assert (tmp_path / "r" / "table.tex").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot be written"):
-        write_comparison(result, DIRECTIONS, pictures, tmp_path / "file" / "r")
+        write_comparison(result, pictures, tmp_path / "file" / "r")

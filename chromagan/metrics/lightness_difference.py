@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from chromagan.metrics.lab_8bit import Planes
+from chromagan.metrics.lab_8bit import Planes, lab_of_8bit
+from chromagan.metrics.metric import PictureMetric
+from chromagan.metrics.registry import register
 
 LEVELS_PER_UNIT = 2.55
 """8-bit levels of lightness in a unit of L*, 0 to 100."""
@@ -26,3 +28,10 @@ def largest_lightness_difference(lab: Planes, photo: Planes) -> float:
     if lab[0].shape != photo[0].shape:
         raise ValueError(f"pictures of {lab[0].shape} and {photo[0].shape} pixels cannot be compared")
     return float(np.abs(lab[0] - photo[0]).max()) * LEVELS_PER_UNIT
+
+
+register(PictureMetric(
+    name="lightness_difference", label="Largest lightness difference", unit="levels", better="lower", place=90,
+    about="largest difference of lightness from the gray photo, in 8-bit levels",
+    compute=lambda pair: largest_lightness_difference(pair.picture.once(lab_of_8bit), pair.gray.once(lab_of_8bit)),
+))  # fmt: skip

@@ -6,22 +6,26 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from chromagan.errors import WriteError
-from chromagan.evaluation.result import Figure
-from chromagan.evaluation.set_metrics.feature_store import FeatureStore
-from chromagan.evaluation.set_metrics.intervals import disjoint_subsets, interval_from_subsets
-from chromagan.evaluation.set_metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
-from chromagan.evaluation.set_metrics.reference_cache import ReferenceCache, picture_digest
+from chromagan.errors import MetricUnavailable, WriteError
 from chromagan.metrics.colourfulness import colourfulness
+from chromagan.metrics.feature_store import FeatureStore
+from chromagan.metrics.figure import Figure
 from chromagan.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_of_features
+from chromagan.metrics.inception import FEATURES, InceptionFeatures
+from chromagan.metrics.intervals import disjoint_subsets, interval_from_subsets
 from chromagan.metrics.kernel_distance import polynomial_mmd
+from chromagan.metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
+from chromagan.metrics.metric import Picture, Resources
+from chromagan.metrics.network_files import network_tensors
+from chromagan.metrics.reference_cache import ReferenceCache, cache_folder, picture_digest
+from chromagan.models.digest import digest
 
 TRUTH = "truth"  # the comparison's own name of the truth's row
 KINDS = ("fid", "fid_disjoint", "fid_matched", "kid", "kid_disjoint")
@@ -30,7 +34,6 @@ KID_SUBSETS, KID_SUBSET_SIZE = 100, 1000
 _BATCH = 32
 _IN_MEMORY = 4096  # features of a set up to which the distance is computed from them directly
 _MATCHED = "\0matched "  # before a method's name; no method is called so
-Picture = NDArray[np.uint8]
 Indices = Sequence[int]
 
 
@@ -40,7 +43,7 @@ def distance_names(network: str) -> tuple[str, ...]:
 
 
 class InceptionDistances:
-    """FID and KID with one network, as a `chromagan.evaluation.set_metrics.contract.SetMetric`.
+    """FID and KID with one network, as a `chromagan.metrics.metric.Collector`.
 
     - `fid_NET`, `kid_NET`: a method's pictures against the truths of the same images, which most papers report.
     - `.._disjoint`: the pictures of one half of the images against the truths of the other half, so that no picture is
@@ -78,12 +81,12 @@ class InceptionDistances:
         kinds = dict(zip(distance_names(network), KINDS, strict=True))
         self.names = tuple(names)
         self._kinds = {name: kinds[name] for name in self.names}
-        self.higher_is_better: dict[str, bool | None] = dict.fromkeys(self.names, False)
         self.settings: dict[str, Any] = {
             **(settings or {}), "seed": seed, "kid_subsets": KID_SUBSETS, "kid_subset_size": KID_SUBSET_SIZE,
             "matched": f"one factor a picture, at most {LARGEST_FACTOR:g}",
         }  # fmt: skip
         self.warnings: list[str] = []
+        self.missing: dict[str, str] = {}
         self._features, self._device, self._cache, self._seed = features, torch.device(device), cache, seed
         # The order decides subsets, its first half and second half are the disjoint sets.
         self._order = sorted(range(len(images)), key=lambda index: _draw(seed, images[index]))
@@ -96,7 +99,7 @@ class InceptionDistances:
         self._unsaved = False
 
     def update(self, index: int, method: str, picture: Picture, truth: Picture) -> None:
-        """Take one picture of a method; see `SetMetric`."""
+        """Take one picture of a method; see `Collector`."""
         if index not in self._in_block:
             self._in_block.add(index)
             self._take_truth(index, truth)
@@ -132,13 +135,13 @@ class InceptionDistances:
         self._store.put(place[0], [index for index, _ in queue], self._features(batch.to(self._device)))
 
     def flush(self) -> None:
-        """Run what waits; see `SetMetric`."""
+        """Run what waits; see `Collector`."""
         for place in list(self._queues):
             self._run(place)
         self._in_block.clear()
 
     def state(self) -> dict[str, Any]:
-        """Features of all pictures by method (8 KB a picture), and the truths' digests; see `SetMetric`."""
+        """Features of all pictures by method (8 KB a picture), and the truths' digests; see `Collector`."""
         self.flush()
         indices = sorted(self._digests)
         digests = np.frombuffer(b"".join(self._digests[i] for i in indices), np.uint8).reshape(-1, 32).copy()
@@ -148,7 +151,7 @@ class InceptionDistances:
         }
 
     def merge(self, states: Sequence[dict[str, Any]]) -> None:
-        """Take over what others hold; see `SetMetric`."""
+        """Take over what others hold; see `Collector`."""
         for state in states:
             self._store.merge(state["features"])
             truths = state["truths"]
@@ -157,7 +160,7 @@ class InceptionDistances:
         self._unsaved = True
 
     def compute(self, method: str) -> dict[str, Figure]:
-        """The figures of a method; see `SetMetric`."""
+        """The figures of a method; see `Collector`."""
         self.flush()
         self._save_reference()
         figures = {}
@@ -251,3 +254,24 @@ def _draw(seed: int, name: str) -> tuple[bytes, str]:
     """A random order of names that depends on nothing else; the same for photo.png and photo.jpg."""
     plain = re.sub(r"\.\w+$", "", name.replace("\\", "/").rpartition("/")[2])
     return hashlib.sha256(f"{seed} {plain}".encode()).digest(), name
+
+
+def _open(network: str, names: Sequence[str], resources: Resources) -> InceptionDistances:
+    if len(resources.images) < 2:
+        raise MetricUnavailable(f"{names[0]} is left out: it compares sets, and two images are the least; give more")
+    key = f"inception_{network}"
+    tensors = network_tensors(key, names[0], resources.networks, resources.download)
+    sha256 = digest(tensors)
+    features = InceptionFeatures(key, tensors).to(resources.device)
+    folder = cache_folder() if resources.cache == "" else resources.cache
+    # Processors differ in the last bits, so each kind has its own file.
+    about = f"{key} {sha256} {torch.device(resources.device).type}"
+    cache = None
+    if folder is not None:
+        cache = ReferenceCache(folder, about, resources.protocol, resources.images, FEATURES)
+    settings = {"network": key, "sha256": sha256}
+    return InceptionDistances(network, names, features, FEATURES, resources.images, resources.device, cache, settings)
+
+
+OPEN_DISTANCES = {network: partial(_open, network) for network in ("tf", "torchvision")}
+"""By network, what the metrics that share its features are opened with."""

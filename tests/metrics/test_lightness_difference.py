@@ -3,7 +3,7 @@ import pytest
 from skimage.color import rgb2lab
 
 from chromagan.metrics.lab_8bit import lab_of_8bit
-from chromagan.metrics.lightness import largest_lightness_difference
+from chromagan.metrics.lightness_difference import largest_lightness_difference
 
 
 def test_equals_scikit_image():

@@ -11,26 +11,20 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from chromagan.color.curves import linear_to_srgb, srgb_to_linear
 from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
-from chromagan.evaluation.comparison.image_metrics import (
-    BASES,
-    DEFAULT_METRICS,
-    LPIPS_METRICS,
-    PictureFacts,
-    bases_of,
-    check_image_metrics,
-    measure_pair,
-)
-from chromagan.evaluation.metric_names import HIGHER_IS_BETTER, IMAGE_METRICS
+from chromagan.metrics.metric import MeanMetric, Pair, PictureMetric, Shown, measure_pair
+from chromagan.metrics.registry import choose_metrics, get_metric
 
-FIGURES = [name for name in bases_of(IMAGE_METRICS) if name not in LPIPS_METRICS]
+DEFAULT = choose_metrics()
+BASES = [metric.of if isinstance(metric, MeanMetric) else metric for metric in DEFAULT]
+FIGURES = {base.name: base for base in BASES if isinstance(base, PictureMetric)}
 
 
 def noise(seed, height=40, width=33):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def measured(picture, truth, figures=FIGURES):
-    return measure_pair(PictureFacts(picture), PictureFacts(truth), figures)
+def measured(picture, truth):
+    return measure_pair(Pair(Shown(picture), Shown(truth)), FIGURES.values())
 
 
 def test_against_scikit_image():
@@ -69,7 +63,8 @@ def test_lightness_that_is_off_in_one_pixel_shows():
     picture = as_rgb(gray_of_8bit(truth))
     gray = picture.copy()
     picture[3, 5] = picture[3, 5] - 10 if picture[3, 5, 0] > 127 else picture[3, 5] + 10
-    found = measure_pair(PictureFacts(picture), PictureFacts(truth), ["lightness_difference"], PictureFacts(gray))
+    pair = Pair(Shown(picture), Shown(truth), Shown(gray))
+    found = measure_pair(pair, [FIGURES["lightness_difference"]])
     expected = abs(float(rgb2lab(picture)[3, 5, 0] - rgb2lab(gray)[3, 5, 0])) * 2.55
     assert found["lightness_difference"] == pytest.approx(expected, abs=1e-2)
     assert expected > 8
@@ -86,14 +81,27 @@ def test_other_sizes_are_refused():
         measured(noise(0), noise(0)[1:])
 
 
+def test_what_several_metrics_derive_is_made_once():
+    calls = []
+
+    def derive(of):
+        calls.append(of)
+        return len(calls)
+
+    pair = Pair(Shown(noise(0)), Shown(noise(1)))
+    for subject in (pair, pair.picture, pair.truth):
+        assert subject.once(derive) == subject.once(derive)
+    assert len(calls) == 3
+    assert pair.gray is pair.truth
+
+
 def test_names():
-    assert set(DEFAULT_METRICS) | set(LPIPS_METRICS) == set(IMAGE_METRICS)
-    assert set(BASES) < set(IMAGE_METRICS)
-    assert bases_of(["psnr_pooled", "ab_rmse", "ab_mse", "ssim"]) == ("ab_mse", "mse", "ssim")
-    assert check_image_metrics(["ssim", "fid_tf", "ssim"], ["fid_tf"]) == ("ssim", "fid_tf")
+    assert [m.name for m in choose_metrics(["ssim", "fid_tf", "ssim"])] == ["ssim", "fid_tf"]
     with pytest.raises(UsageError, match="no metric 'psmr'; there are psnr, .*fid_tf"):
-        check_image_metrics(["psmr"], ["fid_tf"])
-    assert {name: way for name, way in IMAGE_METRICS.items() if way is not None}.items() <= HIGHER_IS_BETTER.items()
+        choose_metrics(["psmr"])
+    assert [m.name for m in DEFAULT] == [m.name for m in choose_metrics(["all"]) if not m.needs]
+    assert [m.name for m in DEFAULT[:4]] == ["psnr", "psnr_pooled", "psnr_ab", "ssim"]
+    assert not get_metric("colourfulness").needs_truth
 
 
 def test_gray_is_the_nearest_code_of_the_same_luminance():

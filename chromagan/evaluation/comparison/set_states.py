@@ -1,4 +1,4 @@
-"""What set metrics hold, saved now and then beside the journal, so that a killed run need not start again."""
+"""What collectors of sets hold, saved now and then beside the journal, so that a killed run need not start again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from chromagan.compute.distributed import gather, rank
-from chromagan.evaluation.set_metrics.contract import SetMetric
 from chromagan.files.atomic import write_atomically
+from chromagan.metrics.metric import Collector
 
 PREFIX = "sets-"
 _SECONDS = 60.0
@@ -20,17 +20,17 @@ _SHARE = 20.0  # at most this part of the time goes into saving
 
 
 class SetStates:
-    """Saves and restores set metrics; does nothing where there are none.
+    """Saves and restores collectors; does nothing where there are none.
 
     Args:
-        metrics: what to save.
+        collectors: what to save.
         folder: of the output, or None to keep nothing.
         rank: of this process, which has a file of its own.
     """
 
-    def __init__(self, metrics: Sequence[SetMetric], folder: Path | None, rank: int) -> None:
-        self._metrics = metrics
-        self._folder = folder if metrics else None
+    def __init__(self, collectors: Sequence[Collector], folder: Path | None, rank: int) -> None:
+        self._collectors = collectors
+        self._folder = folder if collectors else None
         self._own = None if self._folder is None else self._folder / f"{PREFIX}{rank:04d}.pt"
         self._done: set[int] = set()
         self._saved, self._cost = time.monotonic(), 0.0
@@ -49,7 +49,7 @@ class SetStates:
         Returns:
             Indices that are held.
         """
-        settings = [metric.settings for metric in self._metrics]
+        settings = [collector.settings for collector in self._collectors]
         valid = [
             content
             for content in self._found
@@ -60,8 +60,8 @@ class SetStates:
         held = {index for content in valid for index in content["digests"]}
         if rank() == 0:
             for content in valid:
-                for metric, state in zip(self._metrics, content["states"], strict=True):
-                    metric.merge([state])
+                for collector, state in zip(self._collectors, content["states"], strict=True):
+                    collector.merge([state])
             self._done |= held
         self._found, self._ab = [], ab
         return held
@@ -78,10 +78,10 @@ class SetStates:
             return
         start = time.monotonic()
         content = {
-            "settings": [metric.settings for metric in self._metrics],
+            "settings": [collector.settings for collector in self._collectors],
             "ab": list(self._ab),
             "digests": {index: digests[index] for index in sorted(self._done)},
-            "states": [metric.state() for metric in self._metrics],
+            "states": [collector.state() for collector in self._collectors],
         }
         write_atomically(self._own, lambda file: torch.save(content, file))
         self._saved = time.monotonic()
@@ -89,12 +89,12 @@ class SetStates:
 
     def share(self) -> None:
         """Give the first process what the others hold."""
-        if not self._metrics:
+        if not self._collectors:
             return
-        parts = gather([metric.state() for metric in self._metrics])
+        parts = gather([collector.state() for collector in self._collectors])
         if rank() == 0:
-            for number, metric in enumerate(self._metrics):
-                metric.merge([part[number] for part in parts[1:]])
+            for number, collector in enumerate(self._collectors):
+                collector.merge([part[number] for part in parts[1:]])
 
 
 def _load(path: Path) -> dict[str, Any] | None:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from chromagan.evaluation.set_metrics import distances
-from chromagan.evaluation.set_metrics.distances import InceptionDistances, distance_names
-from chromagan.evaluation.set_metrics.match_colourfulness import match_colourfulness
-from chromagan.evaluation.set_metrics.reference_cache import ReferenceCache
+from chromagan.metrics import distances
 from chromagan.metrics.colourfulness import colourfulness
+from chromagan.metrics.distances import InceptionDistances, distance_names
 from chromagan.metrics.kernel_distance import kernel_distance, polynomial_mmd
+from chromagan.metrics.match_colourfulness import match_colourfulness
+from chromagan.metrics.reference_cache import ReferenceCache
 from chromagan.models.trunk import import_timm
 
 import_timm()  # makes torchvision importable where its compiled operators do not match the installed torch

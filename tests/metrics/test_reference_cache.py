@@ -5,8 +5,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from chromagan.errors import DataError, WriteError
-from chromagan.evaluation.set_metrics.feature_store import FeatureStore
-from chromagan.evaluation.set_metrics.reference_cache import ReferenceCache, cache_folder, picture_digest
+from chromagan.metrics.feature_store import FeatureStore
+from chromagan.metrics.reference_cache import ReferenceCache, cache_folder, picture_digest
 
 IMAGES = ["a.png", "b.png", "c.png"]
 ROWS = torch.arange(12, dtype=torch.float32).reshape(3, 4) / 7

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from chromagan.evaluation.result import Figure
-from chromagan.evaluation.set_metrics.distances import TRUTH
-from chromagan.evaluation.statistics import mean_figure
+from chromagan.errors import MetricUnavailable
+from chromagan.metrics.classifier import DEFAULT_CLASSIFIER, Classifier, imagenet_class, imagenet_wnids, load_classifier
+from chromagan.metrics.distances import TRUTH
+from chromagan.metrics.figure import Figure, mean_figure
+from chromagan.metrics.metric import Picture, Resources
 
 RECOGNITION = ("accuracy", "agreement", "class_kl")
 _BATCH = 32
-Picture = NDArray[np.uint8]
 
 
 class Recognition:
-    """Answers of one classifier, as a `SetMetric`; all three are means over images.
+    """Answers of one classifier, as a `chromagan.metrics.metric.Collector`; all three are means over images.
 
     - `accuracy`: share of pictures whose likeliest class is the image's label.
     - `agreement`: share of pictures whose likeliest class is that of the truth; it needs no labels. The truth has 1.
@@ -47,9 +47,9 @@ class Recognition:
         if "accuracy" in names and labels is None:
             raise ValueError("accuracy needs labels")
         self.names = tuple(names)
-        self.higher_is_better: dict[str, bool | None] = {name: name != "class_kl" for name in self.names}
         self.settings: dict[str, Any] = {**(settings or {}), "bootstrap_seed": seed}
         self.warnings: list[str] = []
+        self.missing: dict[str, str] = {}
         self._classify, self._labels, self._device, self._seed = classify, labels, torch.device(device), seed
         self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[int, Picture]]] = {}
         self._answers: dict[tuple[str, int], Tensor] = {}  # of the block at hand
@@ -57,7 +57,7 @@ class Recognition:
         self._found: dict[str, dict[int, tuple[float, ...]]] = {}
 
     def update(self, index: int, method: str, picture: Picture, truth: Picture) -> None:
-        """Take one picture of a method; see `SetMetric`."""
+        """Take one picture of a method; see `Collector`."""
         if index not in self._in_block:
             self._in_block.add(index)
             self._enqueue(TRUTH, index, truth)
@@ -79,7 +79,7 @@ class Recognition:
             self._answers[place[0], index] = answer
 
     def flush(self) -> None:
-        """Run what waits, and keep three numbers a picture; see `SetMetric`."""
+        """Run what waits, and keep three numbers a picture; see `Collector`."""
         for place in list(self._queues):
             self._run(place)
         for (method, index), answer in self._answers.items():
@@ -93,7 +93,7 @@ class Recognition:
         self._in_block.clear()
 
     def state(self) -> dict[str, Any]:
-        """By method: `indices` (n,) and `values` (n, names); see `SetMetric`."""
+        """By method: `indices` (n,) and `values` (n, names); see `Collector`."""
         self.flush()
         return {
             method: {"indices": torch.tensor(sorted(found)),
@@ -102,14 +102,14 @@ class Recognition:
         }  # fmt: skip
 
     def merge(self, states: Sequence[dict[str, Any]]) -> None:
-        """Take over what others hold; see `SetMetric`."""
+        """Take over what others hold; see `Collector`."""
         for state in states:
             for method, part in state.items():
                 rows = (tuple(row) for row in part["values"].tolist())
                 self._found.setdefault(method, {}).update(zip(part["indices"].tolist(), rows, strict=True))
 
     def compute(self, method: str) -> dict[str, Figure]:
-        """The figures of a method; see `SetMetric`."""
+        """The figures of a method; see `Collector`."""
         self.flush()
         found = self._found.get(method, {})
         figures = {}
@@ -117,3 +117,45 @@ class Recognition:
             values = [found[index][place] for index in sorted(found)]
             figures[name] = mean_figure(values, seed=self._seed)
         return figures
+
+
+def open_recognition(names: Sequence[str], resources: Resources) -> Recognition:
+    """The classifier, for those of `RECOGNITION` that are asked for; `accuracy` is missing where images carry no class.
+
+    Raises:
+        MetricUnavailable: the classifier cannot be had.
+    """
+    judge = load_classifier(
+        resources.classifier or DEFAULT_CLASSIFIER, resources.classifier_weights, resources.networks,
+        resources.download, names[0],
+    ).to(resources.device)  # fmt: skip
+    labels, missing = None, {}
+    if "accuracy" in names:
+        try:
+            labels = _labels(resources.images, judge)
+        except MetricUnavailable as error:
+            missing["accuracy"] = str(error)
+    settings = {"classifier": judge.name, "sha256": judge.digest, "picture": "short side 256, middle 224 x 224"}
+    kept = [name for name in names if name not in missing]
+    found = Recognition(kept, judge, labels, resources.device, settings)
+    found.missing = missing
+    return found
+
+
+def _labels(images: Sequence[str], judge: Classifier) -> list[int]:
+    wnids = imagenet_wnids()
+    classes = int(judge(torch.zeros(1, 3, 224, 224, dtype=torch.uint8, device=judge.mean.device)).shape[1])
+    if classes != len(wnids):
+        raise MetricUnavailable(
+            f"accuracy is left out: the classifier {judge.name} has {classes} classes, not ImageNet's {len(wnids)}; "
+            "take another, or the metric agreement"
+        )
+    labels = [imagenet_class(name, wnids) for name in images]
+    without = [name for name, label in zip(images, labels, strict=True) if label is None]
+    if without or not images:
+        example = without[0] if without else "nothing"
+        raise MetricUnavailable(
+            f"accuracy is left out: {len(without)} of {len(images)} images carry no class ({example}); sort the truth "
+            "into folders by ImageNet's classes (n01440764/...), or take the metric agreement"
+        )
+    return [label for label in labels if label is not None]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from skimage import color, data
 
-from chromagan.evaluation.set_metrics.match_colourfulness import TOLERANCE, match_colourfulness
 from chromagan.metrics.colourfulness import colourfulness
+from chromagan.metrics.match_colourfulness import TOLERANCE, match_colourfulness
 
 
 @pytest.fixture(scope="module")

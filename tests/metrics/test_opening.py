@@ -5,9 +5,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from chromagan.errors import MetricUnavailable, UsageError
-from chromagan.evaluation.protocols import protocol
-from chromagan.evaluation.set_metrics import registry
-from chromagan.evaluation.set_metrics.registry import SET_METRICS, make_set_metrics
+from chromagan.metrics import distances
+from chromagan.metrics.metric import Resources, SetMetric
+from chromagan.metrics.opening import open_metrics
+from chromagan.metrics.registry import choose_metrics, list_metrics
 from chromagan.models.trunk import import_timm
 
 SMALL = "test_byobnet"  # timm's own network for tests
@@ -39,10 +40,18 @@ def networks(tmp_path, monkeypatch):
             raise MetricUnavailable(f"{metric} is left out: {network} is missing; use --metric-networks DIR")
         return {"w": torch.full((3, 2048), 1.0 if network == "inception_tf" else 2.0)}
 
-    monkeypatch.setattr(registry, "network_tensors", tensors)
-    monkeypatch.setattr(registry, "InceptionFeatures", Tiny)
+    monkeypatch.setattr(distances, "network_tensors", tensors)
+    monkeypatch.setattr(distances, "InceptionFeatures", Tiny)
     monkeypatch.setenv("CHROMAGAN_CACHE", str(tmp_path / "cache"))
     return folder
+
+
+SETS = [metric.name for metric in list_metrics() if isinstance(metric, SetMetric)]
+
+
+def opened(names, networks=None, **options):
+    found = open_metrics(choose_metrics(names), Resources(**{"images": IMAGES, "networks": networks, **options}))
+    return found.collectors, found.missing
 
 
 def run(made):
@@ -58,11 +67,10 @@ def run(made):
 
 
 def test_all_by_name(networks):
-    made, missing = make_set_metrics(["psnr", *SET_METRICS], networks, "cpu", False, protocol("folder"), IMAGES,
-                                     classifier=SMALL)  # fmt: skip
-    assert [name for metric in made for name in metric.names] + list(missing) == [*SET_METRICS] or missing
+    made, missing = opened(["psnr", *SETS], networks, download=False, protocol="folder/1", classifier=SMALL)
+    assert [name for metric in made for name in metric.names] + list(missing) == SETS or missing
     figures = run(made)
-    assert set(figures) | set(missing) == set(SET_METRICS)
+    assert set(figures) | set(missing) == set(SETS)
     assert not set(figures) & set(missing)
     # Two networks, two names, two figures, and their digests are told.
     assert figures["fid_tf"].value != figures["fid_torchvision"].value
@@ -72,15 +80,15 @@ def test_all_by_name(networks):
 
 
 def test_only_what_was_asked_for(networks):
-    made, missing = make_set_metrics(["kid_tf", "kid_tf", "ssim"], networks, images=IMAGES)
+    made, missing = opened(["kid_tf", "kid_tf", "ssim"], networks)
     assert [metric.names for metric in made] == [("kid_tf",)]
     assert missing == {}
-    assert make_set_metrics(["psnr"]) == ([], {})
+    assert opened(["psnr"]) == ([], {})
 
 
 def test_what_cannot_be_had_is_told_by_name_and_the_rest_is_computed(networks):
-    made, missing = make_set_metrics(
-        ["fid_tf", "fid_tf_matched", "agreement"], None, images=IMAGES, classifier=SMALL,
+    made, missing = opened(
+        ["fid_tf", "fid_tf_matched", "agreement"], classifier=SMALL,
         classifier_weights=networks / f"{SMALL}.safetensors",
     )  # fmt: skip
     assert set(missing) == {"fid_tf", "fid_tf_matched"}
@@ -92,7 +100,7 @@ def test_what_cannot_be_had_is_told_by_name_and_the_rest_is_computed(networks):
 
 def test_accuracy_needs_labels_and_its_neighbours_do_not(networks):
     names = ["accuracy", "agreement", "class_kl"]
-    made, missing = make_set_metrics(names, networks, images=["a.png", "b.png"], classifier=SMALL)
+    made, missing = opened(names, networks, images=["a.png", "b.png"], classifier=SMALL)
     assert list(missing) == ["accuracy"]
     assert "2 of 2 images carry no class (a.png)" in missing["accuracy"]
     assert made[0].names == ("agreement", "class_kl")
@@ -100,13 +108,13 @@ def test_accuracy_needs_labels_and_its_neighbours_do_not(networks):
 
 def test_classes_come_from_folders(networks):
     images = ["n01440764/1.png", "n01443537/2.png"]
-    made, missing = make_set_metrics(["accuracy"], networks, images=images, classifier=SMALL)
+    made, missing = opened(["accuracy"], networks, images=images, classifier=SMALL)
     assert missing == {}
     assert made[0]._labels == [0, 1]
 
 
 def test_a_distance_needs_two_images(networks):
-    made, missing = make_set_metrics(["fid_tf"], networks, images=["one.png"])
+    made, missing = opened(["fid_tf"], networks, images=["one.png"])
     assert made == []
     assert "compares sets" in missing["fid_tf"]
 
@@ -115,14 +123,14 @@ def test_truths_are_cached_where_asked(networks, tmp_path):
     def files():
         return list(tmp_path.rglob("*inception_tf*.safetensors"))
 
-    run(make_set_metrics(["fid_tf"], networks, images=IMAGES, cache=None)[0])
+    run(opened(["fid_tf"], networks, cache=None)[0])
     assert files() == []
-    run(make_set_metrics(["fid_tf"], networks, images=IMAGES)[0])
+    run(opened(["fid_tf"], networks)[0])
     assert [path.parent for path in files()] == [tmp_path / "cache" / "reference"]
-    run(make_set_metrics(["fid_tf"], networks, images=IMAGES, cache=tmp_path / "own")[0])
+    run(opened(["fid_tf"], networks, cache=tmp_path / "own")[0])
     assert len(files()) == 2
 
 
 def test_a_folder_that_is_not_there(networks):
     with pytest.raises(UsageError, match="not a folder"):
-        make_set_metrics(["agreement"], networks / "nowhere", images=IMAGES, classifier=SMALL)
+        opened(["agreement"], networks / "nowhere", classifier=SMALL)

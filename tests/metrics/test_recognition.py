@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from chromagan.evaluation.set_metrics.recognition import RECOGNITION, Recognition
+from chromagan.metrics.recognition import RECOGNITION, Recognition
+from chromagan.metrics.registry import directions
 
 
 def classify(pictures):
@@ -83,4 +84,4 @@ def test_without_labels():
 
 
 def test_directions():
-    assert fed().higher_is_better == {"accuracy": True, "agreement": True, "class_kl": False}
+    assert directions(fed().names) == {"accuracy": True, "agreement": True, "class_kl": False}

@@ -1,0 +1,137 @@
+"""The metrics by name: those of this package, one file each, and those of packages that declare an entry point.
+
+Only what is asked for is imported. The metric `fid_tf_disjoint` stands in `fid_tf_disjoint.py`, `fid_tf.py` or
+`fid.py`, whichever there is. A stranger's package declares its objects in its `pyproject.toml`:
+
+    [project.entry-points."chromagan.metrics"]
+    their_metric = "their_package.their_module:THEIR_METRIC"
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import logging
+import math
+import pkgutil
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TypeVar
+
+from chromagan.errors import UsageError
+from chromagan.metrics.metric import Metric
+
+GROUP = "chromagan.metrics"
+M = TypeVar("M", bound=Metric)
+_METRICS: dict[str, Metric] = {}
+_log = logging.getLogger(__name__)
+
+
+def register(metric: M) -> M:
+    """Enter a metric of this package under its name, which can be taken once; hands it back."""
+    if metric.name in _METRICS:
+        raise ValueError(f"the metric name {metric.name!r} is taken")
+    _METRICS[metric.name] = metric
+    return metric
+
+
+def find_metric(name: str) -> Metric | None:
+    """The metric of that name, or None; imports the one file that would have it."""
+    if name not in _METRICS and name.isidentifier():
+        words = name.split("_")
+        files = (f"{__package__}.{'_'.join(words[:count])}" for count in range(len(words), 0, -1))
+        file = next(filter(importlib.util.find_spec, files), None)
+        if file is not None:
+            importlib.import_module(file)
+    return _METRICS.get(name) or _foreign(name)
+
+
+def get_metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        UsageError: there is none; the message lists those that there are.
+    """
+    found = find_metric(name)
+    if found is None:
+        raise UsageError(f"there is no metric {name!r}; there are {', '.join(each.name for each in list_metrics())}")
+    return found
+
+
+def list_metrics() -> list[Metric]:
+    """All metrics in the order of tables, strangers' last; imports all of them."""
+    own = _own_metrics()
+    return own + [found for name in sorted(_entry_points()) if name not in _METRICS and (found := _foreign(name))]
+
+
+def _own_metrics() -> list[Metric]:
+    import chromagan.metrics as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return sorted(_METRICS.values(), key=lambda metric: metric.place)
+
+
+def choose_metrics(names: Sequence[str] | None = None) -> list[Metric]:
+    """The metrics that names ask for, each once, in their order.
+
+    Args:
+        names: None for those of this package that need nothing but pixels, `["all"]` for all.
+
+    Raises:
+        UsageError: a name that does not exist.
+    """
+    if names is None:
+        return [metric for metric in _own_metrics() if not metric.needs]
+    return list_metrics() if list(names) == ["all"] else [get_metric(name) for name in dict.fromkeys(names)]
+
+
+def describe(name: str) -> Metric:
+    """What tables and pages show of a figure; one that is no metric keeps its words and has no direction."""
+    return find_metric(name) or Metric(name=name, label=name.replace("_", " "), better="truth")
+
+
+def directions(names: Iterable[str]) -> dict[str, bool | None]:
+    """By name, whether higher is better; None where neither is."""
+    return {name: describe(name).higher_is_better for name in names}
+
+
+def better(name: str, a: float, b: float) -> bool:
+    """Whether figure `a` of a metric is better than figure `b`; equal is not better, and NaN is worse than any number.
+
+    Raises:
+        UsageError: no such metric, or one without a direction.
+    """
+    higher = get_metric(name).higher_is_better
+    if higher is None:
+        usable = ", ".join(each.name for each in list_metrics() if each.higher_is_better is not None)
+        raise UsageError(f"{name!r} does not say which of two figures is better; choose one of {usable}")
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(b) and not math.isnan(a)
+    return a > b if higher else a < b
+
+
+# Strangers' metrics.
+
+
+@cache
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+@cache
+def _foreign(name: str) -> Metric | None:
+    """A stranger's metric; one that cannot be loaded is told once, in one line, and is as if it were not there."""
+    point = _entry_points().get(name)
+    if point is None:
+        return None
+    try:
+        found = point.load()
+        if not isinstance(found, Metric) or found.name != name:
+            raise TypeError(f"it is {found!r:.60}, not a Metric of that name")
+    except Exception as error:  # whatever a stranger's module raises
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        _log.warning("chromagan: the metric %s (%s) cannot be loaded: %s; mend or remove it", name, point.value, reason)
+        return None
+    return found

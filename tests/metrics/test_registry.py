@@ -1,0 +1,45 @@
+import math
+
+import pytest
+
+from chromagan.errors import UsageError
+from chromagan.evaluation.held_out import HELD_OUT_METRICS, check_best_metric, check_metric_names
+from chromagan.metrics.registry import better, describe, list_metrics
+
+DIRECTED = {metric.name for metric in list_metrics() if metric.higher_is_better is not None}
+
+
+def test_each_direction():
+    assert better("psnr", 24.0, 23.0)
+    assert not better("psnr", 23.0, 24.0)
+    assert better("fid_tf", 3.0, 4.0)
+    assert not better("lpips_alex", 0.2, 0.1)
+    assert not any(better(metric, 1.0, 1.0) for metric in DIRECTED)
+
+
+def test_nan_is_never_the_best():
+    assert better("ssim", -1.0, math.nan)
+    assert not better("ssim", math.nan, -1.0)
+    assert not better("ssim", math.nan, math.nan)
+
+
+def test_unknown_names_list_what_there_is():
+    assert check_metric_names(["ssim", "psnr", "ssim"]) == ("ssim", "psnr")
+    with pytest.raises(UsageError, match=r"'fid'.*fid_tf, fid_torchvision"):
+        check_metric_names(["psnr", "fid"])
+    with pytest.raises(UsageError, match="'colourfulness'.*choose one of psnr"):
+        better("colourfulness", 1.0, 2.0)
+    with pytest.raises(UsageError, match="'psmr'; there are psnr"):
+        better("psmr", 1.0, 2.0)
+    for metric in ("colourfulness", "accuracy"):
+        with pytest.raises(UsageError, match=f"{metric}.*choose one of psnr"):
+            check_best_metric(metric)
+    assert set(HELD_OUT_METRICS) - DIRECTED == {"colourfulness"}
+
+
+def test_labels():
+    labels = [metric.label for metric in list_metrics()]
+    assert len(set(labels)) == len(labels)
+    assert describe("fid_tf_disjoint").label == "FID, TF Inception, disjoint"
+    assert describe("my_own").label == "my own"
+    assert describe("my_own").higher_is_better is None

@@ -49,6 +49,7 @@ def evaluate(folder, *metrics):
     return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
 
 
+@pytest.mark.process
 def test_a_strangers_metric_is_measured_and_shown(site):
     answer = evaluate(site, "psnr", "red_error")
     assert answer.returncode == 0, answer.stderr
@@ -63,6 +64,7 @@ def test_a_strangers_metric_is_measured_and_shown(site):
     assert "red_error ↓" in (site / "out" / "table.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.process
 def test_a_broken_one_is_a_line_and_no_crash(site):
     answer = evaluate(site, "psnr", "psmr")
     assert answer.returncode == 2

@@ -14,7 +14,7 @@ TEMPLATES = Path(chromagan.reports.__file__).parent / "templates"
 
 
 def study(title):
-    return render("study.html", title=title, contact=title, consent=title, study={"title": title})
+    return render("study.html", title=title, contact=title, consent=title, study={"label": title})
 
 
 def test_all_that_is_filled_in_is_text():
@@ -34,7 +34,7 @@ def test_a_missing_name_is_an_error():
 
 
 def test_drawings_inside_pages_are_not_escaped_twice():
-    metric = {"title": "PSNR", "unit": "dB", "higher": True}
+    metric = {"label": "PSNR", "unit": "dB", "higher_is_better": True}
     card = distribution("PSNR", {"<A> & B": [1.0, 2.0]}, {}) | {"metric": metric}
     text = render("distribution.html", card=card)
     assert card["chart"] in text

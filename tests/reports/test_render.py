@@ -14,7 +14,7 @@ TEMPLATES = Path(chromagan.reports.__file__).parent / "templates"
 
 
 def study(title):
-    return render("study.html", title=title, contact=title, consent=title, study={"label": title})
+    return render("study.html", title=title, contact=title, consent=title, study={"title": title})
 
 
 def test_all_that_is_filled_in_is_text():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from chromagan.metrics.ciede2000 import mean_ciede2000
 from chromagan.metrics.lab_8bit import lab_of_8bit
-from chromagan.metrics.mean_ciede2000 import mean_ciede2000
 
 
 def cube():

@@ -2,7 +2,7 @@
 
 import sys
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["sample", *sys.argv[1:]]))

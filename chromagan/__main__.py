@@ -2,6 +2,6 @@
 
 import sys
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 
 sys.exit(main())

@@ -28,7 +28,7 @@ def loaded_after(code):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("code", ["import chromagan", "import chromagan.cli.main"])
+@pytest.mark.parametrize("code", ["import chromagan", "import chromagan.apps.cli.main"])
 def test_the_command_line_starts_without_torch(code):
     assert not loaded_after(code) & {"torch", "numpy", "cv2", "PIL"}
 
@@ -38,7 +38,7 @@ def test_sampling_loads_nothing_that_only_training_and_metrics_need():
     heavy = {"torchvision", "timm", "lpips", "skimage", "sklearn", "torchmetrics", "tensorboard", "matplotlib"}
     ours = {f"chromagan.{part}" for part in ("metrics", "evaluation", "training", "losses", "data")}
     loaded = loaded_after(
-        "import chromagan.cli.sample, chromagan.inference.colorizer, chromagan.inference.batch\n"
+        "import chromagan.apps.cli.sample, chromagan.inference.colorizer, chromagan.inference.batch\n"
         "from chromagan.models.registry import build_network\n"
         "build_network('chromagan', classes=0)"
     )

@@ -10,9 +10,9 @@ import chromagan
 
 PACKAGE = Path(chromagan.__file__).parent
 
-# The house from the street down. A room imports rooms of lower rows, and itself. `cli` moves into `apps`.
+# The house from the street down. A room imports rooms of lower rows, and itself.
 ROWS = (
-    ("apps", "cli"),
+    ("apps",),
     ("benchmark",),
     ("training",),
     ("evaluation",),

@@ -1,4 +1,4 @@
-"""What every report needs: digests, versions, tables of plain text, strict JSON."""
+"""What every report needs: digests, versions, strict JSON."""
 
 from __future__ import annotations
 
@@ -34,16 +34,6 @@ def versions() -> dict[str, str]:
         "opencv": cv2.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
     }
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain-text table, columns aligned right but for the first."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    lines = []
-    for row in (header, *rows):
-        first, *others = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
-        lines.append("  ".join((first, *others)).rstrip())
-    return "\n".join(lines)
 
 
 def strict_json(value: Any) -> Any:

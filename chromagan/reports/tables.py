@@ -1,4 +1,4 @@
-"""Tables in Markdown, columns aligned so that they can be read as they are."""
+"""Tables as plain text and in Markdown, columns aligned so that they can be read as they are."""
 
 from __future__ import annotations
 
@@ -27,4 +27,14 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], align: 
     for row in (cells[0], rule, *cells[1:]):
         padded = (way(cell, width) for way, cell, width in zip(ways, row, widths, strict=True))
         lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain-text table, columns aligned right but for the first."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        first, *others = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
+        lines.append("  ".join((first, *others)).rstrip())
     return "\n".join(lines)

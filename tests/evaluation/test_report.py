@@ -6,17 +6,12 @@ import math
 import pytest
 
 from chromagan.errors import WriteError
-from chromagan.evaluation.report import format_table, list_digest, strict_json, write_texts
+from chromagan.evaluation.report import list_digest, strict_json, write_texts
 
 
 def test_list_digest_depends_on_the_names_alone():
     names = ["b.png", "a.png"]
     assert list_digest(names) == list_digest(names[::-1]) != list_digest(names[:1])
-
-
-def test_table_is_aligned():
-    lines = format_table(("a", "bb"), [("long", "1"), ("x", "200")]).splitlines()
-    assert lines == ["a      bb", "long    1", "x     200"]
 
 
 def test_what_is_not_finite_is_null():

@@ -7,7 +7,7 @@ import torch
 from skimage import color
 
 from chromagan import Colorizer, create_model
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.baselines import MEAN_AB
 from chromagan.models.registry import build_network

@@ -304,7 +304,7 @@ def test_missing_extra_is_named(monkeypatch, file):
 @pytest.mark.process
 def test_the_package_leaves_the_library_alone():
     code = (
-        "import sys, chromagan, chromagan.cli.export, chromagan.pretrained.onnx; chromagan.Colorizer; "
+        "import sys, chromagan, chromagan.apps.cli.export, chromagan.pretrained.onnx; chromagan.Colorizer; "
         "print(sorted({'huggingface_hub', 'onnx', 'onnxruntime', 'onnxscript'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

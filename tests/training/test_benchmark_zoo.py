@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 from chromagan.errors import ModelError, TrainingError, UsageError
 from chromagan.evaluation.held_out import HeldOut
 from chromagan.models.contract import ColorizationNetwork, Prediction

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from chromagan.cli.export import command_of
-from chromagan.cli.train import add_arguments
+from chromagan.apps.cli.export import command_of
+from chromagan.apps.cli.train import add_arguments
 from chromagan.errors import UsageError
 from chromagan.training.config import PRESETS, TrainConfig, from_preset
 from chromagan.training.ema import ExponentialAverage

@@ -43,7 +43,7 @@ def step_or_wait(self, batch):
         time.sleep(3600)
     return step(self, batch)
 trainer.Trainer.train_batch = step_or_wait
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 sys.exit(main(["train", *sys.argv[1:]]))
 """
 

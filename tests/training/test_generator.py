@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from skimage import data, io
 
 from chromagan import Colorizer
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 from chromagan.errors import UsageError
 from chromagan.models.look import mixture
 from chromagan.models.registry import build_network
@@ -130,7 +130,7 @@ def test_sampling_needs_no_timm(trained, tmp_path):
     io.imsave(gray, np.ascontiguousarray(data.camera()[::8, ::8]))
     program = (
         "import sys; sys.modules.update(timm=None, torchvision=None)\n"
-        "from chromagan.cli.main import main\n"
+        "from chromagan.apps.cli.main import main\n"
         f"sys.exit(main(['sample', {str(gray)!r}, '-o', {str(tmp_path / 'out.png')!r}, '--model', {str(file)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)

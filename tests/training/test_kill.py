@@ -55,7 +55,7 @@ if os.environ.get("HALT"):
     checkpoint.torch.save = slow_save
     checkpoint.os.replace = slow_replace
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 sys.exit(main(["train", *sys.argv[1:]]))
 """
 

@@ -300,7 +300,7 @@ def test_a_step_of_every_recipe(name, photos, tmp_path, monkeypatch):
 
 
 def test_the_command_line_lists_the_networks_recipes(capsys):
-    from chromagan.cli.main import main
+    from chromagan.apps.cli.main import main
 
     with pytest.raises(SystemExit):
         main(["train", "--help"])

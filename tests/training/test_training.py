@@ -330,7 +330,7 @@ def test_the_log_forgets_what_lies_beyond_the_checkpoint(photos, tmp_path):
 
 
 def test_the_dry_run_says_what_a_run_would_be(photos, tmp_path, capsys):
-    from chromagan.cli.main import main
+    from chromagan.apps.cli.main import main
 
     words = ["train", "--data", str(photos), "--out", str(tmp_path / "x"), "--no-pretrained", "--size", "64"]
     assert main([*words, "--dry-run"]) == 0

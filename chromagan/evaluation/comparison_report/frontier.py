@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chromagan.evaluation.report import format_table, strict_json
+from chromagan.evaluation.report import strict_json
 from chromagan.evaluation.result import ComparisonResult
+from chromagan.reports.tables import format_table
 
 FIGURES = ("psnr", "colourfulness", "colourfulness_absolute", "lightness_difference")
 """What the table needs of each image."""

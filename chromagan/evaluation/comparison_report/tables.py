@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 
-from chromagan.evaluation.report import format_table
 from chromagan.evaluation.result import ComparisonResult, MethodResult
 from chromagan.metrics.figure import Figure
 from chromagan.metrics.registry import describe
-from chromagan.reports.tables import escaped, markdown_table
+from chromagan.reports.tables import escaped, format_table, markdown_table
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

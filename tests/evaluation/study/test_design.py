@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 from chromagan.errors import DataError, UsageError, WriteError
 from chromagan.evaluation.study.design import StudyOptions, assign_roles, design_session, design_sessions
 from chromagan.evaluation.study.page import PageText, write_study

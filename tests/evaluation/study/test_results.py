@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from scipy.stats import binomtest
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 from chromagan.errors import DataError, ReadError, UsageError
 from chromagan.evaluation.study.agreement import krippendorff_alpha
 from chromagan.evaluation.study.report import as_markdown, plot_fool_rates, write_study_report

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from chromagan.cli.main import main
+from chromagan.apps.cli.main import main
 from chromagan.evaluation.study.results import read_participant
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -1,0 +1,55 @@
+"""`chromagan benchmark models`: how fast the networks are on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from chromagan.errors import UsageError, WriteError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add = parser.add_argument
+    add("--models", nargs="+", metavar="NAME|FILE",
+        help="networks or weights files; others are compared with the first (default: the whole zoo)")  # fmt: skip
+    add("--sizes", type=int, nargs="+", default=[128, 256, 512], metavar="PIXELS", help="sides of the square input")
+    add("--precision", nargs="+", default=["float32", "bfloat16", "float16"], metavar="NAME",
+        help="float32, bfloat16, float16; what the device has not is left out, with the reason")  # fmt: skip
+    add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    add("--batch-size", type=int, default=4, metavar="N", help="photos a batch, for the throughput (default: 4)")
+    add("--runs", type=int, default=20, metavar="N", help="timed forward passes of each cell (default: 20)")
+    add("--threads", type=int, metavar="N", help="threads on the CPU (default: PyTorch's choice)")
+    add("--photo", type=Path, metavar="FILE", help="photo to time from file to file (default: a generated one, 2 MP)")
+    add("--no-memory", action="store_true", help="leave peak memory out (on the CPU it takes a process a cell)")
+    add("--plain", action="store_true", help="time each network as a plain module in PyTorch's own layout, too")
+    add("--out", type=Path, metavar="FILE", help="write the figures there as JSON, and the tables beside it as .md")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Time, print the tables, write them; returns the exit code."""
+    if args.out and args.out.suffix == ".md":
+        raise UsageError(f"--out {args.out}: that is the name of the tables; give one for the JSON, such as speed.json")
+    from chromagan.benchmark.models import Settings, time_models
+    from chromagan.benchmark.report import as_json, as_markdown
+    from chromagan.evaluation.report import versions
+    from chromagan.files.atomic import write_json
+
+    settings = Settings(
+        args.models, args.sizes, args.precision, args.device, args.batch_size, args.runs, args.threads, args.photo,
+        not args.no_memory, args.plain,
+    )  # fmt: skip
+    # other work on the machine in the last minute, where the system tells: timings under load say little
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    report = time_models(settings)
+    table = as_markdown(report)
+    print(table)
+    if args.out:
+        machine = {"versions": versions(), "processors": os.cpu_count(), "load_before": load}
+        try:
+            write_json(args.out, {**machine, **as_json(report)})
+            args.out.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+        except OSError as error:
+            raise WriteError(f"{args.out}: cannot be written ({error.strerror}); choose another --out") from error
+    return 0

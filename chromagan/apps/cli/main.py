@@ -1,0 +1,105 @@
+"""The `chromagan` command: finds the subcommand, turns errors into one line and an exit code.
+
+Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted. Nothing heavy is imported before a
+subcommand is chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import importlib
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+
+from chromagan.apps.cli import words
+from chromagan.errors import ChromaganError, UsageError
+from chromagan.files.atomic import dismiss
+from chromagan.inference.crew import abandoned
+from chromagan.version import __version__
+
+COMMANDS = {
+    "sample": "colorize photographs",
+    "train": "train a colorizer",
+    "export": "write a run's averaged weights as one inference file",
+    "train-upsampler": "train the learned x2 chroma step, or measure it",
+    "evaluate": "compare colorizers, or pictures by any program, with colour photographs",
+    "fairness": "measure what colorizers do to the colour of skin",
+    "zoo": "list the networks: size, arithmetic, paper, licence, where weights come from",
+    "benchmark": "time a colorizer on this machine",
+    "study": "ask people: the page of a colorization Turing test, and its analysis",
+}
+"""What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; those of the process unless given.
+
+    Returns:
+        The exit code.
+    """
+    words.occupy_standard_descriptors()
+    hanging = len(abandoned)
+    with words.lossy("stderr"):
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+    if any(thread.is_alive() for thread in abandoned[hanging:]):
+        atexit.register(_leave, code, abandoned[hanging:])
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    args = build_parser(arguments).parse_args(arguments)
+    if args.command is None:
+        build_parser([]).print_help()
+        return 2
+    try:
+        return int(args.run(args))
+    except ChromaganError as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"chromagan: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        with words.last_words(INTERRUPTED):
+            if args.debug:
+                traceback.print_exc()
+            print("chromagan: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _leave(code: int, threads: list[threading.Thread]) -> None:
+    """End the process in spite of threads that hang: the interpreter's own end could wait for them or crash."""
+    if any(thread.is_alive() for thread in threads):
+        dismiss(threads)
+        os._exit(code)
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; only the command that the arguments name is imported and has its options."""
+    parser = argparse.ArgumentParser(
+        prog="chromagan", description="Colorize black-and-white photographs; train and compare the networks that do it."
+    )
+    parser.add_argument("--version", action="version", version=f"chromagan {__version__}")
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == chosen:
+            module = importlib.import_module(f"chromagan.apps.cli.{name.replace('-', '_')}")
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+            if not any("--debug" in action.option_strings for action in subparser._actions):
+                subparser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

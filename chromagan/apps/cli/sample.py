@@ -1,0 +1,146 @@
+"""`chromagan sample`: colorize files, folders and patterns."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from chromagan.apps.cli import words
+from chromagan.errors import ChromaganError, UsageError
+
+if TYPE_CHECKING:
+    from chromagan.inference.colorizer import Colorizer
+    from chromagan.inference.plan import Job, Plan
+
+INTERRUPTED = 130
+FORMATS = ("jpeg", "png", "tiff", "webp", "heif", "avif")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="INPUT", help="photos, folders (with all below them) and patterns")
+    add("-o", "--out", default="colorized", help="output folder, or the output file of one photo (default: colorized)")
+    add("--model", default="chromagan", metavar="NAME|FILE", help="shipped network, or a .safetensors file")
+    add("--device", default="auto", choices=DEVICES)
+    add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees; larger sees "
+        "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
+    add("--batch-size", type=int, default=4, metavar="N", help="photos that go through the network together")
+    add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
+    add("--format", choices=FORMATS, help="format of all outputs (default: that of the input)")
+    add("--quality", type=int, default=95, help="of lossy formats, 1 to 100 (default: 95)")
+    add("--compare", action="store_true", help="also write NAME-compare: before | after")
+    add("--layer", action="store_true", help="also write NAME-layer.png, the colour alone at one lightness (.tif for a "
+        "TIFF): lay it over the photo in an image editor with the blend mode 'Color' or 'LCh color'")  # fmt: skip
+    add("--overwrite", action="store_true", help="write over outputs that exist (finished ones are skipped otherwise)")
+    add("--no-metadata", action="store_true", help="carry no EXIF, XMP and IPTC over; the mark that says that the "
+        "colours are generated is always written")  # fmt: skip
+    add("--demo", action="store_true", help="colorize photographs that scikit-image carries")
+    add("--debug", action="store_true", help="show the traceback of every error")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Colorize; returns the exit code."""
+    _check(args)
+    with words.lossy("stdout"), contextlib.nullcontext() if args.debug else words.quiet_decoders():
+        return _colorize(args)
+
+
+def _colorize(args: argparse.Namespace) -> int:
+    plan = _plan(args)
+    for source, reason in plan.refused:
+        _tell(f"chromagan: error: {source}: {reason}")
+    if not plan.jobs:
+        print(_summary(0, len(plan.skipped), len(plan.refused), args.out))
+        return 1 if plan.refused else 0
+    from chromagan.inference.batch import BatchOptions, colorize_files
+
+    def make_colorizer() -> Colorizer:
+        from chromagan.inference.colorizer import Colorizer
+
+        return Colorizer.from_pretrained(args.model, args.device, args.size, batch_size=args.batch_size)
+
+    options = BatchOptions(args.saturation, not args.no_metadata, args.quality)
+    progress = _Progress(len(plan.jobs), args.debug)
+    try:
+        outcome = colorize_files(plan.jobs, make_colorizer, options, progress.report)
+    except ChromaganError:
+        progress.close()
+        raise
+    failed = len(plan.refused) + outcome.failed
+    with words.last_words(INTERRUPTED) if outcome.interrupted else contextlib.nullcontext():
+        progress.close()
+        if outcome.unreported is not None:
+            _tell(f"chromagan: warning: the progress could not be shown: {outcome.unreported}")
+        print(_summary(outcome.done, len(plan.skipped), failed, args.out), flush=True)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return 1 if failed else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not (args.inputs or args.demo):
+        raise UsageError("name photos, folders or patterns to colorize, or use --demo")
+    if args.demo and args.inputs:
+        raise UsageError("--demo brings its own photographs; leave the inputs out")
+    if not 1 <= args.quality <= 100:
+        raise UsageError(f"--quality must lie between 1 and 100, not {args.quality}")
+    if not 0 < args.saturation <= 10:
+        raise UsageError(f"--saturation must be above 0 and at most 10, not {args.saturation}")
+    if args.batch_size < 1:
+        raise UsageError(f"--batch-size must be at least 1, not {args.batch_size}")
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    from chromagan.inference.plan import check_jobs, plan_jobs
+
+    if args.demo:
+        from chromagan.apps.cli.demo import demo_jobs
+
+        return check_jobs(demo_jobs(args.out, args.format, args.compare, args.layer), args.overwrite)
+    return plan_jobs(
+        args.inputs,
+        args.out,
+        photo_format=args.format,
+        compare=args.compare,
+        layer=args.layer,
+        overwrite=args.overwrite,
+    )
+
+
+def _summary(done: int, skipped: int, failed: int, out: str) -> str:
+    parts = [f"{done} colorized"]
+    if skipped:
+        parts.append(f"{skipped} finished before and skipped")
+    if failed:
+        parts.append(f"{failed} failed")
+    return f"{', '.join(parts)}; output in {out}"
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+class _Progress:
+    """The progress bar, where a person looks on, and error lines that do not tear it."""
+
+    def __init__(self, total: int, debug: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar, self._debug = tqdm(total=total, unit="photo", disable=None, leave=False, file=sys.stderr), debug
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self._bar.close()
+
+    def report(self, job: Job, error: Exception | None) -> None:
+        """Count a photo; say what failed."""
+        if error is not None:
+            if self._debug:
+                self._bar.write("".join(traceback.format_exception(error)), file=sys.stderr)
+            self._bar.write(f"chromagan: error: {error}", file=sys.stderr)
+        self._bar.update()

@@ -1,0 +1,1 @@
+"""How long photos, networks, training and metrics take, against what cannot be saved; the networks ranked."""

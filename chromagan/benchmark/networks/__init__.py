@@ -1,0 +1,1 @@
+"""The networks of the zoo as a list, and trained for one budget to be ranked."""

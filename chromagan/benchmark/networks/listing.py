@@ -1,0 +1,138 @@
+"""The zoo as a list: what the registry says of each network, with its size and arithmetic counted here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from chromagan.benchmark.contender import inference_network
+from chromagan.benchmark.roofline import work_of
+from chromagan.errors import WeightsError
+from chromagan.models.contract import ColorizationNetwork, count_parameters
+from chromagan.models.registry import ModelRecord, build_network, list_models, model_record
+from chromagan.pretrained.create import shipped_weights
+from chromagan.reports.tables import markdown_table
+
+SIDE = 256
+_HEADER = ("name", "parameters", "with training heads", "multiply-adds", "answers", "licence", "weights")
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One network.
+
+    Attributes:
+        record: from the registry.
+        parameters: at inference.
+        training_parameters: with the heads that only training needs.
+        multiply_adds: of one photo of 256 x 256 at inference: convolutions and matrix products.
+        shipped: whether weights come with the package.
+    """
+
+    record: ModelRecord
+    parameters: int
+    training_parameters: int
+    multiply_adds: int
+    shipped: bool
+
+    @property
+    def weights(self) -> str:
+        """Where weights come from, in words."""
+        others = [self.record.weights] if self.record.weights else []
+        if self.shipped:
+            return "; ".join([f"shipped: `weights/{self.record.name}.safetensors`", *others])
+        return "; ".join(others or [f"none shipped: `chromagan train --model {self.record.name}`"])
+
+
+def zoo_entry(name: str) -> ZooEntry:
+    """Look a network up and count.
+
+    Args:
+        name: registered.
+
+    Raises:
+        ModelError: there is no such network, or it needs a package that is not installed.
+    """
+    record = model_record(name)
+    try:
+        # tensors without memory: nothing is computed, so the whole zoo takes seconds
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            counts = _count(name)
+    except RuntimeError:
+        # a network that looks at values while it is built or run; the same counts, slower
+        counts = _count(name)
+    return ZooEntry(record, *counts, shipped=_is_shipped(name))
+
+
+def _count(name: str) -> tuple[int, int, int]:
+    network: ColorizationNetwork = inference_network(name).eval()
+    work = work_of(network, torch.zeros(1, 1, SIDE, SIDE))
+    return count_parameters(network), count_parameters(build_network(name)), work.flops // 2
+
+
+def _is_shipped(name: str) -> bool:
+    try:
+        shipped_weights(name)
+    except WeightsError:
+        return False
+    return True
+
+
+def list_zoo(pattern: str = "*") -> list[ZooEntry]:
+    """Entries of the networks whose names match a shell pattern, sorted by name."""
+    return [zoo_entry(name) for name in list_models(pattern)]
+
+
+def _in_billions(count: int) -> str:
+    return f"{count / 1e9:.2f} G" if count else "0"
+
+
+def zoo_text(entries: list[ZooEntry]) -> str:
+    """The list for a terminal, a few lines a network."""
+    blocks = []
+    for entry in entries:
+        record, more = entry.record, ""
+        if entry.training_parameters != entry.parameters:
+            more = f" ({entry.training_parameters:,} in training)"
+        blocks.append(
+            f"{record.name}: {record.title or 'see the paper'}\n"
+            f"    size:    {entry.parameters:,} parameters{more}\n"
+            f"    speed:   {_in_billions(entry.multiply_adds)} multiply-adds at {SIDE} px\n"
+            f"    answers: {record.outputs}\n"
+            f"    paper:   {record.paper}\n"
+            f"    licence: {record.licence}\n"
+            f"    weights: {entry.weights}"
+        )
+    return "\n\n".join(blocks)
+
+
+def zoo_markdown(entries: list[ZooEntry]) -> str:
+    """The whole of `docs/zoo.md`."""
+    rows = [
+        (
+            f"`{e.record.name}`", f"{e.parameters:,}",
+            "" if e.training_parameters == e.parameters else f"{e.training_parameters:,}",
+            _in_billions(e.multiply_adds), e.record.outputs, e.record.licence, e.weights,
+        )
+        for e in entries
+    ]  # fmt: skip
+    papers = [f"- `{e.record.name}`: {e.record.title or 'see the paper'}. Paper: {e.record.paper}" for e in entries]
+    return f"""# The zoo
+
+Written by `chromagan zoo --markdown > docs/zoo.md` from the registry; a test keeps it current. Edit the records instead
+(`@register_model` in `chromagan/models`, one file a network).
+
+Parameters are those at inference, and in the next column those with the heads that only training needs. Multiply-adds
+are those of convolutions and matrix products for one photo of {SIDE} x {SIDE}. The licence is that of the
+implementation, and of published weights where theirs is another. How fast each is on your machine:
+`chromagan benchmark models`.
+
+{markdown_table(_HEADER, rows, "lrrrlll")}
+
+{chr(10).join(papers)}
+"""
+
+
+__all__ = ["SIDE", "ZooEntry", "list_zoo", "zoo_entry", "zoo_markdown", "zoo_text"]

@@ -1,0 +1,212 @@
+"""How long the product takes for a photo or a folder, against what cannot be saved: decode, encode and the network.
+
+Every part is timed alone in the same run as the whole, and the runs alternate between them, so that other work on the
+machine falls on all alike. Ratios of medians are the figures to compare; seconds are for orientation.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+import torch
+
+from chromagan.benchmark.child_process import ProcessCost, measure_process
+from chromagan.errors import ChromaganError, DataError
+from chromagan.images.read import Photo, read_photo
+from chromagan.images.write import output_suffix, write_photo
+from chromagan.inference.batch import BatchOptions, colorize_files
+from chromagan.inference.plan import Job
+
+if TYPE_CHECKING:
+    from chromagan.inference.colorizer import Colorizer
+
+T = TypeVar("T")
+PARTS = ("decode", "encode", "forward")
+"""What every colorizer must do; `whole` is compared with their sum."""
+STAGES = ("prepare", "enlarge", "join")
+"""What the product does besides, timed for orientation."""
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Median seconds of each part, of each further stage and of the whole; `ratio` is the whole over the parts' sum."""
+
+    parts: dict[str, float]
+    stages: dict[str, float]
+    whole: float
+    photos: int
+    megapixels: float
+
+    @property
+    def ratio(self) -> float:
+        """1 means that the product takes no longer than decode, encode and network one after the other."""
+        return self.whole / sum(self.parts.values())
+
+
+def time_photo(colorizer: Colorizer, path: Path, runs: int = 5) -> Timings:
+    """Time one photo in a warm process.
+
+    Args:
+        colorizer: loaded already.
+        path: the photo.
+        runs: how often each is timed, after one round that is thrown away.
+
+    Returns:
+        Medians; `whole` is the product's own path from file to file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = [_one_round(colorizer, path, Path(folder)) for _ in range(runs + 1)][1:]
+    median = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    return Timings(
+        {name: median[name] for name in PARTS},
+        {name: median[name] for name in STAGES},
+        median["whole"],
+        1,
+        _megapixels(path),
+    )
+
+
+def time_folder(colorizer: Colorizer, paths: Sequence[Path], runs: int = 5) -> Timings:
+    """Time a batch of photos against the parts of all of them, added up.
+
+    Args:
+        colorizer: loaded already.
+        paths: photos; a file that is named several times is timed alone once and counted as often as it is named.
+        runs: repetitions of the parts of each photo; the batch itself runs once, after them.
+    """
+    alone: dict[Path, Timings] = {path: time_photo(colorizer, path, runs) for path in dict.fromkeys(paths)}
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = [Job(path, _target(path, Path(folder), f"{index}-")) for index, path in enumerate(paths)]
+        whole, _ = _timed(lambda: _colorize(colorizer, jobs))
+    return Timings(
+        {name: sum(alone[path].parts[name] for path in paths) for name in PARTS},
+        {name: sum(alone[path].stages[name] for path in paths) for name in STAGES},
+        whole,
+        len(paths),
+        sum(alone[path].megapixels for path in paths),
+    )
+
+
+def _one_round(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, float]:
+    seconds = _each_stage(colorizer, path, folder)
+    job = Job(path, _target(path, folder, "whole-"))
+    seconds["whole"], _ = _timed(lambda: _colorize(colorizer, [job]))
+    job.output.unlink()
+    return seconds
+
+
+def _each_stage(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    seconds["decode"], photo = _timed(lambda: read_photo(path))
+    seconds["prepare"], prepared = _timed(lambda: colorizer.prepare(photo))
+    seconds["forward"], answers = _timed(lambda: _finished(colorizer, colorizer.predict([prepared.L])))
+    seconds["enlarge"], grid = _timed(lambda: colorizer.enlarge(answers[0], prepared).cpu())
+    seconds["join"], colour = _timed(lambda: colorizer.finish(photo, grid))
+    alone = _target(path, folder, "part-")
+    seconds["encode"], _ = _timed(lambda: write_photo(colour, alone, colorizer.mark))
+    alone.unlink()
+    return seconds
+
+
+def _colorize(colorizer: Colorizer, jobs: Sequence[Job]) -> None:
+    failures: list[Exception] = []
+
+    def report(job: Job, error: Exception | None) -> None:
+        if error is not None:
+            failures.append(error)
+
+    colorize_files(jobs, lambda: colorizer, BatchOptions(), report)
+    if failures:
+        # A time for fewer photos than were asked for would be no figure.
+        raise failures[0]
+
+
+def _finished(colorizer: Colorizer, answers: list[torch.Tensor]) -> list[torch.Tensor]:
+    if colorizer.device.type == "cuda":
+        torch.cuda.synchronize(colorizer.device)
+    return answers
+
+
+def _timed(action: Callable[[], T]) -> tuple[float, T]:
+    start = time.perf_counter()
+    result = action()
+    return time.perf_counter() - start, result
+
+
+def _target(path: Path, folder: Path, prefix: str) -> Path:
+    """Beside other outputs, in the format that the product would choose for this photo."""
+    photo = read_photo(path)
+    return folder / f"{prefix}{path.stem}{output_suffix(photo.format, None, 8 * photo.pixels.itemsize)}"
+
+
+def _megapixels(path: Path) -> float:
+    height, width = read_photo(path).pixels.shape[:2]
+    return height * width / 1e6
+
+
+def sample_command(path: Path, out: Path, model: str, device: str = "auto", size: int | None = None) -> list[str]:
+    """The command that a person would type, for a process of its own."""
+    command = [sys.executable, "-m", "chromagan", "sample", str(path), "-o", str(out), "--model", model]
+    return [*command, "--device", device, *([] if size is None else ["--size", str(size)])]
+
+
+def measure_sample(path: Path, model: str, runs: int = 1, **options: object) -> list[ProcessCost]:
+    """Run `chromagan sample PHOTO` in fresh processes: import, weights, one photo written.
+
+    Files are in the operating system's cache from the second run on.
+
+    Args:
+        path: the photo.
+        model: name or weights file.
+        runs: how many processes, one after the other.
+        **options: `device` and `size`, as for `sample_command`.
+
+    Raises:
+        DataError: the command failed; the message is its own.
+    """
+    package = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    costs = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            command = sample_command(path, Path(folder), model, **options)  # type: ignore[arg-type]
+            cost = measure_process(command, {"PYTHONPATH": search})
+        if cost.exit_code:
+            reason = cost.message.splitlines()[-1] if cost.message else f"exit code {cost.exit_code}"
+            raise DataError(f"{path}: the command `chromagan sample` failed: {reason}")
+        costs.append(cost)
+    return costs
+
+
+def make_photo(path: Path, megapixels: float) -> None:
+    """Write a generated colour JPEG of 4 to 3 with structure at all scales: for memory and cold start, not for eyes.
+
+    Colour, because that is the larger case: three bytes a pixel are read as well as written.
+
+    Raises:
+        ChromaganError: it cannot be written.
+    """
+    height = max(1, round((megapixels * 1e6 * 3 / 4) ** 0.5))
+    width = max(1, round(height * 4 / 3))
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 216, (max(1, height // 32), max(1, width // 32), 3), dtype=np.uint8)
+    picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    tile = rng.integers(0, 24, (min(height, 512), min(width, 512), 1), dtype=np.uint8)
+    for top in range(0, height, 512):
+        for left in range(0, width, 512):
+            block = picture[top : top + 512, left : left + 512]
+            block += np.minimum(tile[: block.shape[0], : block.shape[1]], 255 - block)
+    try:
+        write_photo(Photo(picture, format="jpeg"), path, None)
+    except OSError as error:
+        raise ChromaganError(f"{path}: the test photo cannot be written: {error}") from error

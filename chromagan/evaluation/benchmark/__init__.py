@@ -1,1 +1,0 @@
-"""How long photos, networks and metrics take, against what cannot be saved."""

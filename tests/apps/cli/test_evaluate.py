@@ -1,0 +1,138 @@
+"""`chromagan evaluate` over folders: what it prints and writes, and what it refuses."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from chromagan.apps.cli.main import main
+from chromagan.metrics.registry import choose_metrics
+from chromagan.models.trunk import import_timm
+
+
+@pytest.fixture
+def folders(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("truth", "blur", "noisy"):
+        (tmp_path / name).mkdir()
+    for i in range(4):
+        truth = cv2.resize(random.integers(0, 256, (5, 4, 3), np.uint8), (36, 40), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(tmp_path / "truth" / f"{i}.png"), truth)
+        cv2.imwrite(str(tmp_path / "blur" / f"{i}.bmp"), cv2.blur(truth, (9, 9)))
+        cv2.imwrite(str(tmp_path / "noisy" / f"{i}.tiff"), truth // 2 + random.integers(0, 128, truth.shape, np.uint8))
+    return tmp_path
+
+
+def evaluate(*words):
+    return main(["evaluate", *map(str, words)])
+
+
+def test_two_folders_end_to_end(folders, capsys):
+    words = ("--pred", folders / "blur", f"harsh={folders / 'noisy'}", "--truth", folders / "truth")
+    assert evaluate(*words, "--out", folders / "report") == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].split() == ["blur", "harsh", "gray", "mean", "ab", "truth"]
+    metrics = json.loads((folders / "report" / "metrics.json").read_text())
+    assert metrics["protocol"] == "folder/1"
+    assert [m["name"] for m in metrics["methods"]] == ["blur", "harsh", "gray", "mean ab", "truth"]
+    assert set(metrics["methods"][0]["figures"]) == {metric.name for metric in choose_metrics()}
+    assert f"{metrics['methods'][0]['figures']['psnr']['value']:.3f}" in printed
+    assert metrics["settings"]["folders"]["harsh"] == str(folders / "noisy")
+    assert {t["metric"] for t in metrics["tests"]} >= {"psnr", "ssim", "ciede2000"}
+    rows = list(csv.DictReader((folders / "report" / "per_image.csv").open()))
+    assert len(rows) == 8
+    mean = np.mean([float(row["psnr"]) for row in rows if row["method"] == "blur"])
+    assert metrics["methods"][0]["figures"]["psnr"]["value"] == pytest.approx(mean)
+    assert "harsh" in (folders / "report" / "table.md").read_text(encoding="utf-8")
+    assert "harsh" in (folders / "report" / "table.tex").read_text(encoding="utf-8")
+    page = (folders / "report" / "report.html").read_text(encoding="utf-8")
+    assert "harsh" in page
+    assert "data:image/" in page
+    # Again, with other metrics: not in the same folder.
+    assert evaluate(*words, "--metrics", "psnr", "--out", folders / "report") == 1
+    assert "another configuration" in capsys.readouterr().err
+    assert evaluate(*words, "--metrics", "ssim", "psnr") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["ssim", "psnr"]
+
+
+def test_limit_is_part_of_the_protocols_name(folders):
+    words = ("--pred", folders / "blur", "--truth", folders / "truth", "--limit", 3)
+    assert evaluate(*words, "--out", folders / "r") == 0
+    metrics = json.loads((folders / "r" / "metrics.json").read_text())
+    assert (metrics["protocol"], metrics["images"]) == ("folder/1, the first 3", 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "name what to measure"),
+        (("--pred", "{}/blur"), "add --truth"),
+        (("--truth", "{}/truth"), "something to compare"),
+        (("--truth", "{}/truth", "--data", "{}/truth"), "both name the true photos"),
+        (("--pred", "{}/blur", "--truth", "{}/truth", "--saturation", "0.5"), "are for models"),
+        (("--pred", "{}/blur", "--truth", "{}/truth", "--limit", "0"), "--limit must be at least 1"),
+        (("--pred", "{}/blur", "--truth", "{}/truth", "--metrics", "psmr"), "no metric 'psmr'"),
+        (("--pred", "{}/blur", "--truth", "{}/truth", "--protocol", "imagenet"), "no protocol 'imagenet'"),
+        (("--pred", "{}/nothing", "--truth", "{}/truth"), "not a folder"),
+    ],
+)
+def test_contradictions_are_one_line(folders, capsys, words, message):
+    assert evaluate(*(word.format(folders) for word in words)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_data_that_does_not_match_is_refused(folders, capsys):
+    (folders / "blur" / "2.bmp").unlink()
+    cv2.imwrite(str(folders / "blur" / "9.png"), np.zeros((4, 4, 3), np.uint8))
+    assert evaluate("--pred", folders / "blur", "--truth", folders / "truth") == 1
+    error = capsys.readouterr().err
+    assert "1 missing (2.png)" in error
+    assert "1 extra (9.png)" in error
+    assert evaluate("--pred", folders / "noisy", "--truth", folders / "truth", "--protocol", "imagenet-val5k") == 1
+    assert "imagenet-val5k" in capsys.readouterr().err
+
+
+def test_a_missing_network_leaves_the_rest(folders, capsys, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folders / "no cache"))
+    words = ("--pred", folders / "blur", "--truth", folders / "truth", "--no-download", "--out", folders / "r")
+    assert evaluate(*words, "--metrics", "psnr", "lpips_vgg", "fid_tf") == 1
+    found = capsys.readouterr()
+    assert found.out.splitlines()[1].startswith("psnr")
+    for metric in ("lpips_vgg", "fid_tf"):
+        assert f"{metric} is left out" in found.err
+    assert "--metric-networks" in found.err
+    metrics = json.loads((folders / "r" / "metrics.json").read_text())
+    assert set(metrics["missing"]) == {"lpips_vgg", "fid_tf"}
+    assert set(metrics["methods"][0]["figures"]) == {"psnr"}
+    assert "lpips_vgg is left out" in (folders / "r" / "table.md").read_text(encoding="utf-8")
+
+
+def test_published_figures_stand_beside(folders, capsys):
+    words = ("--pred", folders / "blur", "--truth", folders / "truth", "--metrics", "psnr")
+    assert evaluate(*words, "--against", "published", "--out", folders / "r") == 0
+    assert "blur" in capsys.readouterr().out
+    assert "## Published figures" in (folders / "r" / "table.md").read_text(encoding="utf-8")
+
+
+def test_a_classifier_of_ones_own_judges(folders, capsys):
+    words = ("--pred", folders / "blur", "--truth", folders / "truth")
+    name = "test_byobnet"  # timm's own network for tests
+    net = import_timm().create_model(name, pretrained=False)
+    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, folders / "mine.safetensors")
+    chosen = ("--classifier", name, "--classifier-weights", folders / "mine.safetensors")
+    assert evaluate(*words, *chosen, "--metrics", "psnr", "class_kl", "--out", folders / "r") == 0
+    metrics = json.loads((folders / "r" / "metrics.json").read_text())
+    assert [s["classifier"] for s in metrics["settings"]["set_metrics"]] == [name]
+    kl = {method["name"]: method["figures"]["class_kl"]["value"] for method in metrics["methods"]}
+    assert kl["truth"] == 0 < kl["blur"]
+    capsys.readouterr()
+    assert evaluate(*words, *chosen, "--metrics", "psnr") == 2
+    assert "--classifier is for the metrics accuracy" in capsys.readouterr().err
+    assert evaluate(*words, *chosen[:3], folders / "none.pth", "--metrics", "class_kl") == 2
+    assert "there is no such file for the classifier" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""`chromagan evaluate` of a model, through the real pipeline with a tiny network."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from chromagan.apps.cli.main import main
+from chromagan.images.read import Photo
+from chromagan.images.write import write_photo
+from chromagan.inference.colorizer import Colorizer
+from chromagan.models.contract import ColorizationNetwork, Prediction
+
+
+class Tinted(ColorizationNetwork):
+    """The same ab everywhere."""
+
+    ab_stride = 4
+
+    def __init__(self, a=20.0, b=10.0):
+        super().__init__()
+        self.config = {}
+        self.ab = nn.Parameter(torch.tensor([a, b]))
+
+    def predict(self, L, hints):
+        ab = self.ab.reshape(1, 2, 1, 1).expand(L.shape[0], 2, -(-L.shape[2] // 4), -(-L.shape[3] // 4))
+        return Prediction(ab)
+
+
+def photo(seed=0, height=40, width=56):
+    rng = np.random.default_rng(seed)
+    small = rng.uniform(60, 200, (5, 7, 3))
+    return np.kron(small, np.ones((height // 5, width // 7, 1))).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    write_photo(Photo(photo(0)), tmp_path / "in" / "b.png", None)
+    write_photo(Photo(photo(1)), tmp_path / "in" / "deep" / "a.png", None)
+    (tmp_path / "in" / "notes.txt").write_text("no photo")
+    (tmp_path / "in" / ".hidden.png").write_bytes(b"")
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The command with a tiny network in place of weights."""
+
+    def from_pretrained(name, device, size):
+        return Colorizer(Tinted(), size=size or 32, device="cpu", sha256="0" * 64, model="tinted")
+
+    monkeypatch.setattr(Colorizer, "from_pretrained", from_pretrained)
+
+
+def test_command_writes_the_report(folder, tiny, tmp_path, capsys):
+    out = tmp_path / "report"
+    assert main(["evaluate", "--data", str(folder), "--saturation", "1.0", "0.5", "--out", str(out)]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["settings"]["weights_sha256"] == "0" * 64
+    assert metrics["settings"]["size"] == 32
+    assert [r["saturation"] for r in metrics["results"]] == [1.0, 0.5]
+    rows = list(csv.DictReader((out / "per_image.csv").open()))
+    assert [(r["saturation"], r["name"]) for r in rows] == [
+        ("1.0", "b.png"), ("1.0", "deep/a.png"), ("0.5", "b.png"), ("0.5", "deep/a.png"),
+    ]  # fmt: skip
+    for result in metrics["results"]:
+        mine = [float(r["psnr"]) for r in rows if float(r["saturation"]) == result["saturation"]]
+        assert result["psnr"] == pytest.approx(np.mean(mine))
+        assert result["gain"] == pytest.approx(result["psnr"] - result["gray_psnr"])
+    printed = capsys.readouterr().out
+    assert f"{metrics['results'][0]['psnr']:.3f}" in printed
+
+
+def test_command_reports_nothing_as_null(tiny, tmp_path):
+    gray = np.full((32, 32), 128, np.uint8)
+    write_photo(Photo(gray), tmp_path / "gray.png", None)
+    assert main(["evaluate", "--data", str(tmp_path / "gray.png"), "--out", str(tmp_path / "r")]) == 0
+    result = json.loads((tmp_path / "r" / "metrics.json").read_text())["results"][0]
+    assert (result["psnr"], result["left_out"]) == (None, 1)
+
+
+def test_command_says_what_is_wrong(folder, tiny, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main(["evaluate", "--data", str(tmp_path / "empty")]) == 1
+    assert "no photographs there" in capsys.readouterr().err
+    assert main(["evaluate", "--data", str(folder), "--saturation", "-1"]) == 2
+    (folder / "c.png").write_text("no photo")
+    assert main(["evaluate", "--data", str(folder)]) == 1
+    assert "c.png" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    (folder / "c.png").unlink()
+    assert main(["evaluate", "--data", str(folder), "--limit", "1", "--out", str(tmp_path / "file" / "r")]) == 1
+    assert "cannot be written" in capsys.readouterr().err

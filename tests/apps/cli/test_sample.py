@@ -1,0 +1,206 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import chromagan
+from chromagan.apps.cli.main import COMMANDS, main
+from chromagan.images.metadata import read_provenance
+from chromagan.images.read import read_photo
+from chromagan.inference.colorizer import Colorizer
+from chromagan.models.contract import ColorizationNetwork, Prediction
+
+REPOSITORY = Path(chromagan.__file__).parent.parent
+
+
+class Painter(ColorizationNetwork):
+    stride = ab_stride = 4
+    config = {}
+
+    def predict(self, L, hints):
+        return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
+
+
+@pytest.fixture
+def painter(monkeypatch):
+    """The command with a network that needs no weights."""
+    asked = []
+
+    def build(name, device, size, batch_size):
+        asked.append((name, device, size, batch_size))
+        return Colorizer(Painter(), size=size or 32, device="cpu", batch_size=batch_size, sha256="7" * 64)
+
+    monkeypatch.setattr(Colorizer, "from_pretrained", build)
+    return asked
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.jpg", "b.png"):
+        cv2.imwrite(str(folder / name), np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8))
+    return folder
+
+
+def sample(*arguments):
+    return main(["sample", *map(str, arguments)])
+
+
+def python(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=120, **options
+    )
+
+
+def one_error(captured):
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("chromagan: error: ")
+    return lines[0]
+
+
+def test_a_folder(painter, photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sample("in", "--size", 64, "--batch-size", 2) == 0
+    assert painter == [("chromagan", "auto", 64, 2)]
+    assert capsys.readouterr().out == "2 colorized; output in colorized\n"
+    assert read_provenance(tmp_path / "colorized" / "a.jpg").sha256 == "7" * 64
+    assert sample("in") == 0
+    assert "0 colorized, 2 finished before and skipped" in capsys.readouterr().out
+    assert len(painter) == 1  # nothing to do, so no network was loaded
+
+
+def test_formats_and_extras(painter, photos, tmp_path):
+    assert sample(photos, "-o", tmp_path / "out", "--format", "webp", "--compare", "--layer", "--saturation", 0.5) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a-compare.webp", "a-layer.png", "a.webp", "b-compare.webp", "b-layer.png", "b.webp"]
+
+
+def test_one_failure_one_line_exit_code_one(painter, photos, tmp_path, capsys):
+    (photos / "cut.jpg").write_bytes((photos / "a.jpg").read_bytes()[:200])
+    assert sample(photos, photos / "gone.jpg", "-o", tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert "2 colorized, 2 failed" in captured.out
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 2
+    assert "gone.jpg" in lines[0]
+    assert "cut.jpg" in lines[1]
+    assert "Traceback" not in captured.err
+
+
+def test_debug_shows_the_traceback(painter, photos, tmp_path, capsys):
+    (photos / "cut.jpg").write_bytes((photos / "a.jpg").read_bytes()[:200])
+    assert sample(photos / "cut.jpg", "-o", tmp_path / "out", "--debug") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["x.jpg", "--demo"],
+                                       ["x.jpg", "--quality", "0"], ["x.jpg", "--saturation", "0"],
+                                       ["x.jpg", "--saturation", "nan"], ["x.jpg", "--batch-size", "0"]])  # fmt: skip
+def test_wrong_usage_is_exit_code_two(arguments, capsys):
+    assert sample(*arguments) == 2
+    one_error(capsys.readouterr())
+
+
+def test_unknown_options_are_exit_code_two(capsys):
+    for arguments in (["sample", "--colour"], ["colour"], ["sample", "x", "--device", "abacus"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+    assert main([]) == 2
+
+
+def test_output_folder_that_cannot_be_made(painter, photos, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert sample(photos / "a.jpg", "-o", tmp_path / "file" / "out") == 1
+    message = one_error(capsys.readouterr())
+    assert str(tmp_path / "file" / "out") in message
+    assert "-o" in message
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, "no weights file"), (b"PK\x03\x04" + b"x" * 99, "pickle"),
+                                                   (b"nonsense" * 9, "not a safetensors|damaged")])  # fmt: skip
+def test_bad_weights_files(photos, tmp_path, capsys, content, expected):
+    path = tmp_path / "w.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    assert sample(photos, "-o", tmp_path / "out", "--model", path, "--device", "cpu") == 1
+    message = one_error_then_nothing(capsys, tmp_path)
+    assert re.search(expected, message)
+    assert str(path) in message
+
+
+def one_error_then_nothing(capsys, tmp_path):
+    message = one_error(capsys.readouterr())
+    assert not (tmp_path / "out").exists()
+    return message
+
+
+def test_model_that_does_not_exist(photos, tmp_path, capsys):
+    assert sample(photos, "-o", tmp_path / "out", "--model", "chromagna", "--device", "cpu") == 1
+    assert "did you mean" in one_error_then_nothing(capsys, tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_without_cuda(photos, tmp_path, capsys):
+    assert sample(photos, "-o", tmp_path / "out", "--device", "cuda") == 1
+    assert "--device cpu" in one_error_then_nothing(capsys, tmp_path)
+
+
+def test_interruption(painter, photos, tmp_path, capsys, monkeypatch):
+    def interrupt(self, lightness):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Colorizer, "predict", interrupt)
+    assert sample(photos, "-o", tmp_path / "out") == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_demo(painter, tmp_path):
+    out = tmp_path / "out"
+    assert sample("--demo", "-o", out) == 0
+    names = ["astronaut", "camera", "chelsea", "coffee", "rocket"]
+    assert sorted(path.name for path in out.iterdir()) == [f"{name}.png" for name in names]
+    from skimage.data import camera
+
+    assert read_photo(out / "camera.png").pixels.shape == (*camera().shape, 3)
+
+
+def test_demo_without_scikit_image(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    assert sample("--demo", "-o", tmp_path / "out") == 1
+    assert 'pip install "chromagan[demo]"' in one_error(capsys.readouterr())
+
+
+@pytest.mark.process
+def test_help_and_version_need_no_pytorch():
+    done = python("-X", "importtime", "-m", "chromagan", "sample", "--help")
+    assert done.returncode == 0
+    assert "--saturation" in done.stdout
+    assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
+    assert python("-m", "chromagan", "--version").stdout == f"chromagan {chromagan.__version__}\n"
+
+
+def test_every_command_has_options_and_a_run():
+    import importlib
+
+    for name in COMMANDS:
+        module = importlib.import_module(f"chromagan.apps.cli.{name.replace('-', '_')}")
+        assert callable(module.run)
+        assert callable(module.add_arguments)
+
+
+@pytest.mark.process
+def test_top_level_script_is_the_command(photos, tmp_path):
+    done = python(REPOSITORY / "sample.py", photos / "gone.jpg", "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stderr.startswith("chromagan: error: ")
+    assert done.stdout.startswith("0 colorized, 1 failed")

@@ -1,4 +1,4 @@
-"""`chromagan benchmark metrics|models|sample|train|zoo`: time the product on this machine, compare the networks."""
+"""`chromagan benchmark metrics|models|networks|sample|train`: time the product here, compare the networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chromagan.apps.cli import benchmark_metrics, benchmark_models, benchmark_zoo
+from chromagan.apps.cli import benchmark_metrics, benchmark_models, benchmark_networks
 from chromagan.errors import UsageError, WriteError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FILE", help="write the figures there as JSON")
     models = kinds.add_parser("models", help="time the networks: latency, throughput, memory, roofline, whole photos")
     benchmark_models.add_arguments(models)
-    zoo = kinds.add_parser("zoo", help="train the networks for the same budget, and compare them on held-out photos")
-    benchmark_zoo.add_arguments(zoo)
+    summary = "train the networks for the same budget, and compare them on held-out photos"
+    benchmark_networks.add_arguments(kinds.add_parser("networks", aliases=["zoo"], help=summary))
     metrics = kinds.add_parser("metrics", help="time the metrics of `chromagan evaluate` against scikit-image's")
     benchmark_metrics.add_arguments(metrics)
     train = kinds.add_parser("train", help="time the training loop against its arithmetic and a plain loop")
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """Time, print the table, write the JSON; returns the exit code."""
     if args.benchmark == "models":
         return benchmark_models.run(args)
-    if args.benchmark == "zoo":
-        return benchmark_zoo.run(args)
+    if args.benchmark in ("networks", "zoo"):  # the old name
+        return benchmark_networks.run(args)
     if args.benchmark == "metrics":
         return benchmark_metrics.run(args)
     if args.benchmark == "train":

@@ -6,10 +6,10 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from chromagan.benchmark.networks.matrix import ZooPlan
+from chromagan.benchmark.networks.run import ZooResults, ZooRow
 from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
 from chromagan.reports.tables import markdown_table
-from chromagan.training.benchmark_zoo import ZooResults, ZooRow
-from chromagan.training.zoo_plan import ZooPlan
 
 MARK = "†"
 _HEADER = (

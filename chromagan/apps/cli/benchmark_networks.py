@@ -1,4 +1,4 @@
-"""`chromagan benchmark zoo`: train the networks of the zoo for the same budget and compare them."""
+"""`chromagan benchmark networks`: train the networks of the zoo for the same budget and compare them."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
     """Train, measure, write table and sheet; 1 when a network failed."""
     if args.seeds < 1:
         raise UsageError("--seeds is at least 1")
+    from chromagan.benchmark.networks.matrix import ZooPlan, parse_options
+    from chromagan.benchmark.networks.report import ranked, zoo_markdown
+    from chromagan.benchmark.networks.run import ZooBenchmark, device_name
+    from chromagan.benchmark.networks.sheet import ZooSheet, sheet_photos
     from chromagan.compute.device import choose_device
     from chromagan.models.registry import list_models
-    from chromagan.training.benchmark_zoo import ZooBenchmark, device_name
-    from chromagan.training.zoo_plan import ZooPlan, parse_options
-    from chromagan.training.zoo_report import ranked, zoo_markdown
-    from chromagan.training.zoo_sheet import ZooSheet, sheet_photos
 
     device = choose_device(args.device)
     plan = ZooPlan(

@@ -19,6 +19,9 @@ from typing import Any
 
 import torch
 
+from chromagan.benchmark.networks.figures import ZooExam, plain, training_pace
+from chromagan.benchmark.networks.matrix import ZooEntry, ZooPlan
+from chromagan.benchmark.networks.sheet import ZooSheet
 from chromagan.data.loader import BatchStream, open_training_photos
 from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.evaluation.report import versions
@@ -30,9 +33,6 @@ from chromagan.training.checkpoint import state_files
 from chromagan.training.config import TrainConfig
 from chromagan.training.loop import Loop
 from chromagan.training.trainer import Trainer
-from chromagan.training.zoo_figures import ZooExam, plain, training_pace
-from chromagan.training.zoo_plan import ZooEntry, ZooPlan
-from chromagan.training.zoo_sheet import ZooSheet
 
 RESULTS = "zoo.json"
 _SNAPSHOTS = 10  # a run; what a kill can cost
@@ -153,7 +153,7 @@ class ZooBenchmark:
         row.figures, row.config = training_pace(run), config.as_dict()
         save_weights(
             run / "weights.safetensors", network, model=entry.model, config=network.config,
-            command="chromagan benchmark zoo", extra={"training": json.dumps(row.config, sort_keys=True)},
+            command="chromagan benchmark networks", extra={"training": json.dumps(row.config, sort_keys=True)},
         )  # fmt: skip
         del trainer
         self._tidy()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from chromagan.benchmark.networks.matrix import ZooPlan
 from chromagan.color.lab import rgb_to_lab
 from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
 from chromagan.evaluation.held_out import HeldOut, colorize_batch
@@ -17,7 +18,6 @@ from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
 from chromagan.metrics.vgg16_distance import Vgg16Distance
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.training.run_folder import read_stats
-from chromagan.training.zoo_plan import ZooPlan
 
 METRICS = ("psnr", "ssim", "colourfulness")
 _TIMED, _SECONDS = 20, 5.0

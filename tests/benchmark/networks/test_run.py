@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from chromagan.apps.cli.main import main
+from chromagan.benchmark.networks import run
+from chromagan.benchmark.networks.matrix import ZooEntry, ZooPlan, parse_options
+from chromagan.benchmark.networks.report import zoo_markdown
+from chromagan.benchmark.networks.run import ZooBenchmark, ZooResults, ZooRow
+from chromagan.benchmark.networks.sheet import ZooSheet
 from chromagan.errors import ModelError, TrainingError, UsageError
 from chromagan.evaluation.held_out import HeldOut
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.registry import register_model
 from chromagan.pretrained.create import create_model
-from chromagan.training import benchmark_zoo
-from chromagan.training.benchmark_zoo import ZooBenchmark, ZooResults, ZooRow
 from chromagan.training.trainer import Trainer
-from chromagan.training.zoo_plan import ZooEntry, ZooPlan, parse_options
-from chromagan.training.zoo_report import zoo_markdown
-from chromagan.training.zoo_sheet import ZooSheet
 
 
 class _Small(ColorizationNetwork):
@@ -58,7 +58,7 @@ MODELS = ("zoo_test_small", "zoo_test_trunk", "mean")
 @pytest.fixture(autouse=True)
 def _light(monkeypatch):
     """Small networks leave nothing to collect, and TensorBoard would take seconds of every start."""
-    monkeypatch.setattr(benchmark_zoo.gc, "collect", lambda: 0)
+    monkeypatch.setattr(run.gc, "collect", lambda: 0)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
 
@@ -91,7 +91,7 @@ def figures_of(rows):
 
 
 def test_the_command_makes_table_sheet_and_weights(photos, tmp_path, capsys):
-    words = ["benchmark", "zoo", "--models", *MODELS, "zoo_test_small:adversarial-weight=0.01,seed=5", "--data"]
+    words = ["benchmark", "networks", "--models", *MODELS, "zoo_test_small:adversarial-weight=0.01,seed=5", "--data"]
     words += [str(photos), "--val", str(photos), "--out", str(tmp_path), "--images", "40", "--no-pretrained", "--set"]
     words += [f"{name}={value}" for name, value in COMMON.items()]
     assert main([*words, "--eval-size", "32", "--eval-limit", "3", "--device", "cpu"]) == 0
@@ -120,6 +120,12 @@ def test_the_command_makes_table_sheet_and_weights(photos, tmp_path, capsys):
     again = HeldOut(photos, 32, ("psnr",), limit=3).evaluate(network.eval())["psnr"]
     assert again == pytest.approx(small["figures"]["psnr"], abs=0.05)  # half precision
     assert not list(tmp_path.rglob("state-*.pt"))
+
+
+@pytest.mark.parametrize("name", ["networks", "zoo"])
+def test_the_old_name_of_the_command_stays(name, capsys):
+    assert main(["benchmark", name, "--data", "d", "--val", "v", "--out", "o", "--seeds", "0"]) == 2
+    assert "--seeds is at least 1" in capsys.readouterr().err
 
 
 def test_a_kill_costs_no_finished_row_and_changes_no_figure(photos, tmp_path, monkeypatch):
@@ -194,14 +200,14 @@ def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
 
 
 def test_one_network_that_fails_is_told_and_the_others_stand(photos, tmp_path, monkeypatch):
-    plain = benchmark_zoo.Loop.run
+    plain = run.Loop.run
 
     def diverges(self):
         if self.config.model == "zoo_test_small":
             raise TrainingError("the chroma term is nan")
         return plain(self)
 
-    monkeypatch.setattr(benchmark_zoo.Loop, "run", diverges)
+    monkeypatch.setattr(run.Loop, "run", diverges)
     results = benchmark(photos, tmp_path).run(MODELS[:2], 1)
     assert [row.label for row in results.rows] == ["zoo_test_trunk"]
     assert results.failures == {"zoo_test_small, seed 0": "the chroma term is nan"}
@@ -209,13 +215,13 @@ def test_one_network_that_fails_is_told_and_the_others_stand(photos, tmp_path, m
 
 
 def test_minutes_become_photographs_once(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark_zoo, "_PACE_SECONDS", 0.0)
+    monkeypatch.setattr(run, "_PACE_SECONDS", 0.0)
     first = benchmark(photos, tmp_path, images=0, minutes=0.001)
     first.run(["zoo_test_small"], 1)
     (length,) = first.lengths.values()
     assert length % 4 == 0
     assert first.rows[0].images == length
-    monkeypatch.setattr(benchmark_zoo, "_measure_pace", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(run, "_measure_pace", lambda *_: pytest.fail("measured again"))
     again = benchmark(photos, tmp_path, images=0, minutes=0.001)
     assert again.run(["zoo_test_small"], 2).rows[1].images == length
 

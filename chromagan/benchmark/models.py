@@ -32,8 +32,9 @@ from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.errors import DeviceError, UsageError
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import output_suffix, write_photo
-from chromagan.inference.colorizer import SIZES
+from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, pad_to_stride
+from chromagan.models.look import SIZES
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _ROUNDS = 5
@@ -278,10 +279,9 @@ class _PhotoTimer:
         self._whole()
 
     def _whole(self) -> Photo:
-        self.colorizer.size = self.size
-        colour = self.colorizer.colorize_photo(read_photo(self.photo))
-        write_photo(colour, self.target, self.colorizer.mark)
-        return colour
+        (colour,) = self.colorizer.colorize([read_photo(self.photo)], Request(size=self.size))[0]
+        colour.save(self.target)
+        return colour.photo
 
     def visit(self) -> None:
         """Time the whole, then the files alone."""

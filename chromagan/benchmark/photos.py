@@ -12,13 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
-import torch
 
 from chromagan.benchmark.child_process import ProcessCost, measure_process
 from chromagan.errors import ChromaganError, DataError
@@ -26,6 +25,7 @@ from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import output_suffix, write_photo
 from chromagan.inference.batch import BatchOptions, colorize_files
 from chromagan.inference.plan import Job
+from chromagan.inference.stages import stage_seconds
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
@@ -108,10 +108,9 @@ def _one_round(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, floa
 def _each_stage(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
     seconds["decode"], photo = _timed(lambda: read_photo(path))
-    seconds["prepare"], prepared = _timed(lambda: colorizer.prepare(photo))
-    seconds["forward"], answers = _timed(lambda: _finished(colorizer, colorizer.predict([prepared.L])))
-    seconds["enlarge"], grid = _timed(lambda: colorizer.enlarge(answers[0], prepared).cpu())
-    seconds["join"], colour = _timed(lambda: colorizer.finish(photo, grid))
+    parts, pixels = stage_seconds(colorizer.network, photo.pixels, colorizer.look, colorizer.step)
+    seconds |= parts
+    colour = replace(photo, pixels=pixels)
     alone = _target(path, folder, "part-")
     seconds["encode"], _ = _timed(lambda: write_photo(colour, alone, colorizer.mark))
     alone.unlink()
@@ -129,12 +128,6 @@ def _colorize(colorizer: Colorizer, jobs: Sequence[Job]) -> None:
     if failures:
         # A time for fewer photos than were asked for would be no figure.
         raise failures[0]
-
-
-def _finished(colorizer: Colorizer, answers: list[torch.Tensor]) -> list[torch.Tensor]:
-    if colorizer.device.type == "cuda":
-        torch.cuda.synchronize(colorizer.device)
-    return answers
 
 
 def _timed(action: Callable[[], T]) -> tuple[float, T]:

@@ -7,24 +7,23 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from torch import Tensor
 
-from chromagan.color.gamut import lab_to_srgb_keeping_lightness
 from chromagan.color.lab import rgb_to_lab
 from chromagan.evaluation.held_out_photos import deal_batches
+from chromagan.inference.stages import Walk, paint_walks
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.psnr import psnr
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.look import Look
 
 Pixels = NDArray[np.uint8]
 LARGEST_FACTOR = 6.0
 _TOLERANCE = 1e-3  # of the factor
 
 
-@torch.no_grad()
 def psnr_at_colourfulness(
     network: ColorizationNetwork, photos: Sequence[Tensor], target: float, device: torch.device | str = "cpu"
 ) -> tuple[float, float]:
@@ -47,12 +46,11 @@ def psnr_at_colourfulness(
     """
     if not photos or target <= 0:
         raise ValueError("give photos, and a target above 0")
-    answers: list[tuple[Tensor, Tensor, Tensor]] = []
+    answers: list[tuple[Tensor, Walk]] = []
     for numbers in deal_batches([(photo.shape[1], photo.shape[2]) for photo in photos], 0, 1):
         truth = torch.stack([photos[number] for number in numbers])
         L = rgb_to_lab(truth.to(device).float() / 255)[:, :1]
-        ab = F.interpolate(network(L).ab.float(), size=L.shape[-2:], mode="bilinear", align_corners=False)
-        answers.append((truth, L, ab))
+        answers += zip(truth, paint_walks(network, L, look=Look(size=min(L.shape[2:]))), strict=True)
 
     def excess(factor: float) -> float:
         found = [colourfulness(made) for made, _ in _pictures(answers, factor)]
@@ -65,9 +63,7 @@ def psnr_at_colourfulness(
     return (math.fsum(decibels) / len(decibels) if decibels else math.nan), factor
 
 
-def _pictures(answers: Sequence[tuple[Tensor, Tensor, Tensor]], factor: float) -> Iterator[tuple[Pixels, Pixels]]:
+def _pictures(answers: Sequence[tuple[Tensor, Walk]], factor: float) -> Iterator[tuple[Pixels, Pixels]]:
     """Pairs of (H, W, 3) uint8: the colorized photo and its truth."""
-    for truth, L, ab in answers:
-        made = (lab_to_srgb_keeping_lightness(L, ab * factor) * 255).round().to("cpu", torch.uint8)
-        for one, true in zip(made, truth, strict=True):
-            yield one.permute(1, 2, 0).contiguous().numpy(), true.permute(1, 2, 0).contiguous().numpy()
+    for truth, walk in answers:
+        yield walk.end(saturation=factor), truth.permute(1, 2, 0).contiguous().numpy()

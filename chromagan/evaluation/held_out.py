@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from chromagan.color.gamut import lab_to_srgb_keeping_lightness
 from chromagan.color.lab import rgb_to_lab
+from chromagan.compute.device import place
 from chromagan.errors import ChromaganError, MetricUnavailable, ModelError, UsageError
 from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
+from chromagan.images.join import join_chroma
+from chromagan.inference.stages import paint
 from chromagan.metrics.ab_error import ab_mse
 from chromagan.metrics.ciede2000 import ciede2000
 from chromagan.metrics.colourfulness import colourfulness
@@ -30,6 +31,8 @@ from chromagan.metrics.psnr import psnr
 from chromagan.metrics.registry import describe
 from chromagan.metrics.ssim import ssim
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.look import Look
+from chromagan.pretrained.create import load_upsampler
 
 HELD_OUT_METRICS: tuple[str, ...] = (
     "colourfulness", "psnr", "ssim", "delta_colourfulness", "ab_mse", "ab_rmse", "ciede2000", "lpips_alex", "lpips_vgg",
@@ -83,8 +86,7 @@ def check_best_metric(name: str) -> None:
 class HeldOut:
     """A folder of colour photos, and the metrics by which networks are compared on it.
 
-    Every photo is made gray, colorized at its reduced size, joined with its own lightness (as the product does: what
-    sRGB cannot show gives up chroma) and rounded to 8 bits before anything is measured.
+    Every photo is reduced, and painted by its lightness as the product paints it (`chromagan.inference.stages.paint`).
 
     Args:
         folder: of colour photos, any depth; read once, here.
@@ -95,6 +97,7 @@ class HeldOut:
         limit: measure so many photos, evenly spaced; 0 for all.
         device: where the network to be measured is; the metrics' networks go there too.
         download: whether a network that is not found may be downloaded.
+        look: how the network's colours are used; `Look(size=size)` unless given.
 
     Attributes:
         names: files of the photos.
@@ -117,7 +120,9 @@ class HeldOut:
         limit: int = 0,
         device: torch.device | str = "cpu",
         download: bool = True,
+        look: Look | None = None,
     ) -> None:
+        self.look, self._step = look or Look(size=size), place(load_upsampler(), torch.device(device))
         self.metrics = check_metric_names(metrics)
         self.device = torch.device(device)
         self.missing: dict[str, str] = {}
@@ -198,7 +203,7 @@ class HeldOut:
         for numbers in deal_batches(shapes, rank, world):
             truth = torch.stack([self._photos[number] for number in numbers]).to(self.device)
             lab = rgb_to_lab(truth.float() / 255)
-            pictures = colorize_batch(network, lab[:, :1])
+            pictures = paint(network, lab[:, :1], look=self.look, step=self._step)
             for number, figures in zip(numbers, self._figures(pictures, truth, lab), strict=True):
                 if number not in self._free:
                     self._free[number] = _free_figures(self._photos[number], lab[numbers.index(number), :1])
@@ -265,34 +270,11 @@ class HeldOut:
         return result
 
 
-def colorize_batch(network: ColorizationNetwork, L: Tensor) -> Tensor:
-    """Colour gray photos as the metrics see them: 8 bits, their lightness kept.
-
-    Args:
-        network: in evaluation mode.
-        L: (N, 1, H, W) in [0, 100].
-
-    Returns:
-        (N, 3, H, W) uint8 sRGB.
-
-    Raises:
-        ModelError: the answer is not finite, or not (N, 2, h, w).
-    """
-    ab = network(L).ab.float()
-    if ab.ndim != 4 or ab.shape[:2] != (len(L), 2):
-        raise ModelError(f"the network answers colours of the shape {tuple(ab.shape)}, not ({len(L)}, 2, h, w)")
-    if not torch.isfinite(ab).all():
-        raise ModelError("the network's colours are not finite: training has diverged, so use an earlier checkpoint")
-    ab = F.interpolate(ab, size=L.shape[-2:], mode="bilinear", align_corners=False)
-    return (lab_to_srgb_keeping_lightness(L, ab) * 255).round().to(torch.uint8)
-
-
 def _free_figures(truth: Tensor, L: Tensor) -> dict[str, float]:
     """What a photo's truth says by itself: PSNR of its gray version, and colourfulness."""
-    zero = torch.zeros(1, 2, *L.shape[-2:], device=L.device)
-    gray = (lab_to_srgb_keeping_lightness(L[None], zero)[0] * 255).round().to("cpu", torch.uint8)
-    picture, true = (np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in (gray, truth))
-    return {"gray_psnr": psnr(picture, true), "true_colourfulness": colourfulness(true)}
+    gray = join_chroma(L[0].cpu().numpy(), np.zeros((2, 1, 1), np.float32))
+    true = np.ascontiguousarray(truth.permute(1, 2, 0).numpy())
+    return {"gray_psnr": psnr(gray, true), "true_colourfulness": colourfulness(true)}
 
 
 def _inception_of(metric: str) -> str:

@@ -70,9 +70,9 @@ class _Scratch:
 
 @dataclass(frozen=True)
 class _Job:
-    """One call's inputs and output. `grids` are a / 500 and b / 200, saturation included, at most the photo's size."""
+    """One call's inputs and output. `grids` are a / 500 and b / 200, at most the photo's size."""
 
-    pixels: Codes
+    pixels: Codes | Floats
     out: Codes
     grids: tuple[Floats, Floats]
     taps: _Taps
@@ -154,7 +154,7 @@ def _widen(rows: Floats, width: int) -> Floats:
     return np.asarray(wide, np.float32).reshape(-1, width)
 
 
-def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int], saturation: float) -> tuple[Floats, Floats]:
+def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int]) -> tuple[Floats, Floats]:
     """The two chroma planes in units of Lab's f, no larger than the photo."""
     array = ab.detach().to("cpu", torch.float32).numpy() if isinstance(ab, Tensor) else np.asarray(ab, np.float32)
     if array.ndim == 4 and array.shape[0] == 1:
@@ -167,49 +167,46 @@ def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int], saturation:
     if (height, width) != array.shape[1:]:
         planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in array]
         array = np.stack([plane.reshape(height, width) for plane in planes])
-    return array[0] * np.float32(saturation / 500), array[1] * np.float32(saturation / 200)
+    return array[0] * np.float32(1 / 500), array[1] * np.float32(1 / 200)
 
 
 def join_chroma(
-    pixels: Codes,
+    pixels: Codes | Floats,
     ab: Tensor | NDArray[np.generic],
-    saturation: float = 1.0,
     lightness: float | None = None,
     threads: int | None = None,
 ) -> Codes:
     """Colour a photo: its own lightness at every pixel, with chroma from a grid that covers it.
 
-    The chroma is enlarged bicubically (pixel centres aligned; a grid larger than the photo is averaged down), scaled,
-    and where sRGB cannot show it at the pixel's lightness it gives way at equal hue. Lightness is that of the input
+    The chroma is enlarged bicubically (pixel centres aligned; a grid larger than the photo is averaged down), and where
+    sRGB cannot show it at the pixel's lightness it gives way at equal hue. Lightness is that of the input
     within one level of the output's depth; ab = 0 gives a gray photo back unchanged. Memory beside input and output: a
     few megabytes a thread.
 
     Args:
-        pixels: (H, W) gray or (H, W, 3) RGB, uint8 or uint16 sRGB. Of an RGB photo only the lightness is used.
+        pixels: (H, W) gray or (H, W, 3) RGB, uint8 or uint16 sRGB. Of an RGB photo only the lightness is used. Or
+            (H, W) float32, L itself in [0, 100].
         ab: (1, 2, h, w) or (2, h, w) chroma in Lab units.
-        saturation: factor on the chroma, at least 0; 0 gives the gray photo.
         lightness: an L in [0, 100] that stands in for the photo's own at every pixel (for a colour layer).
         threads: how many threads share the work; `torch.get_num_threads()` unless given. The result does not depend
             on it.
 
     Returns:
-        (H, W, 3) RGB of the type of `pixels`.
+        (H, W, 3) RGB of the type of `pixels`; uint8 for L.
 
     Raises:
-        UsageError: a type, shape, saturation or lightness that is not one of these.
+        UsageError: a type, shape or lightness that is not one of these.
         ModelError: chroma that is not finite.
     """
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise UsageError(f"a photo must be uint8 or uint16, not {pixels.dtype}")
+    if pixels.dtype not in (np.uint8, np.uint16) and (pixels.dtype, pixels.ndim) != (np.float32, 2):
+        raise UsageError(f"a photo must be uint8 or uint16, or L as (H, W) float32, not {pixels.dtype}")
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or 0 in pixels.shape:
         raise UsageError(f"a photo must have the shape (H, W) or (H, W, 3), not {tuple(pixels.shape)}")
-    if not 0 <= saturation < float("inf"):
-        raise UsageError(f"saturation must be 0 or more, not {saturation}")
     if lightness is not None and not 0 <= lightness <= 100:
         raise UsageError(f"lightness must lie in [0, 100], not {lightness}")
     height, width = pixels.shape[:2]
-    grids = _grids(ab, (height, width), saturation)
-    out = np.empty((height, width, 3), pixels.dtype)
+    grids = _grids(ab, (height, width))
+    out = np.empty((height, width, 3), np.uint16 if pixels.dtype == np.uint16 else np.uint8)
     job = _Job(pixels, out, grids, _Taps.between(grids[0].shape[0], height), lightness)
     rows = min(height, max(1, _TILE // width))
     band = rows * max(1, _BAND // (rows * width))

@@ -34,11 +34,20 @@ class ProvenanceMark:
         model: name of the network.
         sha256: hash of its weights, hexadecimal.
         software: name and version, "chromagan 0.1.0".
+        seed: of what was drawn at random.
+        request: digest of what was asked for, hexadecimal; empty for none.
     """
 
     model: str
     sha256: str
     software: str
+    seed: int = 0
+    request: str = ""
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Its fields as text, in the order of `chromagan.images.xmp.MARK`."""
+        return self.model, self.sha256, self.software, str(self.seed), self.request
 
 
 def read_provenance(path: str | Path) -> ProvenanceMark | None:
@@ -55,4 +64,7 @@ def read_provenance(path: str | Path) -> ProvenanceMark | None:
     """
     with open_file(path) as file:
         found = xmp.find_mark(read_header(file, str(path)).xmp)
-    return None if found is None else ProvenanceMark(*found)
+    if found is None:
+        return None
+    model, sha256, software, seed, request = found
+    return ProvenanceMark(model, sha256, software, int(seed) if seed.isdecimal() else 0, request)

@@ -79,16 +79,17 @@ def reduced_lightness(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:
     interpolated linearly. Within 0.02 L of the same in float64.
 
     Args:
-        pixels: (H, W) gray or (H, W, 3) RGB, sRGB-encoded, uint8 or uint16.
+        pixels: (H, W) gray or (H, W, 3) RGB, sRGB-encoded, uint8 or uint16; or (H, W) float32, L itself.
         size: rows and columns of the result.
 
     Returns:
         (1, 1, *size) float32 in [0, 100].
     """
-    plane = _lightness_plane(pixels)
+    given = pixels.dtype == np.float32
+    plane = pixels if given else _lightness_plane(pixels)
     for rows, columns in ((size[0], plane.shape[1]), size):
         if plane.shape != (rows, columns):
             shrinks = rows <= plane.shape[0] and columns <= plane.shape[1]
             plane = cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    reduced = plane.astype(np.float32) / np.float32(_SCALE)
+    reduced = plane if given else plane.astype(np.float32) / np.float32(_SCALE)
     return torch.from_numpy(reduced)[None, None]

@@ -162,7 +162,7 @@ def _encode(path: str | Path, encode: Callable[[], Pieces | None]) -> Pieces:
 
 def _metadata(photo: Photo, mark: ProvenanceMark | None, keep: bool) -> Metadata:
     """What goes into the output: the source's metadata where wanted, and the mark in any case."""
-    said = None if mark is None else (mark.model, mark.sha256, mark.software)
+    said = None if mark is None else mark.entries
     if not keep:
         return Metadata(xmp=xmp_packet.build_packet(None, said))
     source = photo.metadata

@@ -7,9 +7,11 @@ parsed any further, and the output then carries our packet alone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+MARK = ("Model", "WeightsSha256", "Software", "Seed", "Request")
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -105,12 +107,12 @@ def _find(rdf: ElementTree.Element, name: str) -> str | None:
     return None
 
 
-def build_packet(carried: bytes | None, mark: tuple[str, str, str] | None) -> bytes | None:
+def build_packet(carried: bytes | None, mark: Sequence[str] | None) -> bytes | None:
     """Merge the mark into the packet that the photo carried.
 
     Args:
         carried: XMP packet of the source, or None.
-        mark: model name, sha256 of its weights, software with version; or None for no mark.
+        mark: the entries of the mark in the order of `MARK`; or None for no mark.
 
     Returns:
         A UTF-8 packet, or None where there is nothing to say.
@@ -122,9 +124,9 @@ def build_packet(carried: bytes | None, mark: tuple[str, str, str] | None) -> by
         rdf = ElementTree.Element(f"{{{_RDF}}}RDF")
     _drop(rdf, _STALE)
     if mark is not None:
-        model, sha256, software = mark
         source = f"{{{_IPTC_EXT}}}DigitalSourceType"
-        ours = {f"{{{_OURS}}}Model": model, f"{{{_OURS}}}WeightsSha256": sha256, f"{{{_OURS}}}Software": software}
+        ours = {f"{{{_OURS}}}{name}": value for name, value in zip(MARK, mark, strict=True)}
+        software = ours[f"{{{_OURS}}}Software"]
         _drop(rdf, {source, *ours})
         first = rdf.find(f"{{{_RDF}}}Description")
         about = first.get(f"{{{_RDF}}}about", "") if first is not None else ""
@@ -137,10 +139,10 @@ def build_packet(carried: bytes | None, mark: tuple[str, str, str] | None) -> by
     return (_HEAD + ElementTree.tostring(root, encoding="unicode") + _TAIL).encode()
 
 
-def find_mark(packet: bytes | None) -> tuple[str, str, str] | None:
-    """Model, sha256 and software of the mark in a packet, or None where there is no mark of ours."""
+def find_mark(packet: bytes | None) -> tuple[str, ...] | None:
+    """The entries of the mark in a packet, empty where one is missing; None where there is no mark of ours."""
     rdf = _parse(packet)
     if rdf is None:
         return None
-    model, sha256, software = (_find(rdf, f"{{{_OURS}}}{name}") for name in ("Model", "WeightsSha256", "Software"))
-    return None if model is None else (model, sha256 or "", software or "")
+    entries = tuple(_find(rdf, f"{{{_OURS}}}{name}") or "" for name in MARK)
+    return entries if entries[0] else None

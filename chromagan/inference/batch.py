@@ -24,16 +24,17 @@ from chromagan.inference.explain import describe, explain
 from chromagan.inference.pixel_budget import PixelBudget
 from chromagan.inference.plan import Job
 from chromagan.inference.processors import TorchThreads, count_processors
+from chromagan.inference.request import Request
 from chromagan.inference.sheet import compare_sheet
 
 if TYPE_CHECKING:
-    from chromagan.inference.colorizer import Colorizer, Prepared
+    from chromagan.inference.colorizer import Colorizer
+    from chromagan.inference.stages import Walk
 
 PIXELS_IN_FLIGHT = 64_000_000
 SIDE_BY_SIDE = 4  # photos in the network at once, at most
 LAYER_LIGHTNESS = 60.0
 GRACE_SECONDS = 1.0  # for the photos that are being written when the batch is interrupted
-_NO_COLOUR = 0.01  # Lab units; a network that answers less everywhere has answered gray
 
 Report = Callable[[Job, Exception | None], None]
 """Told of each photo when it is done, with the error where it failed; called by the thread that called."""
@@ -44,12 +45,12 @@ class BatchOptions:
     """How photos are written.
 
     Attributes:
-        saturation: factor on the chroma.
+        request: what is asked for, of every photo.
         keep_metadata: carry EXIF, XMP, IPTC and resolution over; the provenance mark is always written.
         quality: of lossy formats, 1 to 100.
     """
 
-    saturation: float = 1.0
+    request: Request = field(default_factory=Request)
     keep_metadata: bool = True
     quality: int = 95
 
@@ -77,8 +78,7 @@ class _Item:
 
     job: Job
     photos: list[Photo] = field(default_factory=list)
-    prepared: list[Prepared] = field(default_factory=list)
-    grids: list[Any] = field(default_factory=list)
+    walks: list[Walk] = field(default_factory=list)
     pixels: int = 0
     error: BaseException | None = None
 
@@ -248,49 +248,45 @@ class _Batch:
             self._budget.correct(item.pixels - pixels)
             _check_pages(job, item.photos)
             self._await_colorizer()
-            item.prepared = [self.colorizer.prepare(photo) for photo in item.photos]
+            item.walks = [self.colorizer.start(photo, self.options.request) for photo in item.photos]
 
     def _paint_items(self, items: list[_Item]) -> None:
-        answers = self.colorizer.predict([one.L for item in items for one in item.prepared])
-        for item in items:
-            mine, answers = answers[: len(item.prepared)], answers[len(item.prepared) :]
-            item.grids = [self._checked(ab, one) for ab, one in zip(mine, item.prepared, strict=True)]
-
-    def _checked(self, ab: Any, prepared: Prepared) -> Any:
-        if float(ab.abs().max()) < _NO_COLOUR:
+        walks = [walk for item in items for walk in item.walks]
+        self.colorizer.answer(walks)
+        if any(walk.gray for walk in walks):
             raise ModelError(
                 f"model {self.colorizer.mark.model} answered gray for the whole photo, which is not saved as a "
                 "colorization; try another --size or --model"
             )
-        return self.colorizer.enlarge(ab, prepared).cpu()
 
     def _write_items(self, items: list[_Item]) -> None:
         for item in items:
             self._write_item(item)
 
     def _write_item(self, item: _Item) -> None:
-        job, saturation = item.job, self.options.saturation
-        pages = list(zip(item.photos, item.grids, strict=True))
+        job = item.job
+        pages = list(zip(item.photos, item.walks, strict=True))
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = error.strerror or error
             raise WriteError(f"cannot make the folder {job.output.parent}: {reason}; choose another with -o") from error
         if job.layer:
-            layers = [self.colorizer.finish(photo, ab, saturation, LAYER_LIGHTNESS) for photo, ab in pages]
+            layers = [replace(photo, pixels=walk.end(LAYER_LIGHTNESS)) for photo, walk in pages]
             self._save(layers, job.layer)
             del layers
-        done = [self.colorizer.finish(photo, ab, saturation) for photo, ab in pages]
+        done = [replace(photo, pixels=walk.end()) for photo, walk in pages]
         if job.compare:
             sheets = [compare_sheet(photo, coloured) for (photo, _), coloured in zip(pages, done, strict=True)]
             self._save(sheets, job.compare)
         # The colorized photo is written last: where it stands, the job is finished.
         item.photos.clear()
+        item.walks.clear()
         del pages
         self._save(done, job.output)
 
     def _save(self, photos: list[Photo], path: Path) -> None:
-        mark, keep = self.colorizer.mark, self.options.keep_metadata
+        mark, keep = self.colorizer.mark_of(self.options.request), self.options.keep_metadata
         if len(photos) > 1:
             write_pages(photos, path, mark, keep)
         else:

@@ -35,7 +35,7 @@ def match_colourfulness(picture: NDArray[np.uint8], target: float) -> NDArray[np
     ab = rgb_to_lab(rgb)[:, 1:]
 
     def scaled(factor: float) -> NDArray[np.uint8]:
-        return np.asarray(join_chroma(picture, ab, factor, threads=1), np.uint8)
+        return np.asarray(join_chroma(picture, ab * factor, threads=1), np.uint8)
 
     if target <= TOLERANCE:
         return scaled(0)

@@ -1,28 +1,82 @@
-"""From what a network answers to the ab that is painted: mixture, calm and balance."""
+"""How weights want to be used, and the way from what a network answers to the ab that is painted."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from chromagan.color.ab_bins import TEMPERATURE, AbBins
-from chromagan.models.contract import Prediction
+from chromagan.errors import UsageError
+
+if TYPE_CHECKING:  # what is asked for is checked before anybody waits for PyTorch
+    from torch import Tensor
+
+    from chromagan.color.ab_bins import AbBins
+    from chromagan.models.contract import Prediction
 
 BALANCE = (0.85, 1.4)
+SIZES = (16, 4096)
 
 
-def settle(prediction: Prediction, bins: AbBins | None, annealed_share: float = 0.0, typical: float = 0.0) -> Tensor:
-    """The colours of a prediction as these weights want them used.
+@dataclass(frozen=True)
+class Look:
+    """How weights want to be used: it stands on their card, and everything that paints goes by it.
+
+    Attributes:
+        size: working size: the short side, in pixels, of what the network sees.
+        saturation: factor on ab, at least 0.
+        typical_chroma: mean chroma in Lab units that photos are drawn towards, see `balance`; 0 draws none.
+        annealed_share: share of the bins' annealed mean in the colours, 0 to 1, see `mixture`.
+
+    Raises:
+        UsageError: a value out of range.
+    """
+
+    size: int = 256
+    saturation: float = 1.0
+    typical_chroma: float = 0.0
+    annealed_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not SIZES[0] <= self.size <= SIZES[1]:
+            raise UsageError(f"the working size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {self.size}")
+        for name, value in (("saturation", self.saturation), ("the typical chroma", self.typical_chroma)):
+            if not (value >= 0 and math.isfinite(value)):
+                raise UsageError(f"{name} must be 0 or more, not {value}")
+        if not 0 <= self.annealed_share <= 1:
+            raise UsageError(f"the share of the annealed mean must lie between 0 and 1, not {self.annealed_share}")
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain numbers by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Look:
+        """Read `as_dict` back, or part of it; `ValueError` says what is no look."""
+        known = {field.name for field in fields(cls)}
+        if not values.keys() <= known:
+            raise ValueError(f"its look has {', '.join(sorted(values.keys() - known))}; a newer chromagan may know it")
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values.values()):
+            raise ValueError("its look holds something other than numbers")
+        try:
+            return cls(**{name: int(value) if name == "size" else float(value) for name, value in values.items()})
+        except UsageError as error:
+            raise ValueError(f"its look is out of range: {error}") from error
+
+
+def settle(prediction: Prediction, look: Look, bins: AbBins | None = None) -> Tensor:
+    """The colours of a prediction as these weights want them: mixture, calm and typical chroma; saturation comes later.
 
     Args:
         prediction: of a network in evaluation mode.
+        look: that of the weights.
         bins: those that the network predicts, if it does.
-        annealed_share: share of the bins' annealed mean in the mixture with the regressed ab, 0 to 1.
-        typical: see `balance`.
 
     Returns:
         (N, 2, h, w) float32 in Lab units, of the size of the predicted ab.
     """
-    return balance(mixture(prediction, bins, annealed_share), typical)
+    return balance(mixture(prediction, bins, look.annealed_share), look.typical_chroma)
 
 
 def mixture(prediction: Prediction, bins: AbBins | None, annealed_share: float) -> Tensor:
@@ -35,7 +89,7 @@ def mixture(prediction: Prediction, bins: AbBins | None, annealed_share: float) 
     ab = prediction.ab.float()
     if not annealed_share or prediction.bin_logits is None or bins is None:
         return ab
-    annealed, chroma = bins.annealed_mean_and_chroma(prediction.bin_logits, TEMPERATURE)
+    annealed, chroma = bins.annealed_mean_and_chroma(prediction.bin_logits)
     agreement = annealed.square().sum(1, keepdim=True).sqrt() / chroma.clamp_min(1e-6)
     return ab + annealed_share * agreement * (annealed - ab)
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from chromagan.models.look import Look
+
 _REQUIRED = ("model", "config", "created_by", "licence", "sha256", "command")
 
 
@@ -20,9 +22,7 @@ class WeightsCard:
         licence: SPDX name of the licence of the weights.
         sha256: digest of the tensors, see `chromagan.pretrained.store.digest`.
         command: the command that trained them.
-        inference: defaults for sampling that belong to these weights: `size` (short side of the working size, pixels),
-            `saturation` (factor on ab), `typical_chroma` and `annealed_share` (see `chromagan.models.look.balance` and
-            `mixture` there).
+        look: how these weights want to be used.
         extra: whatever else the file carries, as text.
     """
 
@@ -32,29 +32,29 @@ class WeightsCard:
     licence: str
     sha256: str
     command: str
-    inference: dict[str, float] = field(default_factory=dict)
+    look: Look = Look()
     extra: dict[str, str] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """The flat text dictionary that safetensors stores."""
         metadata = {name: str(getattr(self, name)) for name in _REQUIRED if name != "config"}
         metadata["config"] = json.dumps(self.config, sort_keys=True)
-        if self.inference:
-            metadata["inference"] = json.dumps(self.inference, sort_keys=True)
+        metadata["look"] = json.dumps(self.look.as_dict(), sort_keys=True)
         return {**self.extra, **metadata}
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> WeightsCard:
-        """Read the dictionary back; `ValueError` says which entry is missing or malformed."""
+        """Read the dictionary back; `ValueError` says which entry is missing or malformed.
+
+        Version 0.1 wrote the look, or part of it, as `inference`.
+        """
         missing = [name for name in _REQUIRED if name not in metadata]
         if missing:
             raise ValueError(f"its metadata lacks {', '.join(missing)}")
         entries = {name: metadata[name] for name in _REQUIRED if name != "config"}
-        config, inference = (_json_object(metadata, name) for name in ("config", "inference"))
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in inference.values()):
-            raise ValueError("its metadata entry 'inference' holds something other than numbers")
-        extra = {name: text for name, text in metadata.items() if name not in (*_REQUIRED, "inference")}
-        return cls(config=config, inference=inference, extra=extra, **entries)
+        config, old, look = (_json_object(metadata, name) for name in ("config", "inference", "look"))
+        extra = {name: text for name, text in metadata.items() if name not in (*_REQUIRED, "inference", "look")}
+        return cls(config=config, look=Look.from_dict({**old, **look}), extra=extra, **entries)
 
 
 def _json_object(metadata: dict[str, str], name: str) -> dict[str, Any]:

@@ -177,11 +177,11 @@ def write_pretrained(folder: str | os.PathLike[str], network: ColorizationNetwor
         command=card.command,
         licence=card.licence,
         half=all(bool((t.half().to(t.dtype) == t).all()) for t in floats),
-        inference=card.inference,
+        look=card.look,
         extra=card.extra,
     )
     facts = {
-        "model_type": written.model, "network": written.config, "inference": written.inference,
+        "model_type": written.model, "network": written.config, "look": written.look.as_dict(),
         "licence": written.licence, "sha256": written.sha256, "created_by": written.created_by,
     }  # fmt: skip
     write_text(folder / CONFIG_NAME, json.dumps(facts, indent=2, sort_keys=True) + "\n")

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from chromagan.errors import WeightsError
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.store import digest
@@ -82,7 +83,7 @@ def read_keras(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Weights
         licence="as published by its authors",
         sha256=digest(tensors),
         command="",
-        inference={"size": _SIZE},
+        look=Look(size=_SIZE),
     )
     return tensors, card
 

@@ -108,7 +108,7 @@ def export_onnx(
         _halve(model)
     _describe(model, network, card)
     data = model.SerializeToString()
-    tolerance = BINS_TOLERANCE if card.inference.get("annealed_share") else TOLERANCE
+    tolerance = BINS_TOLERANCE if card.look.annealed_share else TOLERANCE
     difference = _check(data, network, card, HALF_TOLERANCE if half else tolerance)
     path = Path(path)
     with contextlib.suppress(OSError):  # writing tells what is wrong with the folder
@@ -128,7 +128,7 @@ def _require_extra() -> None:
 
 def _translate(network: ColorizationNetwork, card: WeightsCard) -> ModelProto:
     count, rows, columns = _EXAMPLE
-    share = card.inference.get("annealed_share", 0.0)
+    share = card.look.annealed_share
     example = torch.linspace(0, 100, count * rows * columns).reshape(count, 1, rows, columns)
     free = {0: torch.export.Dim("N"), 2: torch.export.Dim("H"), 3: torch.export.Dim("W")}
     try:
@@ -219,7 +219,7 @@ def _check(data: bytes, network: ColorizationNetwork, card: WeightsCard, toleran
     for count, rows, columns in _CHECKED_SIZES:
         L = (random.random((count, 1, rows, columns)) * 100).astype(np.float32)
         (answer,) = session.run(["ab"], {"L": L})
-        ours = _painted(network, network(torch.from_numpy(L)), card.inference.get("annealed_share", 0.0))
+        ours = _painted(network, network(torch.from_numpy(L)), card.look.annealed_share)
         difference = float(np.abs(answer - ours.numpy()).max())
         if not difference <= tolerance:  # also for values that are not finite
             raise ModelError(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from chromagan.errors import WeightsError
 from chromagan.models.contract import Published
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.store import digest
@@ -69,7 +70,7 @@ def read_published(path: str | os.PathLike[str], name: str | None = None) -> tup
         licence=published.licence,
         sha256=digest(tensors),
         command="",
-        inference={"size": _SIZE},
+        look=Look(size=_SIZE),
     )
     return tensors, card
 

@@ -21,6 +21,7 @@ from chromagan.errors import WeightsError
 from chromagan.files.atomic import write_atomically
 from chromagan.images.special_files import special_kind
 from chromagan.models.digest import digest
+from chromagan.models.look import Look
 from chromagan.pretrained.card import WeightsCard
 from chromagan.version import __version__
 
@@ -36,7 +37,7 @@ def save_weights(
     command: str,
     licence: str = "Apache-2.0",
     half: bool = True,
-    inference: dict[str, float] | None = None,
+    look: Look | None = None,
     extra: dict[str, str] | None = None,
 ) -> WeightsCard:
     """Write a weights file for inference; the file appears under its name only when it is complete.
@@ -53,7 +54,7 @@ def save_weights(
         licence: SPDX name.
         half: store floating tensors of two or more dimensions as float16. Biases and the statistics of normalisation
             layers stay as they are: they are small, and half precision would lose variances.
-        inference: `size` and `saturation` that suit these weights.
+        look: how these weights want to be used.
         extra: further metadata.
 
     Returns:
@@ -73,7 +74,7 @@ def save_weights(
         licence=licence,
         sha256=digest(stored),
         command=command,
-        inference=inference or {},
+        look=look or Look(),
         extra=extra or {},
     )
     _write(path, stored, card)

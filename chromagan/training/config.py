@@ -8,6 +8,7 @@ from typing import Any
 
 from chromagan.errors import UsageError
 from chromagan.models.chromagan_paper import RECIPE
+from chromagan.models.look import Look
 from chromagan.models.registry import list_models, model_record
 
 
@@ -118,6 +119,10 @@ class TrainConfig:
 
     eval_every: int = _option(10_000, "photographs between evaluations on --val; 0 for none")
     eval_size: int = _option(256, "short side of the held-out photos in pixels")
+    look_size: int = _option(0, "working size that the weights will want and are validated at; 0 is --eval-size")
+    look_saturation: float = _option(1.0, "factor on ab that the weights will want")
+    look_typical_chroma: float = _option(0.0, "mean chroma that photos are drawn towards, 0 for none")
+    look_annealed_share: float = _option(0.0, "share of the bins' annealed mean in the colours, 0 to 1")
     eval_limit: int = _option(200, "measure so many held-out photos, evenly spaced; 0 for all")
     metrics: list[str] = _option(["psnr", "ssim", "colourfulness"], "figures of an evaluation")
     best_metric: str = _option("psnr", "figure by which the best checkpoint is chosen")
@@ -183,6 +188,11 @@ class TrainConfig:
         return {**asdict(self), "backbone": self.chosen_backbones}
 
     @property
+    def look(self) -> Look:
+        """How the weights of this run are used: by validation and previews, and by default once they are exported."""
+        return look_of(self.as_dict())
+
+    @property
     def chosen_backbones(self) -> list[str]:
         """The backbones that the network is built with; none where the network has its own."""
         return self.backbone or (["vgg16"] if self.model == "chromagan" else [])
@@ -212,6 +222,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "mobile": {**_MOBILE, "trunk_frozen": 0},
     "fast": {**_MOBILE, "trunk_frozen": 5, "size": 96, "images": 50_000},
 }
+
+
+def look_of(options: dict[str, Any]) -> Look:
+    """The look of a run by its saved configuration; one of version 0.1 has the usual one."""
+    if "look_size" not in options:
+        return Look()
+    asked = {name: options[f"look_{name}"] for name in ("saturation", "typical_chroma", "annealed_share")}
+    return Look(options["look_size"] or options["eval_size"], **asked)
 
 
 def _are_rate_steps(steps: list[str]) -> bool:

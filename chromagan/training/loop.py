@@ -129,7 +129,7 @@ class Loop:
         trainer.save(best=self._evaluation_due() and self._evaluate())
         if trainer.folder.writes and self._grid is not None:
             name = f"preview-{trainer.images:09d}.jpg"
-            save_grid(trainer.averaged_generator(), self._grid, trainer.folder.path / name)
+            save_grid(trainer.averaged_generator(), self._grid, trainer.folder.path / name, self.config.look)
 
     def _open_held_out(self) -> None:
         config, trainer = self.config, self.trainer
@@ -140,7 +140,7 @@ class Loop:
         check_best_metric(config.best_metric)
         self.held_out = HeldOut(
             config.val, config.eval_size, config.metrics, config.metric_networks or None, config.eval_limit,
-            trainer.device, download=world_size() == 1,
+            trainer.device, download=world_size() == 1, look=config.look,
         )  # fmt: skip
         if rank() == 0:
             for message in self.held_out.missing.values():

@@ -7,14 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from chromagan.color.lab import lab_to_rgb, rgb_to_lab
+from chromagan.color.lab import rgb_to_lab
 from chromagan.data.decode import decode_photo
 from chromagan.data.photos import find_photos
 from chromagan.errors import DataError
+from chromagan.inference.stages import paint
+from chromagan.models.baselines import Gray
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.look import Look
 
 
 def load_grid_photos(place: str, count: int, size: int) -> Tensor:
@@ -39,22 +41,24 @@ def load_grid_photos(place: str, count: int, size: int) -> Tensor:
     return torch.stack(squares)
 
 
-@torch.no_grad()
-def save_grid(network: ColorizationNetwork, photos: Tensor, path: Path) -> None:
-    """Colorize the grid's photos and save gray | colour | truth, two photos a row.
+def grid(network: ColorizationNetwork, photos: Tensor, look: Look | None = None) -> Tensor:
+    """Colorize photos and set gray | colour | truth side by side, two photos a row.
 
     Args:
         network: in evaluation mode.
         photos: (N, 3, S, S) uint8.
-        path: of the JPEG.
+        look: how the network's colours are used.
+
+    Returns:
+        (3, rows, columns) uint8.
     """
-    device = next(network.parameters()).device
-    lab = rgb_to_lab(photos.to(device).float() / 255)
-    L = lab[:, :1]
-    ab = F.interpolate(network(L).ab, size=L.shape[-2:], mode="bicubic", align_corners=False)
-    gray, colour = (lab_to_rgb(torch.cat((L, c), 1)) for c in (torch.zeros_like(ab), ab))
-    strips = torch.cat((gray, colour, photos.to(device).float() / 255), dim=3)
+    L = rgb_to_lab(photos.float() / 255)[:, :1]
+    strips = torch.cat((paint(Gray(), L), paint(network, L, look=look), photos), dim=3)
     pairs = [strips[i : i + 2] for i in range(0, len(strips) - 1, 2)] or [strips]
-    rows = [torch.cat(tuple(pair), dim=2) for pair in pairs]
-    sheet = (torch.cat(rows, dim=1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return torch.cat([torch.cat(tuple(pair), dim=2) for pair in pairs], dim=1)
+
+
+def save_grid(network: ColorizationNetwork, photos: Tensor, path: Path, look: Look | None = None) -> None:
+    """Save `grid` as a JPEG."""
+    sheet = grid(network, photos, look).permute(1, 2, 0).numpy()
     cv2.imwrite(str(path), np.ascontiguousarray(sheet[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])

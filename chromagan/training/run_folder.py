@@ -13,7 +13,7 @@ from chromagan.training.config import TrainConfig
 # What may differ when a run goes on: it does not change what is computed.
 FREE = frozenset(
     {"workers", "val", "manifest", "shard_cache", "eval_every", "eval_size", "eval_limit", "metrics", "best_metric"}
-    | {"metric_networks", "wandb"}
+    | {"metric_networks", "wandb", "look_size", "look_saturation", "look_typical_chroma", "look_annealed_share"}
 )
 
 

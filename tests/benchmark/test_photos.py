@@ -16,6 +16,7 @@ from chromagan.errors import DataError
 from chromagan.images.read import read_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 
 class Tinted(ColorizationNetwork):
@@ -31,7 +32,7 @@ class Tinted(ColorizationNetwork):
 
 
 def tinted(a=20.0):
-    return Colorizer(Tinted(a), size=32, device="cpu", sha256="0" * 64, model="tinted")
+    return Colorizer(Tinted(a), look=Look(size=32), device="cpu", sha256="0" * 64, model="tinted")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from chromagan.metrics.frechet import frechet_distance_of_features
 from chromagan.metrics.kernel_distance import kernel_distance
 from chromagan.metrics.lpips import _alex
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 SIZES = [(48, 48)] * 4 + [(48, 80)] * 3 + [(60, 48), (33, 40), (100, 150)]
 
@@ -184,7 +185,7 @@ def test_distances_are_over_all_photos_in_their_order(folder, small_inception):
     found = subject.evaluate(Constant().eval())
     features = Pooled("", {})
     truths = [torch.from_numpy(t).permute(2, 0, 1)[None] for t in load_held_out(folder, 48)[1]]
-    ours = [held_out.colorize_batch(Constant(), held_out.rgb_to_lab(t / 255)[:, :1]) for t in truths]
+    ours = [held_out.paint(Constant(), held_out.rgb_to_lab(t / 255)[:, :1], look=Look(size=48)) for t in truths]
     sets = [torch.cat([features(picture) for picture in pictures]) for pictures in (ours, truths)]
     assert found["fid_torchvision"] == found["fid_tf"] == pytest.approx(frechet_distance_of_features(*sets), rel=1e-6)
     assert found["kid_torchvision"] == pytest.approx(kernel_distance(*sets)[0], rel=1e-6)

@@ -232,16 +232,16 @@ FILE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><x>&a;</x>'
     ids=range(10),
 )
 def test_hostile_xmp_is_replaced(packet):
-    built = xmp.build_packet(packet, ("m", "s", "t"))
-    assert xmp.find_mark(built) == ("m", "s", "t")
+    built = xmp.build_packet(packet, ("m", "s", "t", "0", ""))
+    assert xmp.find_mark(built) == ("m", "s", "t", "0", "")
     assert len(built) < 2000
     assert xmp.build_packet(packet, None) is None
 
 
 def test_a_second_run_leaves_one_mark():
-    first = xmp.build_packet(XMP, ("old", "1", "a"))
-    second = xmp.build_packet(first, ("new", "2", "b"))
-    assert xmp.find_mark(second) == ("new", "2", "b")
+    first = xmp.build_packet(XMP, ("old", "1", "a", "0", ""))
+    second = xmp.build_packet(first, ("new", "2", "b", "7", "d1"))
+    assert xmp.find_mark(second) == ("new", "2", "b", "7", "d1")
     assert second.count(b"<Iptc4xmpExt:DigitalSourceType>") == 1
     assert b"digitalCapture" not in second
 

@@ -10,11 +10,13 @@ import torch
 from chromagan.errors import ChromaganError
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
-from chromagan.inference import batch
+from chromagan.inference import batch, stages
 from chromagan.inference.batch import BatchOptions, colorize_files
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.plan import plan_jobs
+from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 
 class Painter(ColorizationNetwork):
@@ -27,7 +29,7 @@ class Painter(ColorizationNetwork):
 
 
 def make_colorizer():
-    return Colorizer(Painter(), size=32, device="cpu", sha256="5" * 64, model="painter")
+    return Colorizer(Painter(), look=Look(size=32), device="cpu", sha256="5" * 64, model="painter")
 
 
 @pytest.fixture
@@ -83,8 +85,12 @@ def test_a_bad_file_fails_alone(folder, tmp_path):
 
 def test_outputs_equal_those_of_the_colorizer(folder, tmp_path):
     run([folder / "p0.png"], tmp_path / "out")
-    direct = make_colorizer().colorize_photo(read_photo(folder / "p0.png"))
-    assert np.array_equal(read_photo(tmp_path / "out" / "p0.png").pixels, direct.pixels)
+    (direct,) = make_colorizer().colorize([read_photo(folder / "p0.png")])[0]
+    assert np.array_equal(read_photo(tmp_path / "out" / "p0.png").pixels, direct.photo.pixels)
+    direct.save(tmp_path / "direct.png")
+    assert (tmp_path / "direct.png").read_bytes() == (tmp_path / "out" / "p0.png").read_bytes()
+    mark = read_provenance(tmp_path / "direct.png")
+    assert (mark.seed, mark.request) == (0, Request().digest) != (0, Request(saturation=0.9).digest)
 
 
 def test_finished_outputs_are_skipped(folder, tmp_path):
@@ -131,21 +137,18 @@ def test_pages_of_a_tiff(tmp_path):
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"),
                                    RuntimeError("DefaultCPUAllocator: can't allocate memory")])  # fmt: skip
-def test_running_out_of_memory_is_told(folder, tmp_path, error):
-    def small():
-        one = make_colorizer()
-        predict = one.predict
+def test_running_out_of_memory_is_told(folder, tmp_path, monkeypatch, error):
+    predict = stages.predict
 
-        def limited(lightness):
-            if len(lightness) > 1 or lightness[0].shape[-2] > 32:
-                raise error
-            return predict(lightness)
+    def limited(network, lightness, *arguments):
+        if len(lightness) > 1 or lightness[0].shape[-2] > 32:
+            raise error
+        return predict(network, lightness, *arguments)
 
-        one.predict = limited
-        return one
+    monkeypatch.setattr(stages, "predict", limited)
 
     cv2.imwrite(str(tmp_path / "tall.png"), np.full((400, 100), 90, np.uint8))
-    _, outcome, errors = run([folder / "p0.png", folder / "p2.jpg", tmp_path / "tall.png"], tmp_path / "out", small)
+    _, outcome, errors = run([folder / "p0.png", folder / "p2.jpg", tmp_path / "tall.png"], tmp_path / "out")
     assert (outcome.done, outcome.failed) == (2, 1)
     assert "memory ran out" in errors["tall.png"]
     assert "--size" in errors["tall.png"]
@@ -157,19 +160,16 @@ def test_gray_answers_are_not_saved(folder, tmp_path):
         def predict(self, L, hints):
             return Prediction(torch.zeros(len(L), 2, L.shape[2] // 4, L.shape[3] // 4))
 
-    _, outcome, errors = run([folder / "p0.png"], tmp_path / "out", lambda: Colorizer(Nothing(), device="cpu", size=32))
+    nothing = Colorizer(Nothing(), device="cpu", look=Look(size=32))
+    _, outcome, errors = run([folder / "p0.png"], tmp_path / "out", lambda: nothing)
     assert outcome.failed == 1
     assert "gray" in errors["p0.png"]
     assert not (tmp_path / "out").exists()
 
 
-def test_errors_of_the_program_itself_are_told(folder, tmp_path):
-    def broken():
-        one = make_colorizer()
-        one.finish = lambda *a: 1 / 0
-        return one
-
-    _, outcome, errors = run([folder / "p0.png"], tmp_path / "out", broken)
+def test_errors_of_the_program_itself_are_told(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "join", lambda *a: 1 / 0)
+    _, outcome, errors = run([folder / "p0.png"], tmp_path / "out")
     assert outcome.failed == 1
     assert "unexpected ZeroDivisionError" in errors["p0.png"]
 
@@ -183,22 +183,19 @@ def test_a_model_that_cannot_load_ends_the_batch(folder, tmp_path):
     assert not any(t.name in ("reader", "writer") for t in threading.enumerate())
 
 
-def test_interruption_leaves_whole_files_only(folder, tmp_path):
-    def interrupted():
-        one = make_colorizer()
-        predict, calls = one.predict, []
+def test_interruption_leaves_whole_files_only(folder, tmp_path, monkeypatch):
+    predict, calls = stages.predict, []
 
-        def once(lightness):
-            calls.append(1)
-            if len(calls) > 1:
-                raise KeyboardInterrupt
-            return predict(lightness)
+    def once(*arguments):
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return predict(*arguments)
 
-        one.predict = once
-        return one
+    monkeypatch.setattr(stages, "predict", once)
 
     inputs = [folder / name for name in ("p0.png", "p2.jpg", "p4.jpg", "p6.png", "p8.jpg", "p10.jpg")]
-    _, outcome, _ = run(inputs, tmp_path / "out", interrupted)
+    _, outcome, _ = run(inputs, tmp_path / "out")
     assert outcome.interrupted
     assert outcome.done < 6
     for path in (tmp_path / "out").glob("*"):

@@ -14,11 +14,12 @@ from chromagan.errors import ChromaganError
 from chromagan.files.atomic import write_atomically
 from chromagan.images import decode
 from chromagan.images.read import read_photo
-from chromagan.inference import batch, crew
+from chromagan.inference import batch, crew, stages
 from chromagan.inference.batch import BatchOptions, colorize_files
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.plan import plan_jobs
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 STAGES = ("header", "decode", "prepare", "network", "enlarge", "finish", "write")
 THREADS = ("reader", "painter", "writer")
@@ -82,37 +83,12 @@ class Faults:
         self.at("report", job.source.name)
 
     def make_colorizer(self):
-        one = Colorizer(Painter(), size=16, device="cpu", sha256="5" * 64, model="painter")
-        prepare, predict, enlarge, finish = one.prepare, one.predict, one.enlarge, one.finish
-        names = {}  # by the identity of L, which is kept beside it
+        return Colorizer(Painter(), look=Look(size=16), device="cpu", sha256="5" * 64, model="painter")
 
-        def prepare_or_fail(photo):
-            self.at("prepare", photo.path.name)
-            done = prepare(photo)
-            names[id(done.L)] = photo.path.name, done.L
-            return done
-
-        def predict_or_fail(lightness):
-            for L in lightness:
-                self.at("network", names[id(L)][0])
-            return predict(lightness)
-
-        def enlarge_or_fail(ab, prepared):
-            self.at("enlarge", names[id(prepared.L)][0])
-            return enlarge(ab, prepared)
-
-        def finish_or_fail(photo, *arguments):
-            self.at("finish", photo.path.name)
-            return finish(photo, *arguments)
-
-        one.prepare, one.predict, one.enlarge, one.finish = (
-            prepare_or_fail, predict_or_fail, enlarge_or_fail, finish_or_fail
-        )  # fmt: skip
-        return one
-
-    def install(self, monkeypatch):
+    def install(self, monkeypatch):  # noqa: C901
         header, pages, write, put = batch.read_header, batch.read_pages, batch.write_photo, crew.Belt.put
-        turns = Counter()
+        prepare, predict, enlarge, join = stages.prepare, stages.predict, stages.enlarge, stages.join
+        turns, names = Counter(), {}  # names: by the identity of pixels and of L, which are kept beside them
 
         def header_or_fail(file, name):
             self.at("header", name.rsplit("/", 1)[-1])
@@ -120,7 +96,28 @@ class Faults:
 
         def pages_or_fail(path):
             self.at("decode", path.name)
-            return pages(path)
+            read = pages(path)
+            names.update({id(page.pixels): (path.name, page.pixels) for page in read})
+            return read
+
+        def prepare_or_fail(pixels, *arguments):
+            self.at("prepare", names[id(pixels)][0])
+            done = prepare(pixels, *arguments)
+            names[id(done.L)] = names[id(pixels)][0], done.L
+            return done
+
+        def predict_or_fail(network, lightness, *arguments):
+            for L in lightness:
+                self.at("network", names[id(L)][0])
+            return predict(network, lightness, *arguments)
+
+        def enlarge_or_fail(ab, prepared, step):
+            self.at("enlarge", names[id(prepared.L)][0])
+            return enlarge(ab, prepared, step)
+
+        def join_or_fail(pixels, *arguments):
+            self.at("finish", names[id(pixels)][0])
+            return join(pixels, *arguments)
 
         def write_or_fail(photo, path, *arguments):
             if ("write", path.name) in self.errors:  # in the middle of the file
@@ -137,6 +134,10 @@ class Faults:
 
         for module in (batch, decode):
             monkeypatch.setattr(module, "read_header", header_or_fail)
+        monkeypatch.setattr(stages, "prepare", prepare_or_fail)
+        monkeypatch.setattr(stages, "predict", predict_or_fail)
+        monkeypatch.setattr(stages, "enlarge", enlarge_or_fail)
+        monkeypatch.setattr(stages, "join", join_or_fail)
         monkeypatch.setattr(batch, "read_pages", pages_or_fail)
         monkeypatch.setattr(batch, "write_photo", write_or_fail)
         monkeypatch.setattr(batch, "count_processors", lambda: 8)

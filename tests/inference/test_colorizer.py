@@ -5,9 +5,13 @@ from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 
 from chromagan.errors import DeviceError, ModelError, UsageError
+from chromagan.images.read import to_photo
 from chromagan.inference import colorizer as module
-from chromagan.inference.colorizer import Colorizer, balance
+from chromagan.inference.colorizer import Colorizer
+from chromagan.inference.request import Request
+from chromagan.inference.stages import predict, working_size
 from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints, Prediction
+from chromagan.models.look import Look, balance
 from chromagan.pretrained.card import WeightsCard
 
 
@@ -29,7 +33,7 @@ class Painter(ColorizationNetwork):
 
 
 def colorizer(size=32, **options):
-    return Colorizer(Painter(**options), size=size, device="cpu", sha256="0" * 64)
+    return Colorizer(Painter(**options), look=Look(size=size), device="cpu", sha256="0" * 64)
 
 
 def gray(height, width, dtype=np.uint8, seed=0):
@@ -76,10 +80,9 @@ def test_colour_lies_where_the_network_put_it(shape):
 
 
 def test_working_size_keeps_the_aspect():
-    one = colorizer(size=64)
-    assert one.working_size(480, 640) == (64, 84)  # 85.3 to a multiple of 4
-    assert one.working_size(6400, 640) == (256, 64)  # long side at most four times the short one
-    assert one.working_size(5, 3) == (108, 64)
+    assert working_size(480, 640, 64, 4) == (64, 84)  # 85.3 to a multiple of 4
+    assert working_size(6400, 640, 64, 4) == (256, 64)  # long side at most four times the short one
+    assert working_size(5, 3, 64, 4) == (108, 64)
 
 
 def test_kinds_of_pictures(tmp_path):
@@ -126,7 +129,7 @@ def test_a_batch_gives_what_single_photos_give():
 
 def test_saturation_multiplies_chroma():
     photo = np.full((8, 8), 120, np.uint16) * 257
-    chroma = [np.hypot(*rgb2lab(colorizer()(photo, factor) / 65535)[0, 0, 1:]) for factor in (0.5, 1.0)]
+    chroma = [np.hypot(*rgb2lab(colorizer()(photo, saturation=factor) / 65535)[0, 0, 1:]) for factor in (0.5, 1.0)]
     assert chroma[0] == pytest.approx(np.hypot(10, 15), abs=0.1)
     assert chroma[1] == pytest.approx(np.hypot(20, 30), abs=0.1)
 
@@ -136,10 +139,44 @@ def test_answers_that_are_not_finite_are_refused():
         colorizer(base=(float("nan"), 0.0))(gray(8, 8))
 
 
-@pytest.mark.parametrize("options", [{"size": 0}, {"size": 10**6}, {"saturation": -1}, {"batch_size": 0}])
-def test_options_out_of_range(options):
+@pytest.mark.parametrize("values", [{"size": 0}, {"size": 10**6}, {"saturation": -1}, {"saturation": float("nan")},
+                                    {"typical_chroma": -1}, {"annealed_share": 1.1}])  # fmt: skip
+def test_looks_out_of_range(values):
     with pytest.raises(UsageError):
-        Colorizer(Painter(), device="cpu", **options)
+        Look(**values)
+    with pytest.raises(ValueError, match="range"):
+        Look.from_dict(values)
+
+
+@pytest.mark.parametrize("values", [{"size": 0}, {"size": 10**6}, {"saturation": -1}, {"saturation": 11}, {"seed": -1}])
+def test_requests_out_of_range(values):
+    with pytest.raises(UsageError):
+        Request(**values)
+    with pytest.raises(UsageError):
+        colorizer()(gray(8, 8), **values)
+
+
+def test_options_out_of_range():
+    with pytest.raises(UsageError, match="batch size"):
+        Colorizer(Painter(), device="cpu", batch_size=0)
+    with pytest.raises(UsageError, match="hue"):
+        colorizer()(gray(8, 8), hue=1)
+
+
+def test_names_of_version_0_1_still_work():
+    photo = gray(20, 30)
+    with pytest.warns(DeprecationWarning, match="look=Look"):
+        old = Colorizer(Painter(), size=48, saturation=0.5, device="cpu")
+    assert old.look == Look(size=48, saturation=0.5)
+    with pytest.warns(DeprecationWarning, match="look.size"):
+        assert old.size == 48
+    new = Colorizer(Painter(), look=Look(size=48, saturation=0.5), device="cpu")
+    with pytest.warns(DeprecationWarning, match="by name"):
+        assert np.array_equal(old(photo, 1.5), new(photo, saturation=1.5))
+    with pytest.warns(DeprecationWarning, match="colorize"):
+        assert np.array_equal(old.colorize_photo(to_photo(photo)).pixels, new(photo))
+    with pytest.raises(TypeError, match="hue"):
+        Colorizer(Painter(), hue=1)
 
 
 def test_devices():
@@ -151,12 +188,12 @@ def test_devices():
 
 
 def test_defaults_of_the_weights_are_honoured(monkeypatch):
-    card = WeightsCard("painter", {}, "x", "x", "abc", "x", inference={"size": 48, "saturation": 1.5})
+    card = WeightsCard("painter", {}, "x", "x", "abc", "x", look=Look(size=48, saturation=1.5))
     monkeypatch.setattr(module, "load_pretrained", lambda source: (Painter(), card))
     monkeypatch.setattr(module, "load_upsampler", lambda: None)
     one = Colorizer.from_pretrained("painter.safetensors", device="cpu")
-    assert (one.size, one.saturation, one.mark.sha256, one.mark.model) == (48, 1.5, "abc", "painter")
-    assert Colorizer.from_pretrained("painter.safetensors", "cpu", 64, saturation=1).saturation == 1
+    assert (one.look, one.mark.sha256, one.mark.model) == (card.look, "abc", "painter")
+    assert Colorizer.from_pretrained("painter.safetensors", "cpu", 64, saturation=1).look == Look(size=64)
 
 
 def test_balance_draws_photos_towards_a_typical_chroma_and_keeps_hue():
@@ -192,7 +229,7 @@ class Copier(ColorizationNetwork):
 
 def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
     network = Copier()
-    paint = Colorizer(network, size=16, device="cpu", batch_size=2)
+    look = Look(size=16)
     shapes = [(16, 20), (20, 16), (16, 20), (16, 20), (16, 20), (20, 16)]
     lightness = [torch.full((1, 1, *shape), 50.0) for shape in shapes]
     hints = []
@@ -203,7 +240,7 @@ def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
     hints[2] = None
     statistics = GlobalHints(torch.full((1, 313), 0.25), torch.ones(1, 1), torch.ones(1, 2))
     hints[4] = Hints(hints[4].ab, hints[4].mask, statistics)
-    answers = paint.predict(lightness, hints)
+    answers = predict(network, lightness, look, hints, 2)
     assert sorted(network.seen) == [(1, False), (1, True), (2, True), (2, True)]
     assert (answers[2] == 5).all()
     for index in (0, 1, 3, 4, 5):
@@ -212,6 +249,6 @@ def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
         assert torch.equal(answers[index][on], hints[index].ab[on] + extra)
         assert (answers[index][~on] == 5 + extra).all()
     for index, (L, hint) in enumerate(zip(lightness, hints, strict=True)):
-        assert torch.equal(paint.predict([L], [hint])[0], answers[index])
-    plain = paint.predict(lightness)
+        assert torch.equal(predict(network, [L], look, [hint])[0], answers[index])
+    plain = predict(network, lightness, look)
     assert all((answer == 5).all() for answer in plain)

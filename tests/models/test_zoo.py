@@ -17,6 +17,7 @@ import torch
 from chromagan.errors import ModelError
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import Hints, count_parameters
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.create import create_model
 from chromagan.pretrained.store import save_weights
@@ -135,7 +136,7 @@ def test_any_size(network, size):
 
 def test_tiny_photo_through_the_colorizer(network):
     gray = np.random.default_rng(0).integers(0, 256, (7, 13), dtype=np.uint8)
-    colour = Colorizer(copy.deepcopy(network), size=32, device="cpu")(gray)
+    colour = Colorizer(copy.deepcopy(network), look=Look(size=32), device="cpu")(gray)
     assert colour.shape == (7, 13, 3)
     assert colour.dtype == np.uint8
 

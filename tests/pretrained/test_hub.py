@@ -14,6 +14,7 @@ from torch import nn
 from chromagan.errors import ModelError, WeightsError
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 from chromagan.models.registry import register_model
 from chromagan.pretrained import create, hub
 from chromagan.pretrained.create import load_model
@@ -45,7 +46,7 @@ def file(tmp_path):
     path = tmp_path / "mine.safetensors"
     net = Net(width=6)
     save_weights(path, net, model="hub_test", config=net.config, command="python train_gan.py --seed 3",
-                 inference={"size": 64.0, "saturation": 1.25}, extra={"training": '{"seed": 3}'})  # fmt: skip
+                 look=Look(size=64, saturation=1.25), extra={"training": '{"seed": 3}'})  # fmt: skip
     return path
 
 
@@ -77,7 +78,7 @@ def test_folder_round_trip_keeps_weights_settings_and_history(file, folder):
     assert told["network"] == {"width": 6, "classes": 0}
     assert told["sha256"] == card.sha256
     one, two = (Colorizer.from_pretrained(source, device="cpu") for source in (file, folder))
-    assert (two.size, two.saturation) == (64, 1.25)
+    assert two.look == Look(64, 1.25)
     assert np.array_equal(one(PHOTO), two(PHOTO))
     assert np.array_equal(one(PHOTO), Colorizer.from_pretrained(str(folder), device="cpu")(PHOTO))
 
@@ -85,7 +86,7 @@ def test_folder_round_trip_keeps_weights_settings_and_history(file, folder):
 def test_settings_of_the_colorizer_are_saved(file, tmp_path):
     Colorizer.from_pretrained(file, device="cpu", size=96, saturation=0.5).save_pretrained(tmp_path / "other")
     again = Colorizer.from_pretrained(tmp_path / "other", device="cpu")
-    assert (again.size, again.saturation) == (96, 0.5)
+    assert again.look == Look(96, 0.5)
 
 
 def test_weights_that_half_precision_would_change_stay_whole(tmp_path):

@@ -17,6 +17,7 @@ from chromagan.errors import ModelError
 from chromagan.images.resize import resize_antialiased
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction, pad_to_stride
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network, register_model
 from chromagan.pretrained import onnx as module
 from chromagan.pretrained.card import WeightsCard
@@ -111,7 +112,7 @@ def test_graph_says_what_it_is(small):
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert (told["model"], told["licence"], told["created_by"]) == ("onnx_test", "Apache-2.0", "chromagan 9.9")
     assert json.loads(told["config"])["classes"] == 0
-    assert json.loads(told["inference"]) == {"size": 208.0}
+    assert Look.from_dict(json.loads(told["look"])) == Look(size=208)
     kept = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith("class_head.")}
     assert told["sha256"] == digest(kept)
     assert told["ab_stride"] == "4"

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from chromagan.errors import WeightsError, WriteError
+from chromagan.models.look import Look
 from chromagan.pretrained.store import digest, load_into, read_weights, save_weights
 
 
@@ -27,10 +28,10 @@ def save(path, net, **options):
 
 def test_round_trip_is_exact_in_full_precision(tmp_path):
     net = Net()
-    written = save(tmp_path / "a.safetensors", net, half=False, inference={"size": 192}, extra={"note": "x"})
+    written = save(tmp_path / "a.safetensors", net, half=False, look=Look(size=192), extra={"note": "x"})
     tensors, card = read_weights(tmp_path / "a.safetensors")
     assert card == written
-    assert card.inference == {"size": 192}
+    assert card.look == Look(size=192)
     assert card.extra == {"note": "x"}
     assert card.licence == "Apache-2.0"
     for name, tensor in tensors.items():
@@ -136,6 +137,10 @@ def test_foreign_safetensors_are_told(tmp_path):
     assert "not JSON" in refusal(path)
     save_file({"x": torch.zeros(2)}, path, {**metadata, "config": "{}", "inference": json.dumps({"size": "big"})})
     assert "numbers" in refusal(path)
+    save_file({"x": torch.zeros(2)}, path, {**metadata, "config": "{}", "look": json.dumps({"hue": 1})})
+    assert "newer" in refusal(path)
+    save_file({"x": torch.zeros(2)}, path, {**metadata, "config": "{}", "look": json.dumps({"size": 1})})
+    assert "range" in refusal(path)
 
 
 def test_unwritable_place_is_one_line(tmp_path):

@@ -12,7 +12,7 @@ from skimage import data, io
 from chromagan import Colorizer
 from chromagan.apps.cli.main import main
 from chromagan.errors import UsageError
-from chromagan.models.look import mixture
+from chromagan.models.look import Look, mixture
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm
 from chromagan.pretrained.create import create_model, weights_folder
@@ -112,7 +112,7 @@ def test_an_exported_run_paints_and_is_trained_on(trained, photos, files, tmp_pa
     gray = data.camera()[::4, ::4]
     painted = colorizer(gray)
     assert painted.shape == (*gray.shape, 3)
-    regression = Colorizer(create_model("chromagan", weights=file), size=64)(gray)
+    regression = Colorizer(create_model("chromagan", weights=file), look=Look(size=64))(gray)
     assert not np.array_equal(painted, regression)  # the bins take part
     run = config(photos, files, init=str(file), backbone_weights=[])
     tuned = Trainer(run, tmp_path / "tuned", CPU)

@@ -131,7 +131,7 @@ def _warm(args: argparse.Namespace) -> dict[str, Any]:
         "model": colorizer.mark.model,
         "weights_sha256": colorizer.mark.sha256,
         "device": str(colorizer.device),
-        "size": colorizer.size,
+        "size": colorizer.look.size,
         "torch_threads": torch.get_num_threads(),
         "runs": args.runs,
         "photos": timings.photos,

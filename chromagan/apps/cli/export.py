@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     network, card = _from_run(folder, args) if is_run else _from_weights(args)
     given = {"size": args.size, "saturation": args.saturation, "typical_chroma": args.typical_chroma}
     given["annealed_share"] = args.annealed_share
-    inference = {**card.inference, **{name: float(value) for name, value in given.items() if value is not None}}
-    card = replace(card, inference=inference, command=args.training_command or card.command)
+    look = replace(card.look, **{name: value for name, value in given.items() if value is not None})
+    card = replace(card, look=look, command=args.training_command or card.command)
     if args.annealed_share and getattr(network, "bins", None) is None:
         raise UsageError(f"--annealed-share: the network of {args.source} predicts no bins; leave the option out")
     if not args.keep_class_head and fold_frozen_norms(network):
@@ -65,8 +65,6 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--half goes with --onnx; a safetensors file is in half precision unless --float32 is given")
     if args.onnx and (args.keep_class_head or args.float32):
         raise UsageError("--onnx holds no class head and is float32 already; leave --keep-class-head and --float32 out")
-    if args.annealed_share is not None and not 0 <= args.annealed_share <= 1:
-        raise UsageError(f"--annealed-share lies between 0 and 1, not {args.annealed_share}")
     if args.onnx != (args.out.suffix == ".onnx"):
         raise UsageError(f"--out {args.out}: with --onnx the name ends in .onnx, and without it in .safetensors")
 
@@ -75,6 +73,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> tuple[ColorizationNetwo
     """The averaged network of a run, whole, and what it says of itself."""
     from chromagan.models.registry import build_network
     from chromagan.pretrained.card import WeightsCard
+    from chromagan.training.config import look_of
     from chromagan.version import __version__
 
     state = _read_state(folder, args.checkpoint)
@@ -88,7 +87,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> tuple[ColorizationNetwo
     if ancestors:
         extra["ancestors"] = json.dumps(ancestors)
     return network, WeightsCard(
-        name, config, f"chromagan {__version__}", "Apache-2.0", "", command_of(options), extra=extra
+        name, config, f"chromagan {__version__}", "Apache-2.0", "", command_of(options), look_of(options), extra
     )
 
 
@@ -149,7 +148,7 @@ def _write_safetensors(network: ColorizationNetwork, card: WeightsCard, args: ar
         command=card.command,
         licence=card.licence,
         half=not (args.float32 or args.keep_class_head),
-        inference=card.inference,
+        look=card.look,
         extra=card.extra,
     )
     _tell(args.out, card.model, f"sha256 {written.sha256}")

@@ -99,8 +99,8 @@ def _methods(args: argparse.Namespace) -> tuple[dict[str, Method], dict[str, Any
     settings = {
         "model": mark.model,
         "weights_sha256": mark.sha256,
-        "size": colorizer.size,
-        "saturation": colorizer.saturation,
+        "size": colorizer.look.size,
+        "saturation": colorizer.look.saturation,
         "device": str(colorizer.device),
     }
     return {mark.model: colorizer_method(colorizer)}, settings, pairs

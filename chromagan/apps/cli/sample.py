@@ -58,13 +58,14 @@ def _colorize(args: argparse.Namespace) -> int:
         print(_summary(0, len(plan.skipped), len(plan.refused), args.out))
         return 1 if plan.refused else 0
     from chromagan.inference.batch import BatchOptions, colorize_files
+    from chromagan.inference.request import Request
 
     def make_colorizer() -> Colorizer:
         from chromagan.inference.colorizer import Colorizer
 
-        return Colorizer.from_pretrained(args.model, args.device, args.size, batch_size=args.batch_size)
+        return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
 
-    options = BatchOptions(args.saturation, not args.no_metadata, args.quality)
+    options = BatchOptions(Request(saturation=args.saturation, size=args.size), not args.no_metadata, args.quality)
     progress = _Progress(len(plan.jobs), args.debug)
     try:
         outcome = colorize_files(plan.jobs, make_colorizer, options, progress.report)
@@ -89,8 +90,6 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--demo brings its own photographs; leave the inputs out")
     if not 1 <= args.quality <= 100:
         raise UsageError(f"--quality must lie between 1 and 100, not {args.quality}")
-    if not 0 < args.saturation <= 10:
-        raise UsageError(f"--saturation must be above 0 and at most 10, not {args.saturation}")
     if args.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {args.batch_size}")
 

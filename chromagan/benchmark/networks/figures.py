@@ -12,8 +12,9 @@ import torch
 from chromagan.benchmark.networks.matrix import ZooPlan
 from chromagan.color.lab import rgb_to_lab
 from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
-from chromagan.evaluation.held_out import HeldOut, colorize_batch
+from chromagan.evaluation.held_out import HeldOut
 from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
+from chromagan.inference.stages import paint
 from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
 from chromagan.metrics.vgg16_distance import Vgg16Distance
 from chromagan.models.contract import ColorizationNetwork
@@ -55,7 +56,7 @@ class ZooExam:
         found: list[float] = []
         for numbers in deal_batches([(p.shape[1], p.shape[2]) for p in self.photos], 0, 1):
             truth = torch.stack([self.photos[number] for number in numbers]).to(self.device)
-            pictures = colorize_batch(network, rgb_to_lab(truth.float() / 255)[:, :1])
+            pictures = paint(network, rgb_to_lab(truth.float() / 255)[:, :1], look=self.held_out.look)
             found += distance(pictures, truth).tolist()
         return statistics.fmean(found)
 

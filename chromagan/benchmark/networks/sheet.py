@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from chromagan.color.lab import rgb_to_lab
 from chromagan.errors import ReadError, WriteError
-from chromagan.evaluation.held_out import colorize_batch
 from chromagan.evaluation.held_out_photos import reduce_and_crop
 from chromagan.images.read import read_photo
+from chromagan.inference.stages import paint
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.models.baselines import Gray
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.look import Look
 
 SAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
 """Colour photographs that scikit-image ships."""
@@ -82,10 +83,9 @@ class ZooSheet:
         return path
 
     @staticmethod
-    @torch.no_grad()
     def _colorize(network: ColorizationNetwork, photo: Pixels, device: torch.device) -> Pixels:
         rgb = torch.from_numpy(photo).permute(2, 0, 1)[None].to(device)
-        picture = colorize_batch(network, rgb_to_lab(rgb.float() / 255)[:, :1])[0]
+        picture = paint(network, rgb_to_lab(rgb.float() / 255)[:, :1], look=Look(size=min(photo.shape[:2])))[0]
         return np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy())
 
     @staticmethod

@@ -15,6 +15,7 @@ from chromagan.data.hint_simulation import draw_squares, name_generator, reveal_
 from chromagan.errors import UsageError
 from chromagan.images.read import to_photo
 from chromagan.images.resize import resize_antialiased
+from chromagan.inference.request import Request
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.lab_8bit import lab_of_8bit
 from chromagan.metrics.metric import Picture
@@ -85,10 +86,10 @@ class ModelPainter:
         shared: dict[str, Any] = {
             "model": colorizer.mark.model,
             "weights_sha256": colorizer.mark.sha256,
-            "size": colorizer.size,
-            "base_saturation": colorizer.saturation,
-            "typical_chroma": colorizer.typical_chroma,
-            "annealed_share": colorizer.annealed_share,
+            "size": colorizer.look.size,
+            "base_saturation": colorizer.look.saturation,
+            "typical_chroma": colorizer.look.typical_chroma,
+            "annealed_share": colorizer.look.annealed_share,
             "device": str(colorizer.device),
         }
         rows: list[tuple[str, dict[str, Any]]] = []
@@ -105,13 +106,11 @@ class ModelPainter:
 
     def paint(self, gray: NDArray[np.uint8], truth: Picture, image: str) -> list[Picture]:
         """Colour one gray picture: see `Painter`."""
-        photo = to_photo(gray)
-        prepared = self.colorizer.prepare(photo)
-        rows, columns = prepared.L.shape[2:]
+        walk = self.colorizer.start(to_photo(gray), Request())
+        rows, columns = walk.prepared.L.shape[2:]
         answers = []
-        for hints in self.hints.of(truth, image, (rows, columns)) if self.hints else [None]:
+        for walk.hints in self.hints.of(truth, image, (rows, columns)) if self.hints else [None]:
             # One at a time: an answer then does not depend, to the last bit, on which other numbers were asked for.
-            (ab,) = self.colorizer.predict([prepared.L], [hints])
-            grid = self.colorizer.enlarge(ab, prepared)
-            answers += [to_8bit_rgb(self.colorizer.finish(photo, grid, factor).pixels) for factor in self.factors]
+            self.colorizer.answer([walk])
+            answers += [to_8bit_rgb(walk.end(saturation=factor)) for factor in self.factors]
         return answers

@@ -11,6 +11,7 @@ from chromagan.apps.cli.main import main
 from chromagan.images.read import Photo
 from chromagan.images.write import write_photo
 from chromagan.inference.colorizer import Colorizer
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.models.siggraph17 import Siggraph17
 
@@ -28,7 +29,7 @@ def network():
 def weights(monkeypatch, network):
     def from_pretrained(name, device, size):
         found = network if name == "siggraph17" else build_network("mean")
-        return Colorizer(found, size=size or 16, device="cpu", sha256="0" * 64, model=name)
+        return Colorizer(found, look=Look(size=size or 16), device="cpu", sha256="0" * 64, model=name)
 
     monkeypatch.setattr(Colorizer, "from_pretrained", from_pretrained)
 

@@ -13,6 +13,7 @@ from chromagan.images.read import Photo
 from chromagan.images.write import write_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 
 class Tinted(ColorizationNetwork):
@@ -51,7 +52,7 @@ def tiny(monkeypatch):
     """The command with a tiny network in place of weights."""
 
     def from_pretrained(name, device, size):
-        return Colorizer(Tinted(), size=size or 32, device="cpu", sha256="0" * 64, model="tinted")
+        return Colorizer(Tinted(), look=Look(size=size or 32), device="cpu", sha256="0" * 64, model="tinted")
 
     monkeypatch.setattr(Colorizer, "from_pretrained", from_pretrained)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from chromagan.apps.cli.main import main
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.pretrained.create import create_model
 from chromagan.pretrained.store import read_weights
@@ -50,7 +51,7 @@ def test_file_holds_the_averaged_network_without_its_class_head(run, tmp_path):
     assert main(["export", str(folder), "-o", str(file), "--float32", "--size", "192", "--saturation", "1.2"]) == 0
     tensors, card = read_weights(file)
     assert not [name for name in tensors if name.startswith("class_head")]
-    assert card.inference == {"size": 192.0, "saturation": 1.2}
+    assert card.look == Look(192, 1.2)
     assert card.config["classes"] == 0
     assert "--data DATA/shards" in card.command
     assert "--seed 7" in card.command
@@ -101,7 +102,7 @@ def test_class_head_goes_into_a_second_stage(run, tmp_path):
     assert main(["export", str(file), "-o", str(tmp_path / "small.safetensors"), "--size", "160"]) == 0
     small, its_card = read_weights(tmp_path / "small.safetensors")
     assert not [name for name in small if name.startswith("class_head")]
-    assert its_card.inference == {"size": 160.0}
+    assert its_card.look == Look(160)
     assert its_card.extra == card.extra
     assert its_card.command == card.command
 
@@ -166,7 +167,7 @@ def test_onnx_of_a_run_and_of_its_file(run, tmp_path, capsys):
     with torch.no_grad():
         assert np.abs(ab - network(L).ab.numpy()).max() < 1e-3
     told = session.get_modelmeta().custom_metadata_map
-    assert json.loads(told["inference"]) == {"size": 144.0}
+    assert Look.from_dict(json.loads(told["look"])) == Look(144)
     assert json.loads(told["config"])["classes"] == 0
     assert len(told["sha256"]) == 64
     main(["export", str(folder), "-o", str(tmp_path / "run.safetensors"), "--float32"])

@@ -14,6 +14,7 @@ from torch import nn
 from chromagan.apps.cli.main import main
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 TONES = {"light": (68, 11, 17), "tan": (58, 14, 21), "dark": (30, 10, 13)}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -113,7 +114,7 @@ def test_plot_is_well_formed_and_shows_every_face(folders):
 
 def test_report_of_a_model(folders, monkeypatch, capsys):
     def from_pretrained(name, device, size):
-        return Colorizer(Tinted(), size=size or 32, device="cpu", sha256="0" * 64, model="tinted")
+        return Colorizer(Tinted(), look=Look(size=size or 32), device="cpu", sha256="0" * 64, model="tinted")
 
     monkeypatch.setattr(Colorizer, "from_pretrained", from_pretrained)
     out = folders / "report"

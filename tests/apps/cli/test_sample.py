@@ -13,8 +13,10 @@ import chromagan
 from chromagan.apps.cli.main import COMMANDS, main
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
+from chromagan.inference import stages
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
 
@@ -34,7 +36,7 @@ def painter(monkeypatch):
 
     def build(name, device, size, batch_size):
         asked.append((name, device, size, batch_size))
-        return Colorizer(Painter(), size=size or 32, device="cpu", batch_size=batch_size, sha256="7" * 64)
+        return Colorizer(Painter(), look=Look(size=size or 32), device="cpu", batch_size=batch_size, sha256="7" * 64)
 
     monkeypatch.setattr(Colorizer, "from_pretrained", build)
     return asked
@@ -156,10 +158,10 @@ def test_cuda_without_cuda(photos, tmp_path, capsys):
 
 
 def test_interruption(painter, photos, tmp_path, capsys, monkeypatch):
-    def interrupt(self, lightness):
+    def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Colorizer, "predict", interrupt)
+    monkeypatch.setattr(stages, "predict", interrupt)
     assert sample(photos, "-o", tmp_path / "out") == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
 HOSTILE = Path(__file__).parents[2] / "hostile"
@@ -37,9 +38,10 @@ import sys, threading, time
 import torch
 from chromagan.apps.cli.main import main
 from chromagan.files import atomic
-from chromagan.inference import batch
+from chromagan.inference import batch, stages
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 class Painter(ColorizationNetwork):
     stride = ab_stride = 4
@@ -58,7 +60,7 @@ def hanging(function, free, say=threading.Lock(), calls=[]):
     return run
 
 def build(*arguments, **options):
-    return Colorizer(Painter(), size=32, device="cpu")
+    return Colorizer(Painter(), look=Look(size=32), device="cpu")
 
 Colorizer.from_pretrained = build
 stage = sys.argv[1]
@@ -67,9 +69,9 @@ if stage == "load":
 elif stage == "decode":
     batch.read_pages = hanging(batch.read_pages, 2)
 elif stage == "network":
-    Colorizer.predict = hanging(Colorizer.predict, 2)
+    stages.predict = hanging(stages.predict, 2)
 elif stage == "finish":
-    Colorizer.finish = hanging(Colorizer.finish, 2)
+    stages.join = hanging(stages.join, 2)
 elif stage == "write":
     atomic.os.replace = hanging(atomic.os.replace, 2)
 sys.exit(main(["sample", *sys.argv[2:]]))
@@ -122,7 +124,8 @@ def test_hostile_files_among_good_ones(tmp_path):
 @pytest.mark.parametrize(("kind", "words"), [("pipe", "a named pipe"), ("link", "a named pipe"),
                                              ("socket", "a socket"), ("device", "a device")])  # fmt: skip
 def test_what_is_no_file_is_never_opened(tmp_path, monkeypatch, capsys, kind, words, given):
-    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *a, **k: Colorizer(Painter(), size=32, device="cpu"))
+    painter = Colorizer(Painter(), look=Look(size=32), device="cpu")
+    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *a, **k: painter)
     photos = make_photos(tmp_path / "in", 2)
     monkeypatch.chdir(photos)  # names of sockets are short
     if kind == "socket":

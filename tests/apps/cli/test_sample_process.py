@@ -24,6 +24,7 @@ import torch
 from chromagan.apps.cli.main import main
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 class Painter(ColorizationNetwork):
     stride = ab_stride = 4
@@ -31,7 +32,7 @@ class Painter(ColorizationNetwork):
     def predict(self, L, hints):
         return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
 
-Colorizer.from_pretrained = lambda *a, **k: Colorizer(Painter(), size=32, device="cpu")
+Colorizer.from_pretrained = lambda *a, **k: Colorizer(Painter(), look=Look(size=32), device="cpu")
 limit, free = int(sys.argv[1]), int(sys.argv[2])
 interrupted = threading.Event()
 def interrupt(*arguments):

@@ -13,6 +13,7 @@ from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.lab_8bit import lab_of_8bit
 from chromagan.metrics.lightness_difference import largest_lightness_difference
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
 
 
 class Tinted(ColorizationNetwork):
@@ -39,7 +40,7 @@ def gray(seed):
 
 def test_the_network_runs_once_a_photo():
     network = Tinted()
-    painter = ModelPainter("tinted", Colorizer(network, size=32, device="cpu", sha256="ab"), (0.0, 0.5, 1.0))
+    painter = ModelPainter("tinted", Colorizer(network, look=Look(size=32), device="cpu", sha256="ab"), (0.0, 0.5, 1.0))
     assert painter.names == ("tinted x0", "tinted x0.5", "tinted x1")
     assert [settings["saturation"] for settings in painter.settings.values()] == [0.0, 0.5, 1.0]
     assert {settings["weights_sha256"] for settings in painter.settings.values()} == {"ab"}
@@ -55,7 +56,7 @@ def test_the_network_runs_once_a_photo():
 
 
 def test_one_saturation_has_the_plain_name():
-    assert ModelPainter("tinted", Colorizer(Tinted(), size=32, device="cpu")).names == ("tinted",)
+    assert ModelPainter("tinted", Colorizer(Tinted(), look=Look(size=32), device="cpu")).names == ("tinted",)
 
 
 class Copier(ColorizationNetwork):
@@ -79,7 +80,7 @@ def truth(seed, rows=5, columns=7, scale=8):
 
 
 def copying(counts, size=4, seed=0, factors=(1.0,), working=40):
-    return ModelPainter("copier", Colorizer(Copier(), size=working, device="cpu"), factors,
+    return ModelPainter("copier", Colorizer(Copier(), look=Look(size=working), device="cpu"), factors,
                         SimulatedHints(counts, size, seed))  # fmt: skip
 
 
@@ -156,4 +157,4 @@ def test_rows_of_hints_and_saturations():
 
 def test_networks_without_hints_are_refused():
     with pytest.raises(UsageError, match="tinted takes no hints"):
-        ModelPainter("tinted", Colorizer(Tinted(), size=32, device="cpu"), hints=SimulatedHints((1,)))
+        ModelPainter("tinted", Colorizer(Tinted(), look=Look(size=32), device="cpu"), hints=SimulatedHints((1,)))

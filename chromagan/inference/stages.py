@@ -1,0 +1,323 @@
+"""The stages that a photo walks through, and the one way to paint that is built on them.
+
+`prepare` reduces its lightness, `predict` runs the network and settles its answer, `enlarge` brings ab up under the
+guidance of the photo's own L, `join` gives the original pixels that chroma. Whatever paints goes through this module:
+the `Colorizer`, a batch, held-out validation, previews and sheets show the same colours of the same photo.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chromagan.compute.precision import has_fast_bfloat16
+from chromagan.errors import ModelError
+from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
+from chromagan.images.join import join_chroma as join
+from chromagan.images.resize import reduced_lightness, resize_antialiased
+from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints
+from chromagan.models.look import Look, settle
+
+T = TypeVar("T")
+LONGEST_ASPECT = 4
+_NO_COLOUR = 0.01  # Lab units; a network that answers less everywhere has answered gray
+GUIDE_PIXELS = 400_000  # of the learned steps; a larger photo gets its last octaves bicubically
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the network stages need of a photo.
+
+    Attributes:
+        L: (1, 1, h, w) float32 in [0, 100] at the working size.
+        guide: (1, 1, h', w') L at the size that ab is brought up to.
+        size: the photo's (H, W).
+    """
+
+    L: Tensor
+    guide: Tensor
+    size: tuple[int, int]
+
+
+def working_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
+    """The (rows, columns) at which a network sees a photo: the aspect is kept up to 4 to 1.
+
+    Args:
+        height: of the photo.
+        width: of the photo.
+        size: the short side that is asked for.
+        stride: the network's `ab_stride`; both sides are multiples of it.
+    """
+    scale, limit = size / min(height, width), size * LONGEST_ASPECT
+    rows, columns = (max(stride, round(min(side * scale, limit) / stride) * stride) for side in (height, width))
+    return rows, columns
+
+
+def prepare(pixels: NDArray[Any], size: int, network: ColorizationNetwork) -> Prepared:
+    """Reduce a photo's lightness to the working size and to the guide's; runs on the CPU, in any thread.
+
+    Args:
+        pixels: (H, W) gray or (H, W, 3) RGB codes, uint8 or uint16; or (H, W) float32, L itself.
+        size: working size, see `Look`.
+        network: that will see it.
+    """
+    height, width = pixels.shape[:2]
+    rows, columns = working_size(height, width, size, network.ab_stride)
+    grid = (math.ceil(rows / network.ab_stride), math.ceil(columns / network.ab_stride))
+    steps, grid_rows, grid_columns = plan_octaves(grid, (height, width), GUIDE_PIXELS)
+    top = (grid_rows << steps, grid_columns << steps)
+    if top[0] >= rows and top[1] >= columns:
+        guide = reduced_lightness(pixels, top)
+        L = resize_antialiased(guide, (rows, columns))
+    else:
+        # A small photo is enlarged, bicubically, to what the network was trained on.
+        L = reduced_lightness(pixels, (min(height, rows), min(width, columns)))
+        guide = L if steps == 0 else reduced_lightness(pixels, top)
+        L = F.interpolate(L, size=(rows, columns), mode="bicubic", align_corners=False).clamp(0, 100)
+    return Prepared(L, guide, (height, width))
+
+
+@torch.no_grad()
+def predict(
+    network: ColorizationNetwork,
+    lightness: Sequence[Tensor],
+    look: Look,
+    hints: Sequence[Hints | None] | None = None,
+    batch_size: int = 4,
+) -> list[Tensor]:
+    """Run the network, and settle its answers as the look has them.
+
+    Args:
+        network: in evaluation mode.
+        lightness: (1, 1, h, w) float32 in [0, 100] each; those of one shape share a batch.
+        look: that of the weights.
+        hints: for each, colours that a person gives, at the size of `lightness`, or None; for networks that take
+            hints. Photos with hints share no batch with those without.
+        batch_size: photos that share a batch, at most.
+
+    Returns:
+        For each, (1, 2, h / ab_stride, w / ab_stride) float32 ab on the network's device.
+
+    Raises:
+        ModelError: the network's answer is not finite or not ab, or it takes no hints.
+    """
+    given = [None] * len(lightness) if hints is None else hints
+    device = device_of(network)
+    answers: dict[int, Tensor] = {}
+    alike: dict[Hashable, list[int]] = {}
+    for index, (L, hint) in enumerate(zip(lightness, given, strict=True)):
+        alike.setdefault((L.shape, hint is None, hint is None or hint.overall is None), []).append(index)
+    for indices in alike.values():
+        for start in range(0, len(indices), batch_size):
+            chosen = indices[start : start + batch_size]
+            batch = torch.cat([lightness[i] for i in chosen]).to(device)
+            shown = _batch_of_hints([hint for i in chosen if (hint := given[i]) is not None], device)
+            with _autocast(device):
+                prediction = network(batch.contiguous(memory_format=torch.channels_last), shown)
+            ab = settle(prediction, look, getattr(network, "bins", None))
+            _check(ab, len(chosen))
+            answers.update(zip(chosen, ab.split(1), strict=True))
+    return [answers[index] for index in range(len(lightness))]
+
+
+@torch.no_grad()
+def enlarge(ab: Tensor, prepared: Prepared, step: ChromaStep) -> Tensor:
+    """Bring a predicted ab grid up, guided by the photo's L, to the photo's size or to `GUIDE_PIXELS`.
+
+    Args:
+        ab: (1, 2, h, w) in Lab units, from `predict`.
+        prepared: the photo that it is of.
+        step: one x2 enlargement.
+
+    Returns:
+        (1, 2, h', w') float32 on the device of `ab`; `join` does the rest.
+    """
+    guide = prepared.guide.to(ab.device)
+
+    def lightness(size: tuple[int, int]) -> Tensor:
+        factor = guide.shape[-2] // size[0]
+        if (size[0] * factor, size[1] * factor) == tuple(guide.shape[-2:]):
+            return guide if factor == 1 else F.avg_pool2d(guide, factor)
+        return resize_antialiased(guide, size)
+
+    with _autocast(ab.device):
+        return enlarge_chroma(ab, lightness, prepared.size, step, GUIDE_PIXELS).float()
+
+
+class Walk:
+    """A photo on its way through the stages, which it takes in this order: `start`, `answer`, `end`.
+
+    Args:
+        pixels: of the photo, see `prepare`.
+        look: that of the weights, with what the request asks for laid over it.
+        hints: colours that a person gives, at the working size, for networks that take them.
+
+    Attributes:
+        prepared: after `start`.
+        ab: (1, 2, h, w) on the CPU, after `answer`.
+        gray: whether the network answered no colour anywhere, after `answer`.
+    """
+
+    prepared: Prepared
+    ab: Tensor
+    gray: bool
+
+    def __init__(self, pixels: NDArray[Any], look: Look, hints: Hints | None = None) -> None:
+        self.pixels, self.look, self.hints = pixels, look, hints
+
+    def start(self, network: ColorizationNetwork) -> Walk:
+        """The first stage; on the CPU, in any thread."""
+        self.prepared = prepare(self.pixels, self.look.size, network)
+        return self
+
+    def end(self, lightness: float | None = None, saturation: float = 1.0) -> NDArray[Any]:
+        """The last stage; on the CPU, in any thread.
+
+        Args:
+            lightness: a constant L instead of the photo's own, for a colour layer.
+            saturation: a further factor on the colours.
+
+        Returns:
+            (H, W, 3) RGB at the photo's depth.
+        """
+        return np.ascontiguousarray(join(self.pixels, self.ab * saturation, lightness))
+
+
+def answer(
+    network: ColorizationNetwork, walks: Sequence[Walk], step: ChromaStep = bicubic_step, batch_size: int = 4
+) -> None:
+    """The stages between: colours of several photos, on the CPU, the look's saturation included.
+
+    Args:
+        network: in evaluation mode.
+        walks: started ones, whose looks differ in size and saturation alone; each gets its `ab`.
+        step: one x2 enlargement of ab, on the network's device.
+        batch_size: photos of one working shape that go through the network together.
+    """
+    if not walks:
+        return
+    lightness, hints = [walk.prepared.L for walk in walks], [walk.hints for walk in walks]
+    for walk, ab in zip(walks, predict(network, lightness, walks[0].look, hints, batch_size), strict=True):
+        walk.gray = float(ab.abs().max()) < _NO_COLOUR
+        walk.ab = (walk.look.saturation * enlarge(ab, walk.prepared, step)).cpu()
+
+
+def paint(
+    network: ColorizationNetwork,
+    L: Tensor,
+    *,
+    hints: Hints | None = None,
+    look: Look | None = None,
+    step: ChromaStep = bicubic_step,
+) -> Tensor:
+    """Paint photos of one size by their lightness: the colours that a `Colorizer` with this look gives them.
+
+    Args:
+        network: in evaluation mode.
+        L: (N, 1, H, W) in [0, 100].
+        hints: of the N photos at the working size, for networks that take them.
+        look: how the weights want to be used; `Look()` unless given.
+        step: one x2 enlargement of ab.
+
+    Returns:
+        (N, 3, H, W) uint8 sRGB on the device of `L`, with its lightness.
+
+    Raises:
+        ModelError: see `predict`.
+    """
+    walks = paint_walks(network, L, hints=hints, look=look, step=step)
+    pictures = np.stack([walk.end() for walk in walks])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).to(L.device)
+
+
+def paint_walks(
+    network: ColorizationNetwork,
+    L: Tensor,
+    *,
+    hints: Hints | None = None,
+    look: Look | None = None,
+    step: ChromaStep = bicubic_step,
+) -> list[Walk]:
+    """`paint` up to its last stage, for whoever wants the colours themselves."""
+    planes = [np.ascontiguousarray(one, np.float32) for one in L[:, 0].cpu().numpy()]
+    shown = [None] * len(planes) if hints is None else [_one_of(hints, i) for i in range(len(planes))]
+    walks = [Walk(plane, look or Look(), hint).start(network) for plane, hint in zip(planes, shown, strict=True)]
+    answer(network, walks, step, max(1, len(walks)))
+    return walks
+
+
+def stage_seconds(
+    network: ColorizationNetwork, pixels: NDArray[Any], look: Look, step: ChromaStep
+) -> tuple[dict[str, float], NDArray[Any]]:
+    """The seconds of each stage for one photo, by name, and the picture: what benchmarks divide the whole into."""
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, stage: Callable[[], T]) -> T:
+        start = time.perf_counter()
+        made = stage()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds[name] = time.perf_counter() - start
+        return made
+
+    device = device_of(network)
+    prepared = timed("prepare", lambda: prepare(pixels, look.size, network))
+    (ab,) = timed("forward", lambda: predict(network, [prepared.L], look))
+    grid = timed("enlarge", lambda: (look.saturation * enlarge(ab, prepared, step)).cpu())
+    return seconds, timed("join", lambda: np.ascontiguousarray(join(pixels, grid)))
+
+
+def device_of(network: ColorizationNetwork) -> torch.device:
+    """Where a network's tensors are; one without any runs on the CPU."""
+    tensors = (*network.parameters(), *network.buffers())
+    return tensors[0].device if tensors else torch.device("cpu")
+
+
+def _autocast(device: torch.device) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, torch.bfloat16) if has_fast_bfloat16(device) else nullcontext()
+
+
+def _check(ab: Tensor, photos: int) -> None:
+    if ab.ndim != 4 or ab.shape[:2] != (photos, 2):
+        raise ModelError(f"the network answers colours of the shape {tuple(ab.shape)}, not ({photos}, 2, h, w)")
+    if not torch.isfinite(ab).all():
+        raise ModelError(
+            "the network's colours are not finite: its weights do not suit it, or training has diverged (use an "
+            "earlier checkpoint)"
+        )
+
+
+def _one_of(hints: Hints, index: int) -> Hints:
+    one = slice(index, index + 1)
+    overall = hints.overall
+    if overall is not None:
+        overall = GlobalHints(overall.histogram[one], overall.saturation[one], overall.given[one])
+    return Hints(hints.ab[one], hints.mask[one], overall)
+
+
+def _batch_of_hints(hints: Sequence[Hints], device: torch.device) -> Hints | None:
+    """Hints of several photos, all with `overall` or none, as those of one batch; None for no hints."""
+    if not hints:
+        return None
+    ab, mask = (torch.cat([getattr(one, name) for one in hints]).to(device) for name in ("ab", "mask"))
+    overall = [one.overall for one in hints if one.overall is not None]
+    if not overall:
+        return Hints(ab, mask)
+    known = ([getattr(one, name) for one in overall] for name in ("histogram", "saturation", "given"))
+    return Hints(ab, mask, GlobalHints(*(torch.cat(parts).to(device) for parts in known)))
+
+
+__all__ = [
+    "Prepared", "Walk", "answer", "device_of", "enlarge", "join", "paint", "paint_walks", "predict", "prepare",
+    "stage_seconds", "working_size",
+]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,9 +18,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chromagan.color.curves import lightness_to_f
 from chromagan.errors import ModelError, UsageError
-from chromagan.images.lab_passes import Codes, Floats, encode8, encode16, fit, lightness_of, outside, to_linear, uncurve
+from chromagan.images.lab_passes import (
+    Codes,
+    Floats,
+    encode8,
+    encode16,
+    fit,
+    given_lightness,
+    lightness_of,
+    outside,
+    to_linear,
+)  # fmt: skip
 
 # Pixels a pass works on: large enough that threads do not queue for the interpreter, small enough for the caches.
 _TILE = 81_920
@@ -72,11 +82,11 @@ class _Scratch:
 class _Job:
     """One call's inputs and output. `grids` are a / 500 and b / 200, at most the photo's size."""
 
-    pixels: Codes | Floats
+    pixels: Any
     out: Codes
     grids: tuple[Floats, Floats]
     taps: _Taps
-    lightness: float | None
+    L: Floats | None  # that stands in for the pixels' own: one a pixel, or one in all
 
     def band(self, top: int, bottom: int, rows: int) -> None:
         """Colour the rows from `top` to `bottom`, `rows` at a time."""
@@ -96,11 +106,10 @@ class _Job:
         n = shape[0] * shape[1]
         f, y, chroma_x, chroma_z, *buffers = scratch.planes(n)
         low, high, spare = buffers[0], buffers[1], buffers[2]
-        if self.lightness is None:
+        if self.L is None:
             lightness_of(self.pixels[top:bottom], f, y, spare)
         else:
-            f.fill(lightness_to_f(self.lightness))
-            uncurve(f, y, spare)
+            given_lightness(self.L[top:bottom] if self.L.ndim else self.L, f, y, spare)
         self._enlarge(wide[0], top, bottom, first, chroma_x, spare)
         self._enlarge(wide[1], top, bottom, first, chroma_z, spare)
         rgb = to_linear(f, y, chroma_x, chroma_z, buffers[:6])
@@ -207,7 +216,10 @@ def join_chroma(
     height, width = pixels.shape[:2]
     grids = _grids(ab, (height, width))
     out = np.empty((height, width, 3), np.uint16 if pixels.dtype == np.uint16 else np.uint8)
-    job = _Job(pixels, out, grids, _Taps.between(grids[0].shape[0], height), lightness)
+    L = pixels.astype(np.float32, copy=False) if pixels.dtype == np.float32 else None
+    if lightness is not None:
+        L = np.asarray(lightness, np.float32)
+    job = _Job(pixels, out, grids, _Taps.between(grids[0].shape[0], height), L)
     rows = min(height, max(1, _TILE // width))
     band = rows * max(1, _BAND // (rows * width))
     workers = min(threads or torch.get_num_threads(), -(-height // band))

@@ -81,12 +81,14 @@ def look_up(table: Floats, codes: Codes, out: Floats) -> None:
         np.take(table, codes.ravel(), out=out, mode="clip")
 
 
-def lightness_of(photo: Codes | Floats, f: Floats, y: Floats, scratch: Floats) -> None:
-    """Lab's f and relative luminance Y of a gray (H, W) or RGB (H, W, 3) photo, or of L itself (float32)."""
-    if photo.dtype == np.float32:
-        np.multiply(photo.reshape(-1) + np.float32(16), np.float32(1 / 116), out=f)
-        uncurve(f, y, scratch)
-        return
+def given_lightness(L: Floats, f: Floats, y: Floats, scratch: Floats) -> None:
+    """Lab's f and relative luminance Y of L itself, one number or one a pixel."""
+    np.multiply(L.ravel() + np.float32(16), np.float32(1 / 116), out=f)
+    uncurve(f, y, scratch)
+
+
+def lightness_of(photo: Codes, f: Floats, y: Floats, scratch: Floats) -> None:
+    """Lab's f and relative luminance Y of a gray (H, W) or RGB (H, W, 3) photo."""
     codes = tables(256 if photo.dtype == np.uint8 else 65_536)
     if photo.ndim == 2:
         look_up(codes.f, photo, f)

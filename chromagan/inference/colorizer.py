@@ -127,7 +127,7 @@ class Colorizer(OldNames, HubColorizer):
         """
         choose_device(device)  # told before seconds of loading
         network, card = load_pretrained(name_or_file)
-        given = {"size": size, "saturation": saturation}
+        given: dict[str, Any] = {"size": size, "saturation": saturation}
         colorizer = cls(
             network,
             upsampler=load_upsampler(),

@@ -5,13 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chromagan.images.read import Photo
+from chromagan.inference.request import Request
 from chromagan.models.look import Look
-
-if TYPE_CHECKING:
-    from chromagan.inference.colorizer import Colored
 
 LOOKS = ("size", "saturation", "typical_chroma", "annealed_share")
 
@@ -42,7 +40,7 @@ class OldNames:
         deprecated(f"Colorizer.{name}", f"Colorizer.look.{name}")
         return getattr(self.look, name)
 
-    def colorize(self, photos: Sequence[Photo], requests: Any = None) -> list[list[Colored]]:
+    def colorize(self, photos: Sequence[Photo], requests: Any = None) -> list[list[Any]]:
         """See `Colorizer`."""
         raise NotImplementedError
 
@@ -57,6 +55,4 @@ class OldNames:
         return self._colorized(photos, saturation)
 
     def _colorized(self, photos: Sequence[Photo], saturation: float) -> list[Photo]:
-        from chromagan.inference.request import Request
-
         return [pictures[0].photo for pictures in self.colorize(photos, Request(saturation=saturation))]

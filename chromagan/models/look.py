@@ -59,8 +59,9 @@ class Look:
             raise ValueError(f"its look has {', '.join(sorted(values.keys() - known))}; a newer chromagan may know it")
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values.values()):
             raise ValueError("its look holds something other than numbers")
+        numbers = {name: float(value) for name, value in values.items()}
         try:
-            return cls(**{name: int(value) if name == "size" else float(value) for name, value in values.items()})
+            return cls(int(numbers.pop("size", cls.size)), **numbers)
         except UsageError as error:
             raise ValueError(f"its look is out of range: {error}") from error
 

@@ -30,7 +30,7 @@ from chromagan.pretrained.store import digest
 MODEL = "chromagan_paper"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _REMEDY = "give the my_model_colorization.h5 that ChromaGAN's authors publish"
-_SIZE = 224.0
+_SIZE = 224
 
 Arrays = dict[str, Any]  # datasets of an open file, by name
 # For each kind of our layers: names of the arrays in the file, and ours.

@@ -23,7 +23,7 @@ from chromagan.pretrained.store import digest
 
 _REMEDY = "give the file that the authors publish, or a .safetensors file written by chromagan"
 _STEPS = ".num_batches_tracked"
-_SIZE = 256.0  # the working size of the authors' own programs, in pixels
+_SIZE = 256  # the working size of the authors' own programs, in pixels
 
 
 def published_models(name: str | None = None) -> dict[str, Published]:

@@ -54,7 +54,7 @@ class Net(ColorizationNetwork):
 
 
 def card(name="onnx_test", **entries):
-    return WeightsCard(name, entries, "chromagan 9.9", "Apache-2.0", "", "train --seed 1", {"size": 208.0})
+    return WeightsCard(name, entries, "chromagan 9.9", "Apache-2.0", "", "train --seed 1", Look(208))
 
 
 def session(path):

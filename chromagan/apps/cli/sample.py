@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from chromagan.apps.cli import words
 from chromagan.errors import ChromaganError, UsageError
+from chromagan.inference.request import Request
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
@@ -45,12 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Colorize; returns the exit code."""
-    _check(args)
+    request = _check(args)
     with words.lossy("stdout"), contextlib.nullcontext() if args.debug else words.quiet_decoders():
-        return _colorize(args)
+        return _colorize(args, request)
 
 
-def _colorize(args: argparse.Namespace) -> int:
+def _colorize(args: argparse.Namespace, request: Request) -> int:
     plan = _plan(args)
     for source, reason in plan.refused:
         _tell(f"chromagan: error: {source}: {reason}")
@@ -58,14 +59,13 @@ def _colorize(args: argparse.Namespace) -> int:
         print(_summary(0, len(plan.skipped), len(plan.refused), args.out))
         return 1 if plan.refused else 0
     from chromagan.inference.batch import BatchOptions, colorize_files
-    from chromagan.inference.request import Request
 
     def make_colorizer() -> Colorizer:
         from chromagan.inference.colorizer import Colorizer
 
         return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
 
-    options = BatchOptions(Request(saturation=args.saturation, size=args.size), not args.no_metadata, args.quality)
+    options = BatchOptions(request, not args.no_metadata, args.quality)
     progress = _Progress(len(plan.jobs), args.debug)
     try:
         outcome = colorize_files(plan.jobs, make_colorizer, options, progress.report)
@@ -83,7 +83,8 @@ def _colorize(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> Request:
+    """What is asked for, if it makes sense."""
     if not (args.inputs or args.demo):
         raise UsageError("name photos, folders or patterns to colorize, or use --demo")
     if args.demo and args.inputs:
@@ -92,6 +93,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--quality must lie between 1 and 100, not {args.quality}")
     if args.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {args.batch_size}")
+    return Request(saturation=args.saturation, size=args.size)
 
 
 def _plan(args: argparse.Namespace) -> Plan:

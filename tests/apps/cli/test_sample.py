@@ -15,6 +15,7 @@ from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
 from chromagan.inference import stages
 from chromagan.inference.colorizer import Colorizer
+from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
 
@@ -34,9 +35,9 @@ def painter(monkeypatch):
     """The command with a network that needs no weights."""
     asked = []
 
-    def build(name, device, size, batch_size):
-        asked.append((name, device, size, batch_size))
-        return Colorizer(Painter(), look=Look(size=size or 32), device="cpu", batch_size=batch_size, sha256="7" * 64)
+    def build(name, device, batch_size):
+        asked.append((name, device, batch_size))
+        return Colorizer(Painter(), look=Look(size=32), device="cpu", batch_size=batch_size, sha256="7" * 64)
 
     monkeypatch.setattr(Colorizer, "from_pretrained", build)
     return asked
@@ -72,7 +73,8 @@ def one_error(captured):
 def test_a_folder(painter, photos, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sample("in", "--size", 64, "--batch-size", 2) == 0
-    assert painter == [("chromagan", "auto", 64, 2)]
+    assert painter == [("chromagan", "auto", 2)]
+    assert read_provenance(next(Path("colorized").rglob("*.*"))).request == Request(size=64).digest
     assert capsys.readouterr().out == "2 colorized; output in colorized\n"
     assert read_provenance(tmp_path / "colorized" / "a.jpg").sha256 == "7" * 64
     assert sample("in") == 0
@@ -105,8 +107,9 @@ def test_debug_shows_the_traceback(painter, photos, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments", [[], ["x.jpg", "--demo"],
-                                       ["x.jpg", "--quality", "0"], ["x.jpg", "--saturation", "0"],
-                                       ["x.jpg", "--saturation", "nan"], ["x.jpg", "--batch-size", "0"]])  # fmt: skip
+                                       ["x.jpg", "--quality", "0"], ["x.jpg", "--saturation", "-1"],
+                                       ["x.jpg", "--saturation", "nan"], ["x.jpg", "--size", "8"],
+                                       ["x.jpg", "--batch-size", "0"]])  # fmt: skip
 def test_wrong_usage_is_exit_code_two(arguments, capsys):
     assert sample(*arguments) == 2
     one_error(capsys.readouterr())

@@ -83,7 +83,7 @@ def look_up(table: Floats, codes: Codes, out: Floats) -> None:
 
 def given_lightness(L: Floats, f: Floats, y: Floats, scratch: Floats) -> None:
     """Lab's f and relative luminance Y of L itself, one number or one a pixel."""
-    np.multiply(L.ravel() + np.float32(16), np.float32(1 / 116), out=f)
+    np.copyto(f, curves.lightness_to_f(L).ravel())
     uncurve(f, y, scratch)
 
 

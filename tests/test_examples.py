@@ -1,0 +1,43 @@
+"""The scripts of examples/ do what they say, on photographs that scikit-image ships."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from chromagan.images.metadata import read_provenance
+from chromagan.images.read import read_photo
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+
+def run(name, *words):
+    command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
+    done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_example_is_tried():
+    tried = Path(__file__).read_text(encoding="utf-8")
+    assert all(f'run("{path.name}"' in tried for path in EXAMPLES.glob("*.py"))
+
+
+def test_colorize_folder(colour_photos, tmp_path):
+    run("colorize_folder.py", colour_photos, "-o", tmp_path, "--saturation", 1.2)
+    assert {path.stem for path in tmp_path.glob("*.png")} == {path.stem for path in colour_photos.glob("*.png")}
+    for path in tmp_path.glob("*.png"):
+        assert read_provenance(path).model == "chromagan"
+        truth = read_photo(colour_photos / path.name).pixels
+        gray, ours = (cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[..., 0] for pixels in (truth, read_photo(path).pixels))
+        assert cv2.absdiff(gray, ours).max() <= 2
+
+
+def test_evaluate_two_models(colour_photos):
+    out = run("evaluate_two_models.py", colour_photos, "chromagan", "gray").splitlines()
+    assert out[0].startswith("chromagan: ")
+    assert out[1].endswith("colourfulness 0.0")
+    assert f"{len(list(colour_photos.glob('*.png')))} photographs" in out[2]

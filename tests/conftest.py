@@ -6,15 +6,16 @@ from pathlib import Path
 import cv2
 import pytest
 
-UNHURRIED = {"training", "benchmark"}  # rooms whose tests train networks or time them
+# Rooms and files whose tests train networks, time them, or build large ones.
+UNHURRIED = {"training", "benchmark", "test_onnx.py", "test_export.py", "test_zoo.py"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """`-m quick` is what is not marked otherwise, but for the rooms that take their time."""
+    """`-m quick` is what is not marked otherwise, but for what takes its time."""
     for item in items:
         named = {mark.name for mark in item.iter_markers()} & {"slow", "process", "browser"}
-        rooms = item.path.relative_to(Path(__file__).parent).parts
+        rooms = item.path.parts[len(Path(__file__).parent.parts) :]
         if not named and UNHURRIED.isdisjoint(rooms):
             item.add_marker(pytest.mark.quick)
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from chromagan.reports.axis import Axis, nice_ticks, tick_texts
@@ -100,7 +99,7 @@ def _why_not(values: Array, finite: Array) -> str:
     return f"always {number(float(finite[0]), decimals_for(finite[:1]))}"
 
 
-def ab_plane(name: str, png: bytes, mean_chroma: float, limit: float, step: float) -> Markup:
+def ab_plane(name: str, png: bytes, mean_chroma: float, limit: float, step: float) -> str:
     """A density over the ab plane, with both axes labelled.
 
     Args:
@@ -114,7 +113,7 @@ def ab_plane(name: str, png: bytes, mean_chroma: float, limit: float, step: floa
     return render("ab_plane.svg", name=name, png=uri, mean_chroma=mean_chroma, limit=limit, step=step)
 
 
-def chroma_curves(curves: Sequence[tuple[str, str, float, Sequence[float]]], step: int) -> Markup:
+def chroma_curves(curves: Sequence[tuple[str, str, float, Sequence[float]]], step: int) -> str:
     """Shares of the pixels by chroma, one line a row, on a logarithmic axis.
 
     Args:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.errors import WriteError
-from chromagan.evaluation.comparison_report.tables import columns_of, latex, markdown
+from chromagan.evaluation.comparison_report.findings import metrics_of
+from chromagan.evaluation.comparison_report.tables import latex, markdown
 from chromagan.evaluation.report import strict_json
 from chromagan.evaluation.result import ComparisonResult, MethodResult
 from chromagan.files.atomic import write_json
@@ -46,8 +47,7 @@ def write_comparison(
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", {**as_json(result), **(extra or {})})
         write_per_image(result, folder)
-        page = markdown(result) + (f"\n## Published figures\n\n{published}\n" if published else "")
-        (folder / "table.md").write_text(page, encoding="utf-8")
+        (folder / "table.md").write_text(markdown(result, published), encoding="utf-8")
         (folder / "table.tex").write_text(latex(result), encoding="utf-8")
         write_html(result, pictures, folder / "report.html")
     except OSError as error:
@@ -61,7 +61,7 @@ def as_json(result: ComparisonResult) -> dict[str, Any]:
         "images": len(result.images),
         "settings": result.settings,
         "versions": result.versions,
-        "higher_is_better": directions(columns_of(result)),
+        "higher_is_better": directions(metrics_of(result.methods)),
         "methods": [
             {
                 "name": method.name,

@@ -22,6 +22,7 @@ ROWS = (
     ("models", "losses", "images"),
     ("conditioning",),
     ("color", "compute", "files"),
+    ("options",),
     ("errors", "version"),
 )
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,8 @@ from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
 from chromagan.compute.device import place
-from chromagan.data.loader import Batch, BatchStream, open_training_photos
-from chromagan.losses.class_distribution import class_divergence
-from chromagan.losses.saturation import saturation_error
+from chromagan.data.loader import Batch
+from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.losses.wasserstein import gradient_penalty
 from chromagan.models.contract import Prediction
 from chromagan.models.teacher import Teacher
@@ -78,12 +77,12 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
         runs: stretches; medians are taken over them, after one that is thrown away.
     """
     trainer = Trainer(config, out, device)
-    if trainer.teacher is None and config.class_weight:
-        trainer.teacher = trainer.adversaries.teacher = place(random_teacher(config.teacher), device)
-    loop = Loop(trainer, snapshot_every=10**12, tick=config.batch_size * max(1, steps // 2))
+    if trainer.teacher is None and config.objective.asking_for("teacher"):
+        teacher = random_teacher(config.objective.term(ClassDistribution).teacher)
+        trainer.teacher = trainer.adversaries.teacher = place(teacher, device)
+    loop = Loop(trainer, snapshot_every=10**12, tick=trainer.batch_size * max(1, steps // 2))
     trainer.folder.start(0)
-    photos = open_training_photos(config, out, device)
-    batches = iter(BatchStream(photos, config.batch_size, config.workers, trainer.stream))
+    batches = trainer.batches()
     fixed = next(batches)
     fixed = Batch(fixed.rgb.to(device), fixed.ordinals)
     textbook = Textbook(trainer)
@@ -97,7 +96,7 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
         }
         for _ in range(runs + 1):
             for name, action in contestants.items():
-                rates[name].append(steps * config.batch_size / _seconds(action, steps, device))
+                rates[name].append(steps * trainer.batch_size / _seconds(action, steps, device))
     timings = TrainTimings({name: statistics.median(found[1:]) for name, found in rates.items()})
     timings.phases = _phases(trainer, fixed, device, runs)
     timings.peak_bytes = _peak_bytes(device)
@@ -113,7 +112,7 @@ class Textbook:
     """
 
     def __init__(self, trainer: Trainer) -> None:
-        self.config, self.prepare, self.chroma_term = trainer.config, trainer.prepare, trainer.adversaries.chroma_term
+        self.prepare, self.players = trainer.prepare, trainer.adversaries
 
         def plain(network: nn.Module) -> nn.Module:
             return place(copy.deepcopy(network), layout=torch.contiguous_format)
@@ -128,18 +127,13 @@ class Textbook:
 
     def train_batch(self, batch: Batch) -> None:
         """One generator step, then one critic step on the same batch."""
-        config, truth = self.config, self.prepare(batch)
+        truth, teacher = self.prepare(batch), self.teacher
         answer: Prediction = self.generator(truth.L.contiguous(), truth.hints)
-        loss = config.chroma_weight * self.chroma_term(answer, truth.small_ab)
-        if config.bin_weight:
-            loss = loss + config.bin_weight * self.chroma_term.of_bins(answer, truth.small_ab)
-        if config.saturation_weight:
-            loss = loss + config.saturation_weight * saturation_error(truth.small_L, answer.ab, truth.small_ab)
-        if self.teacher is not None and answer.class_logits is not None:
-            shares = self.teacher(truth.shown_to(self.teacher))
-            loss = loss + config.class_weight * class_divergence(answer.class_logits, shares)
-        if self.critic is not None:
-            loss = loss - config.adversarial_weight * self.critic(truth.small_L, answer.ab).mean()
+        classify = None if teacher is None else lambda: teacher(truth.shown_to(teacher))
+        sight = replace(self.players.sight(truth, answer), classify=classify, critic=self.critic)
+        terms = [*self.players.terms, *([self.players.game] if self.critic is not None else [])]
+        values = [(term.weight, term(sight)) for term in terms]
+        loss = torch.stack([weight * value for weight, value in values if value is not None]).sum()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -147,14 +141,14 @@ class Textbook:
             self._critic_step(self.critic, truth, answer.ab.detach())
 
     def _critic_step(self, critic: nn.Module, truth: Truth, fake_ab: Tensor) -> None:
-        config = self.config
+        game = self.players.game
         real, fake = critic(truth.small_L, truth.small_ab).mean(), critic(truth.small_L, fake_ab).mean()
         mix = torch.rand(len(fake_ab), device=fake_ab.device)
         penalty = gradient_penalty(
-            critic, truth.small_L, truth.small_ab, fake_ab, mix, config.ab_unit, config.penalty_on  # type: ignore[arg-type]
+            critic, truth.small_L, truth.small_ab, fake_ab, mix, self.players.ab_unit, game.penalty_on
         )
         self.critic_optimizer.zero_grad()
-        (fake - real + config.gradient_penalty * penalty).backward()
+        (fake - real + game.gradient_penalty * penalty).backward()
         self.critic_optimizer.step()
 
 
@@ -170,7 +164,7 @@ def random_teacher(name: str) -> Teacher:
 
 def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> dict[str, float]:
     """Median seconds of the parts of a step with the adversary in it."""
-    config, steps = trainer.config, trainer.adversaries
+    steps = trainer.adversaries
     found: dict[str, list[float]] = {}
 
     @contextmanager
@@ -186,7 +180,7 @@ def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> 
             with timed("teacher, alone"):
                 steps.teach(truth)
         with timed("generator step"):
-            _, fakes = steps.generator_step(truth, config.adversarial_weight)
+            _, fakes = steps.generator_step(truth, steps.game.adversarial_weight)
         if trainer.critic is not None:
             with timed("critic step"):
                 steps.critic_step(truth, fakes)

@@ -17,7 +17,6 @@ from chromagan.data.training_photos import (
     NEAR_GRAY,
     UNREADABLE,
     USED,
-    DataOptions,
     TrainingPhotos,
     open_training_photos,
 )
@@ -26,7 +25,6 @@ from chromagan.errors import DataError
 __all__ = [
     "Batch",
     "BatchStream",
-    "DataOptions",
     "StreamState",
     "TrainingPhotos",
     "open_training_photos",

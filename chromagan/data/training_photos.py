@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from chromagan.data.augmentation import Square, cut_square, draw_square, square_
 from chromagan.data.cache import PhotoCache
 from chromagan.data.decode import decode_photo, needed_short_side
 from chromagan.data.near_gray import ManifestWriter, mean_chroma, read_manifest
+from chromagan.data.options import DataOptions
 from chromagan.data.photos import find_photos
 from chromagan.data.source import PackedPhotos, Photo
 
@@ -148,47 +148,29 @@ class TrainingPhotos(Dataset[tuple[Tensor, int, int, float]]):
         return self.cache.squares(indices, squares, self.size)
 
 
-class DataOptions(Protocol):
-    """The part of a run's configuration that says what photographs there are."""
-
-    @property
-    def data(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def size(self) -> int: ...  # noqa: D102
-    @property
-    def smallest_crop(self) -> float: ...  # noqa: D102
-    @property
-    def min_chroma(self) -> float: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
-    @property
-    def workers(self) -> int: ...  # noqa: D102
-    @property
-    def cache(self) -> str: ...  # noqa: D102
-    @property
-    def manifest(self) -> str: ...  # noqa: D102
-    @property
-    def shard_cache(self) -> str: ...  # noqa: D102
-
-
 def open_training_photos(
-    config: DataOptions, folder: Path | None = None, device: torch.device | None = None, rank: int = 0
+    options: DataOptions,
+    seed: int = 0,
+    folder: Path | None = None,
+    device: torch.device | None = None,
+    rank: int = 0,
 ) -> TrainingPhotos:
-    """Find the photographs of a configuration, with their manifest and, if asked for, their cache.
+    """Find the photographs of a run, with their manifest and, if asked for, their cache.
 
     Args:
-        config: `data`, `size`, `smallest_crop`, `min_chroma`, `seed`, `workers`, `cache`, `manifest`, `shard_cache`.
-        folder: the run folder, which holds the manifest unless `config.manifest` names one.
+        options: which they are.
+        seed: of order and crops.
+        folder: the run folder, which holds the manifest unless `options.manifest` names one.
         device: where training runs, for `cache="device"`; the CPU by default.
         rank: of this process, for the name of its manifest.
 
     Raises:
         DataError: photographs that are not there, a damaged manifest, a cache that does not fit.
     """
-    manifest = Path(config.manifest) if config.manifest else folder / "near_gray.csv" if folder is not None else None
-    found = find_photos(config.data, config.shard_cache)
-    photos = TrainingPhotos(found, config.size, config.smallest_crop, config.min_chroma, config.seed, manifest)
-    if config.cache != "none":
-        place = (device or torch.device("cpu")) if config.cache == "device" else None
-        photos.fill_cache(place, config.workers, rank)
+    manifest = Path(options.manifest) if options.manifest else folder / "near_gray.csv" if folder is not None else None
+    found = find_photos(options.data, options.shard_cache)
+    photos = TrainingPhotos(found, options.size, options.smallest_crop, options.min_chroma, seed, manifest)
+    if options.cache != "none":
+        place = (device or torch.device("cpu")) if options.cache == "device" else None
+        photos.fill_cache(place, options.workers, rank)
     return photos

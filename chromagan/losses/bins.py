@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from chromagan.color.ab_bins import AbBins
+from chromagan.errors import UsageError
+from chromagan.losses.registry import LossTerm, Sight, register_term
+from chromagan.options import at_least, option
 
 _FACTORS = (2, 4, 8, 16, 32)
+
+
+@register_term("bins")
+@dataclass(frozen=True)
+class Bins(LossTerm):
+    """The cross-entropy of ab bins beside another chroma term."""
+
+    weight_option: ClassVar[str] = "bin_weight"
+    place: ClassVar[int] = 1
+
+    bin_weight: float = option(
+        0.0, "weight of the cross-entropy of ab bins beside --objective (chromagan)", at_least(0)
+    )
+    rebalance: bool = option(False, "weigh rare colours up in the cross-entropy of ab bins, by the colours of --data")
+
+    def __call__(self, sight: Sight) -> Tensor:
+        """In nats."""
+        return bin_error(sight)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The network's bins."""
+        return frozenset({"bins"})
+
+
+def bin_error(sight: Sight) -> Tensor:
+    """The cross-entropy of what is in sight; `UsageError` where the network answers no bins."""
+    if sight.bin_logits is None or sight.bins is None:
+        raise UsageError("--objective ab_bins: the network answers no bins in training; choose another objective")
+    return class_rebalanced_cross_entropy(sight.bin_logits, sight.ab, sight.bins, sight.bin_weights)
 
 
 def class_rebalanced_cross_entropy(

@@ -1,10 +1,17 @@
-"""Losses on the predicted ab."""
+"""The term that compares the colours with the truth: the error of the predicted ab, or of their bins."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from chromagan.losses.bins import bin_error
+from chromagan.losses.registry import LossTerm, Sight, register_term
+from chromagan.options import option
 
 
 def ab_mse(predicted: Tensor, target: Tensor, ab_unit: float) -> Tensor:
@@ -32,3 +39,43 @@ def ab_huber(predicted: Tensor, target: Tensor, ab_unit: float) -> Tensor:
     with torch.autocast(predicted.device.type, enabled=False):
         precise = torch.promote_types(predicted.dtype, torch.float32)
         return F.huber_loss(predicted.to(precise) / ab_unit, target.to(precise) / ab_unit)
+
+
+_OF_AB = {"ab_mse": ab_mse, "ab_l1": ab_l1, "ab_huber": ab_huber}
+
+
+@register_term("chroma")
+@dataclass(frozen=True)
+class Chroma(LossTerm):
+    """The chroma term, by `--objective`."""
+
+    place: ClassVar[int] = 0
+    always: ClassVar[bool] = True
+
+    objective: str = option(
+        "ab_mse",
+        "chroma term: squared, absolute or Huber error of ab, or cross-entropy of ab bins",
+        choices=(*_OF_AB, "ab_bins"),
+    )
+    chroma_weight: float = option(1.0, "weight of the chroma term, see --objective")
+
+    def __call__(self, sight: Sight) -> Tensor:
+        """In units of `ab_unit`, for bins in nats."""
+        if self.objective == "ab_bins":
+            return bin_error(sight)
+        return _OF_AB[self.objective](sight.predicted_ab, sight.ab, sight.ab_unit)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """For `ab_bins` the network's."""
+        return frozenset({"bins"} if self.objective == "ab_bins" else ())
+
+    @property
+    def asked_by(self) -> str:
+        """By its kind."""
+        return f"--objective {self.objective}"
+
+    @property
+    def words(self) -> str:
+        """Its kind."""
+        return self.objective

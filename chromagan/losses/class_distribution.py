@@ -2,9 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from chromagan.losses.registry import LossTerm, Sight, register_term
+from chromagan.options import option
+
+
+@register_term("class")
+@dataclass(frozen=True)
+class ClassDistribution(LossTerm):
+    """What the class head learns from a frozen classifier."""
+
+    place: ClassVar[int] = 3
+    teaches_colours: ClassVar[bool] = False
+
+    teacher: str = option("tf_efficientnet_lite2", "classifier of the class term, by its timm name")
+    teacher_weights: str = option("", "local safetensors of the teacher instead of a download")
+    teacher_gray: bool = option(False, "show the teacher the gray photo, as the 2020 paper did")
+    teacher_raw_lightness: bool = option(False, "feed the teacher L/100 unnormalised, as the 2020 release did")
+    class_weight: float = option(0.003, "weight of the class-distribution term; 0 trains without a teacher")
+
+    def __call__(self, sight: Sight) -> Tensor | None:
+        """In nats; None where there is no teacher, or no class head."""
+        if sight.classify is None or sight.class_logits is None:
+            return None
+        return class_divergence(sight.class_logits, sight.classify())
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The teacher."""
+        return frozenset({"teacher"})
+
+    @property
+    def words(self) -> str:
+        """In the plural."""
+        return "classes"
 
 
 def class_divergence(class_logits: Tensor, teacher: Tensor) -> Tensor:

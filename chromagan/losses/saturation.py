@@ -6,10 +6,29 @@ lightness, so that pale and dark colours count as much as vivid ones. Hue is lef
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from chromagan.color.hsl import lab_to_hsl_saturation
+from chromagan.losses.registry import LossTerm, Sight, register_term
+from chromagan.options import at_least, option
+
+
+@register_term("saturation")
+@dataclass(frozen=True)
+class Saturation(LossTerm):
+    """The squared error of HSL saturation."""
+
+    place: ClassVar[int] = 2
+
+    saturation_weight: float = option(0.0, "weight of the squared error of HSL saturation", at_least(0))
+
+    def __call__(self, sight: Sight) -> Tensor:
+        """In [0, 1]."""
+        return saturation_error(sight.L, sight.predicted_ab, sight.ab)
 
 
 def saturation_error(L: Tensor, predicted: Tensor, target: Tensor) -> Tensor:

@@ -12,17 +12,54 @@ penalty on the mean. Both are offered (`penalty_on`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from chromagan.errors import UsageError
+from chromagan.losses.registry import LossTerm, Sight, register_term
+from chromagan.options import option
 
 _WORD = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 
 Critic = Callable[[Tensor, Tensor], Tensor]
 PenaltyOn = Literal["sum", "mean"]
+
+
+@register_term("adversarial")
+@dataclass(frozen=True)
+class Adversarial(LossTerm):
+    """The generator's part of the game, and the penalty of the critic's."""
+
+    place: ClassVar[int] = 4
+
+    adversarial_weight: float = option(0.005, "weight of the adversarial term; 0 trains without a critic")
+    gradient_penalty: float = option(10.0, "weight of the gradient penalty")
+    penalty_on: PenaltyOn = option("mean", "number whose gradient the penalty bounds", choices=("sum", "mean"))
+
+    def check(self) -> None:
+        """Refuse a switch of a penalty that is off."""
+        if self.penalty_on == "sum" and self.gradient_penalty == 0:
+            raise UsageError("--penalty-on has no meaning with --gradient-penalty 0; leave one of them out")
+
+    def __call__(self, sight: Sight) -> Tensor:
+        """Minus the critic's mean score; None before there is a critic."""
+        assert sight.critic is not None
+        return generator_loss(sight.critic(sight.L, sight.predicted_ab))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The critic."""
+        return frozenset({"critic"})
+
+    @property
+    def words(self) -> str:
+        """Whom it needs."""
+        return "adversary"
 
 
 def generator_loss(fake_scores: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How often each ab bin occurs in a run's photographs: what `--rebalance` weighs rare colours up by."""
+"""The ab bins of a run's network, and their prior: what `--rebalance` weighs rare colours up by."""
 
 from __future__ import annotations
 
@@ -8,28 +8,36 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.distributed import gather, rank
 from chromagan.data.decode import decode_photo, reduce_to
 from chromagan.data.near_gray import mean_chroma
+from chromagan.data.options import DataOptions
 from chromagan.data.photos import find_photos
-from chromagan.errors import DataError
+from chromagan.errors import DataError, UsageError
 from chromagan.files.atomic import write_text
-from chromagan.training.config import TrainConfig
 
 FILE = "ab_prior.json"
 PHOTOS = 1_000
 SHORT_SIDE = 128  # pixels; the bins are 10 Lab units wide, so that finer detail changes little
 
 
-def run_prior(config: TrainConfig, folder: Path, bins: AbBins) -> Tensor:
+def bins_of(generator: nn.Module, asked_by: str, model: str) -> AbBins:
+    """The bins that a network, called `model`, classifies over; `UsageError` where it has none."""
+    bins = getattr(generator, "bins", None)
+    if not isinstance(bins, AbBins):
+        raise UsageError(f"{asked_by}: {model} predicts no ab bins; train chromagan or eccv16, or leave it out")
+    return bins
+
+
+def run_prior(options: DataOptions, folder: Path, bins: AbBins) -> Tensor:
     """The prior of a run: measured once, on up to 1,000 evenly spaced photographs, and kept in the run folder.
 
     Args:
-        config: names the photographs; near-gray ones are left out here as they are in training.
+        options: name the photographs; near-gray ones are left out here as they are in training.
         folder: of the run. Its first process measures, the others are told.
         bins: of the network.
 
@@ -39,30 +47,30 @@ def run_prior(config: TrainConfig, folder: Path, bins: AbBins) -> Tensor:
     Raises:
         DataError: none of these photographs can be used, or the file in the folder is another network's.
     """
-    mine = _read_or_measure(config, folder / FILE, bins) if rank() == 0 else []
+    mine = _read_or_measure(options, folder / FILE, bins) if rank() == 0 else []
     return torch.tensor(gather(mine)[0], dtype=torch.float64)
 
 
-def _read_or_measure(config: TrainConfig, file: Path, bins: AbBins) -> list[float]:
+def _read_or_measure(options: DataOptions, file: Path, bins: AbBins) -> list[float]:
     if file.exists():
         values = json.loads(file.read_text())
         if not isinstance(values, list) or len(values) != len(bins):
             raise DataError(f"{file}: not the prior of {len(bins)} bins; remove the file, and it is measured again")
         return values
     try:
-        prior = AbBins(bins.centres.detach().cpu()).count_prior(_colours(config))
+        prior = AbBins(bins.centres.detach().cpu()).count_prior(_colours(options))
     except ValueError as error:
-        raise DataError(f"--rebalance: none of {' '.join(config.data)} can be used to count colours") from error
+        raise DataError(f"--rebalance: none of {' '.join(options.data)} can be used to count colours") from error
     values = prior.tolist()
     write_text(file, json.dumps(values))
     return values
 
 
-def _colours(config: TrainConfig) -> Iterator[Tensor]:
-    photos = find_photos(config.data, config.shard_cache)
+def _colours(options: DataOptions) -> Iterator[Tensor]:
+    photos = find_photos(options.data, options.shard_cache)
     for index in np.unique(np.linspace(0, len(photos) - 1, min(PHOTOS, len(photos))).round().astype(int)):
         rgb = decode_photo(photos[index], SHORT_SIDE)
-        if rgb is None or mean_chroma(rgb) < config.min_chroma:
+        if rgb is None or mean_chroma(rgb) < options.min_chroma:
             continue
         small = torch.from_numpy(reduce_to(rgb, SHORT_SIDE)).permute(2, 0, 1)[None]
         yield rgb_to_lab(small.float() / 255)[:, 1:]

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from chromagan.errors import UsageError, WeightsError
+from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.conv_norm import learn_statistics
 from chromagan.models.registry import build_network, model_record
@@ -19,6 +20,7 @@ from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbone, trunks_of
 from chromagan.training.config import TrainConfig
 from chromagan.training.grow import grow
+from chromagan.training.network_options import NetworkOptions
 
 _IMAGENET_CLASSES = 1000
 
@@ -39,19 +41,22 @@ def read_classifier(path: str) -> dict[str, Tensor]:
 
 def build_generator(config: TrainConfig) -> ColorizationNetwork:
     """The generator of a run: fresh, with a pretrained trunk where the network has one, or from exported weights."""
-    if model_record(config.model).weightless:
-        raise UsageError(f"model {config.model!r} has nothing to train; it works as it is: chromagan sample --model")
-    if config.init:
+    options = config.network
+    if model_record(options.model).weightless:
+        raise UsageError(f"model {options.model!r} has nothing to train; it works as it is: chromagan sample --model")
+    if options.init:
         return _from_init(config)
     arguments = _network_options(config)
-    network = build_network(config.model, **arguments, **({"global_hints": True} if config.global_hints else {}))
+    if config.hints.global_hints:
+        arguments["global_hints"] = True
+    network = build_network(options.model, **arguments)
     trunks = trunks_of(network)
-    if config.backbone_weights and not trunks:
-        raise UsageError(f"--backbone-weights: {config.model} has no pretrained part here; leave the option out")
-    if config.no_pretrained:
+    if options.backbone_weights and not trunks:
+        raise UsageError(f"--backbone-weights: {options.model} has no pretrained part here; leave the option out")
+    if options.no_pretrained:
         learn_statistics(network)
     else:
-        _fill(trunks, config)
+        _fill(trunks, options)
     return network
 
 
@@ -59,39 +64,40 @@ def _from_init(config: TrainConfig) -> ColorizationNetwork:
     """The network of `--init`: of the file's form, with what the run adds to it."""
     from chromagan.pretrained.create import create_model, read_any_weights
 
-    there = read_any_weights(config.init, config.model)[1].config
+    options = config.network
+    there = read_any_weights(options.init, options.model)[1].config
     classes = _IMAGENET_CLASSES if config.wants_teacher else 0
-    if config.model == "chromagan" and "bins" in there:
+    if options.model == "chromagan" and "bins" in there:
         own, known = there["backbone"], len(there["backbone"])
-        if _stems(config.backbone[:known]) != _stems(own)[: len(config.backbone)]:
-            raise UsageError(f"--init {config.init} has the branch {', '.join(own)}: name it first in --backbone")
-        names = [*own, *_built_names(config.backbone[known:], config)]
-        network = grow(config.init, names, classes=classes, **_parts(config))
+        if _stems(options.backbone[:known]) != _stems(own)[: len(options.backbone)]:
+            raise UsageError(f"--init {options.init} has the branch {', '.join(own)}: name it first in --backbone")
+        names = [*own, *_built_names(options.backbone[known:], options)]
+        network = grow(options.init, names, classes=classes, **_parts(config))
         new = trunks_of(network)[known:]
-        if config.backbone_weights and not new:
+        if options.backbone_weights and not new:
             raise UsageError("--init brings its own trunk; leave --backbone-weights out")
-        if new and not config.no_pretrained:
-            _fill(new, config)
+        if new and not options.no_pretrained:
+            _fill(new, options)
         return network
-    if config.backbone_weights:
+    if options.backbone_weights:
         raise UsageError("--init brings its own trunk; leave --backbone-weights out")
-    if config.model == "chromagan" and (config.hints or config.bin_weight):
-        raise UsageError(f"--init {config.init} has the generator of version 0.1: add --no-hints --bin-weight 0")
+    if options.model == "chromagan" and (config.hints.hints or config.objective.asking_for("bins")):
+        raise UsageError(f"--init {options.init} has the generator of version 0.1: add --no-hints --bin-weight 0")
     arguments = {name: value for name, value in _network_options(config).items() if name in there}
     own = there.get("backbone", "")
-    if not config.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
+    if not options.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
         arguments["backbone"] = own  # with the tag that tells how it is built
     arguments = {name: value for name, value in arguments.items() if name in there}
-    network = create_model(config.model, weights=config.init, **arguments)
+    network = create_model(options.model, weights=options.init, **arguments)
     if classes and network.config.get("classes") == 0:
         # An inference file has no class head; a fresh one is trained beside what is there.
-        network = create_model(config.model, weights=config.init, classes=classes, **arguments)
+        network = create_model(options.model, weights=options.init, classes=classes, **arguments)
     return network
 
 
-def _fill(trunks: list[Any], config: TrainConfig) -> None:
+def _fill(trunks: list[Any], options: NetworkOptions) -> None:
     """Give trunks their pretrained weights, from local files or from the libraries that own them."""
-    files = backbone_files(config.backbone_weights, [str(trunk.name) for trunk in trunks])
+    files = backbone_files(options.backbone_weights, [str(trunk.name) for trunk in trunks])
     for trunk in trunks:
         local, name = files.get(trunk.name, ""), str(trunk.name)
         fill_trunk(trunk, read_classifier(local) if local else published_backbone(name), local or name)
@@ -126,76 +132,78 @@ def _stems(backbone: str | list[str]) -> list[str]:
 
 def _network_options(config: TrainConfig) -> dict[str, Any]:
     """What the command line says about the network itself; `UsageError` where this one has no such option."""
-    known = inspect.signature(model_record(config.model).factory).parameters
-    if config.no_semantic and "semantic" not in known:
-        raise UsageError(f"--no-semantic goes with --model chromagan, not {config.model}")
-    if config.backbone and "backbone" not in known:
-        raise UsageError(f"--backbone goes with --model chromagan or unet, not {config.model}")
-    if len(config.backbone) > 1 and config.model != "chromagan":
-        raise UsageError(f"--backbone: {config.model} takes one; two go with --model chromagan")
-    options = {name: value for name, value in _parts(config).items() if name in known}
-    if config.chosen_backbones:
-        names = _built_names(config.chosen_backbones, config)
-        options["backbone"] = names if config.model == "chromagan" else names[0]
-    elif "tag" in known and not config.init:
-        own = str(getattr(model_record(config.model).factory, "backbone", ""))
-        options["tag"] = _built_names([own], config)[0].partition(".")[2]
-    return options
+    options = config.network
+    known = inspect.signature(model_record(options.model).factory).parameters
+    if options.no_semantic and "semantic" not in known:
+        raise UsageError(f"--no-semantic goes with --model chromagan, not {options.model}")
+    if options.backbone and "backbone" not in known:
+        raise UsageError(f"--backbone goes with --model chromagan or unet, not {options.model}")
+    if len(options.backbone) > 1 and options.model != "chromagan":
+        raise UsageError(f"--backbone: {options.model} takes one; two go with --model chromagan")
+    found = {name: value for name, value in _parts(config).items() if name in known}
+    if options.chosen_backbones:
+        names = _built_names(options.chosen_backbones, options)
+        found["backbone"] = names if options.model == "chromagan" else names[0]
+    elif "tag" in known and not options.init:
+        own = str(getattr(model_record(options.model).factory, "backbone", ""))
+        found["tag"] = _built_names([own], options)[0].partition(".")[2]
+    return found
 
 
 def _parts(config: TrainConfig) -> dict[str, Any]:
     """Which optional parts of `chromagan` a run uses."""
-    bins = config.bin_weight > 0 or config.objective == "ab_bins"
-    return {"semantic": not config.no_semantic, "bins": bins, "hints": config.hints}
+    bins = bool(config.objective.asking_for("bins"))
+    return {"semantic": not config.network.no_semantic, "bins": bins, "hints": config.hints.hints}
 
 
-def _built_names(names: list[str], config: TrainConfig) -> list[str]:
+def _built_names(names: list[str], options: NetworkOptions) -> list[str]:
     """Backbones as they are built: where weights are downloaded with timm's tag, which may decide the padding."""
-    files = {} if config.init and not names else backbone_files(config.backbone_weights, names)
-    given = config.no_pretrained or (config.init and not config.backbone)
+    files = {} if options.init and not names else backbone_files(options.backbone_weights, names)
+    given = options.no_pretrained or (options.init and not options.backbone)
     return [name if given or name in files or name == "vgg16" else downloaded_name(name) for name in names]
 
 
-def ancestors_of(config: TrainConfig) -> list[str]:
+def ancestors_of(options: NetworkOptions) -> list[str]:
     """The sha256 of the weights that a run starts from (`--init`), then of those that they started from, and so on."""
-    if not config.init:
+    if not options.init:
         return []
     from chromagan.pretrained.create import read_any_weights
 
-    card = read_any_weights(config.init, config.model)[1]
+    card = read_any_weights(options.init, options.model)[1]
     return [card.sha256, *json.loads(card.extra.get("ancestors", "[]"))]
 
 
 def build_teacher(config: TrainConfig) -> Teacher | None:
     """The teacher of the class term, None when the run has no such term."""
     if not config.wants_teacher:
-        if config.class_weight > 0:
+        if config.objective.asking_for("teacher"):
             print("no class term: --no-pretrained without --teacher-weights", file=sys.stderr)
         return None
-    name, local, gray = config.teacher, config.teacher_weights, config.teacher_gray
+    term = config.objective.term(ClassDistribution)
+    name, local, gray = term.teacher, term.teacher_weights, term.teacher_gray
     if local:
-        return Teacher(name, read_classifier(local), config.teacher_raw_lightness, local, gray)
+        return Teacher(name, read_classifier(local), term.teacher_raw_lightness, local, gray)
     try:
         tensors = published_backbone(name)
     except WeightsError as error:
         raise WeightsError(str(error).replace("--backbone-weights", "--teacher-weights")) from error
-    return Teacher(downloaded_name(name), tensors, config.teacher_raw_lightness, name, gray)
+    return Teacher(downloaded_name(name), tensors, term.teacher_raw_lightness, name, gray)
 
 
-def trunk_stages(network: nn.Module, config: TrainConfig) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def trunk_stages(network: nn.Module, options: NetworkOptions) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Parameters of the trunk that are never trained, and those that are; both empty for a network without one."""
     frozen: list[nn.Parameter] = []
     tuned: list[nn.Parameter] = []
-    frozen_whole = _stems(config.frozen_backbones)
+    frozen_whole = _stems(options.frozen_backbones)
     strangers = sorted(set(frozen_whole) - {_stems(trunk.name)[0] for trunk in trunks_of(network)})
     if strangers:
         raise UsageError(f"--frozen-backbones {strangers[0]}: the network has no such branch")
     for trunk in trunks_of(network):
         stages = trunk.stages() if hasattr(trunk, "stages") else [list(trunk.parameters())]
-        cut = config.trunk_frozen
+        cut = options.trunk_frozen
         if len(stages) == 1:  # timm's backbones come as one stage: frozen whole or not at all
             cut = int(cut == 5)
-        if config.no_pretrained:
+        if options.no_pretrained:
             cut = 0
         if getattr(trunk, "always_frozen", False) or _stems(trunk.name)[0] in frozen_whole:
             cut = len(stages)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class ExponentialAverage:
@@ -29,6 +34,12 @@ class ExponentialAverage:
                 mean.lerp_(value, 1 - decay)
             else:
                 mean.copy_(value)
+
+    def applied_to(self, network: Network) -> Network:
+        """A copy of the network with the averaged weights, in evaluation mode."""
+        copied = copy.deepcopy(network)
+        copied.load_state_dict(self.tensors)
+        return copied.eval()
 
     def state_dict(self) -> dict[str, Tensor | int | dict[str, Tensor]]:
         """Tensors and counters for a checkpoint."""

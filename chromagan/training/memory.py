@@ -26,24 +26,25 @@ def estimate_memory(generator: nn.Module, config: TrainConfig) -> dict[str, int]
         config: of the run.
     """
     network = copy.deepcopy(generator).train()
-    critic = PatchCritic() if config.adversarial_weight else None
+    critic = PatchCritic() if config.objective.asking_for("critic") else None
     networks = [network] if critic is None else [network, critic]
     weights = sum(p.numel() for one in networks for p in one.parameters())
-    photos = config.batch_size // config.accumulate
-    L = torch.rand(_TRIED, 1, config.size, config.size) * 100
+    photos = config.schedule.batch_size // config.schedule.accumulate
+    side = config.photos.size
+    L = torch.rand(_TRIED, 1, side, side) * 100
     kept = _saved_bytes(network, L)
     if critic is not None:
         stride = getattr(generator, "ab_stride", 1)
-        side = -(-config.size // stride)
-        small = torch.rand(_TRIED, 3, side, side)
+        small = torch.rand(_TRIED, 3, -(-side // stride), -(-side // stride))
         # real and interpolates; the second backward pass of the penalty keeps about as much again
         kept += 3 * _saved_bytes(critic, small[:, :1], small[:, 1:])
+    moments = 4 if config.optimizer.optimizer == "sgd" else 8
     generator_weights = sum(p.numel() for p in network.parameters())
     return {
         "weights": 4 * weights,
         "gradients": 4 * weights,
-        "optimisers": (4 if config.optimizer == "sgd" else 8) * generator_weights + 8 * (weights - generator_weights),
-        "average": 4 * generator_weights if config.ema else 0,
+        "optimisers": moments * generator_weights + 8 * (weights - generator_weights),
+        "average": 4 * generator_weights if config.optimizer.ema else 0,
         "activations": kept * photos // _TRIED,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -13,11 +14,6 @@ from chromagan.errors import TrainingError
 
 # (1 - norm of the critic's gradient)^2: a healthy penalty stays far below 1.
 LARGEST_PENALTY = 100.0
-_REMEDIES = {
-    "penalty": "the critic has exploded: lower --critic-lr",
-    "wasserstein": "the critic has exploded: lower --critic-lr",
-    "adversarial": "lower --adversarial-weight or --critic-lr",
-}
 
 
 class Meter:
@@ -46,24 +42,25 @@ class Meter:
         return values
 
 
-def check_terms(values: dict[str, float], images: int, kept: str) -> None:
+def check_terms(values: dict[str, float], seen: str, kept: str, remedies: Mapping[str, str]) -> None:
     """Refuse to go on with a run that has broken.
 
     Args:
         values: the terms of the last tick.
-        images: photographs seen.
+        seen: what the run has seen, for the message.
         kept: where the last good checkpoint is, for the message.
+        remedies: what helps, by the name of the term; "" for any other.
 
     Raises:
         TrainingError: a term is not finite, or the critic's gradient is out of bounds; the message says which and what
             helps.
     """
-    stands = f"after {images:,} photographs; {kept}"
+    stands = f"after {seen}; {kept}"
     for name, value in sorted(values.items(), key=lambda one: one[0] != "chroma"):  # the others follow from it
         if not math.isfinite(value):
-            raise TrainingError(f"the {name} term is {value} {stands}; {_REMEDIES.get(name, 'lower --lr')}")
+            raise TrainingError(f"the {name} term is {value} {stands}; {remedies.get(name) or remedies['']}")
     if values.get("penalty", 0.0) > LARGEST_PENALTY:
         norm = 1 + math.sqrt(values["penalty"])
         raise TrainingError(
-            f"the critic's gradient norm is about {norm:.0f} instead of 1 {stands}; {_REMEDIES['penalty']}"
+            f"the critic's gradient norm is about {norm:.0f} instead of 1 {stands}; {remedies['penalty']}"
         )

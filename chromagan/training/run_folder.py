@@ -8,13 +8,8 @@ from typing import Any
 
 from chromagan.errors import TrainingError, UsageError
 from chromagan.files.atomic import write_json, write_text
-from chromagan.training.config import TrainConfig
-
-# What may differ when a run goes on: it does not change what is computed.
-FREE = frozenset(
-    {"workers", "val", "manifest", "shard_cache", "eval_every", "eval_size", "eval_limit", "metrics", "best_metric"}
-    | {"metric_networks", "wandb", "look_size", "look_saturation", "look_typical_chroma", "look_annealed_share"}
-)
+from chromagan.options import MADE_BY, Section
+from chromagan.version import __version__
 
 
 class RunFolder:
@@ -24,34 +19,47 @@ class RunFolder:
         path: the folder.
         config: of the run that is about to start.
         writes: whether this process writes; of several ranks the first alone does.
+        boards: whether TensorBoard is told too, and Weights & Biases where the configuration names a project.
 
     Raises:
-        TrainingError: the folder belongs to another configuration; the message is the difference of the two.
+        TrainingError: the folder belongs to another configuration, the message is the difference of the two; or to
+            another version that this one cannot go on from.
     """
 
-    def __init__(self, path: Path, config: TrainConfig, writes: bool = True) -> None:
-        self.path, self.writes = path, writes
-        self._wandb_project = config.wandb
+    def __init__(self, path: Path, config: Section, writes: bool = True, boards: bool = True) -> None:
+        self.path, self.writes, self.boards = path, writes, boards
+        self._wandb_project = config.flat().get("wandb", "")
         self._board: Any = None
         self._wandb: Any = None
         file = path / "config.json"
-        now = json.loads(json.dumps(config.as_dict()))
         if file.exists():
-            # An option that the run did not know yet had what is its default now.
-            saved = json.loads(file.read_text())
-            if saved.get("model") == "chromagan" and "bin_weight" not in saved:
-                raise TrainingError(
-                    f"{path} has the generator of version 0.1; export it, and go on in another --out with "
-                    "--init FILE --no-hints --bin-weight 0"
-                )
-            then = TrainConfig().as_dict() | as_now(saved)
-            keys = sorted(k for k in {*now, *then} - FREE if now.get(k) != then.get(k))
-            if keys:
-                changes = "; ".join(f"{k}: {then.get(k)!r} there, {now.get(k)!r} now" for k in keys)
-                raise TrainingError(f"{path} belongs to another configuration ({changes}); choose another --out")
+            self._compare(json.loads(file.read_text()), config)
         elif writes:
             path.mkdir(parents=True, exist_ok=True)
-            write_json(file, now)
+            write_json(file, {MADE_BY: __version__, **config.as_dict()})
+
+    def _compare(self, saved: dict[str, Any], config: Section) -> None:
+        """Refuse a folder that this configuration cannot go on in."""
+        now, then = json.loads(json.dumps(config.flat())), config.read(saved)
+        if then.get("model") == "chromagan" and "bin_weight" not in then:
+            raise TrainingError(
+                f"{self.path} has the generator of version 0.1; export it, and go on in another --out with "
+                "--init FILE --no-hints --bin-weight 0"
+            )
+        strange = sorted(set(then) - set(now))
+        if strange:
+            raise TrainingError(
+                f"{self.path} was made by version {saved.get(MADE_BY, 'of another day')} with the option {strange[0]}, "
+                f"which version {__version__} does not have here; go on with that version and what it had installed, "
+                "or export the run and go on in another --out with --init FILE"
+            )
+        # An option that the run did not know yet had what is its default now.
+        then = type(config)().flat() | then
+        free = {name for name, one in config.options().items() if one.free}
+        keys = sorted(name for name in set(now) - free if now[name] != then[name])
+        if keys:
+            changes = "; ".join(f"{name}: {then[name]!r} there, {now[name]!r} now" for name in keys)
+            raise TrainingError(f"{self.path} belongs to another configuration ({changes}); choose another --out")
 
     def start(self, images: int) -> None:
         """Go on after `images` photographs: forget what a killed process logged beyond its last checkpoint."""
@@ -61,6 +69,8 @@ class RunFolder:
         if file.exists():
             kept = [line for line in file.read_text().splitlines() if _images_of(line) <= images]
             write_text(file, "".join(line + "\n" for line in kept))
+        if not self.boards:
+            return
         self._board = _tensorboard(self.path, images)
         self._wandb = _weights_and_biases(self.path, self._wandb_project)
 
@@ -90,21 +100,6 @@ def read_stats(path: Path) -> list[dict[str, Any]]:
     file = path / "stats.jsonl"
     lines = file.read_text().splitlines() if file.exists() else []
     return [json.loads(line) for line in lines if _images_of(line) < float("inf")]
-
-
-def as_now(config: dict[str, Any]) -> dict[str, Any]:
-    """A saved configuration in today's form.
-
-    Version 0.1 named one backbone, and its file, as plain text; its teacher was VGG16 unless named, and saw gray.
-    """
-    if "teacher_gray" in config:
-        return config
-    lists = {name: [config[name]] if config.get(name) else [] for name in ("backbone", "backbone_weights")}
-    taught = {"teacher": config.get("teacher") or "vgg16", "teacher_gray": True}
-    if not config.get("class_weight", TrainConfig().class_weight):
-        taught = {}
-        config = {name: value for name, value in config.items() if name != "teacher"}
-    return {**config, **lists, **taught}
 
 
 def _images_of(line: str) -> float:

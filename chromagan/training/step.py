@@ -9,16 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.distributed import average_gradients
-from chromagan.losses.class_distribution import class_divergence
-from chromagan.losses.objective import Objective
-from chromagan.losses.saturation import saturation_error
-from chromagan.losses.wasserstein import critic_loss, generator_loss, gradient_penalty, mixing_weights
+from chromagan.losses.objective import Objective, ObjectiveOptions
+from chromagan.losses.registry import Sight
+from chromagan.losses.wasserstein import Adversarial, critic_loss, generator_loss, gradient_penalty, mixing_weights
 from chromagan.models.contract import Hints, Prediction
-from chromagan.training.chroma_term import ChromaTerm
-from chromagan.training.config import TrainConfig
-from chromagan.training.hints import parts_of_hints, training_hints
+from chromagan.training.hints import HintOptions, parts_of_hints, training_hints
 
 Terms = dict[str, Tensor]
 
@@ -69,7 +67,7 @@ class Fakes:
 
 
 def prepare_truth(
-    rgb: Tensor, ab_stride: int, ordinals: Tensor | None = None, config: TrainConfig | None = None
+    rgb: Tensor, ab_stride: int, ordinals: Tensor | None = None, options: HintOptions | None = None, seed: int = 0
 ) -> Truth:
     """Lab of a uint8 batch, on the batch's device; ab and L are averaged over areas to the prediction's size.
 
@@ -77,14 +75,15 @@ def prepare_truth(
         rgb: (N, 3, H, W) uint8.
         ab_stride: reduction of the predicted ab.
         ordinals: (N,) places in the stream of photographs; 0, 1, ... unless given.
-        config: draws hints if it says so; none without it.
+        options: draws hints if it says so; none without it.
+        seed: of the run, for the hints.
     """
     ordinals = torch.arange(len(rgb)) if ordinals is None else ordinals
     colours = rgb.float() / 255
     lab = rgb_to_lab(colours)
     L = lab[:, :1].contiguous(memory_format=torch.channels_last)
     small = F.avg_pool2d(lab, ab_stride, ceil_mode=True) if ab_stride > 1 else lab
-    hints = None if config is None else training_hints(rgb, lab[:, 1:], ordinals, config)
+    hints = None if options is None else training_hints(rgb, lab[:, 1:], ordinals, options, seed)
     return Truth(L, small[:, :1], small[:, 1:], ordinals, hints, colours)
 
 
@@ -97,11 +96,16 @@ class Adversaries:
             twice.
         teacher: gives class probabilities of L; None trains without the class term.
         optimizers: of generator and critic.
-        config: weights and switches.
+        objective: the terms and their weights.
+        seed: of the run, for the penalty's interpolates.
+        accumulate: equal parts that a batch is divided in.
+        refresh_fakes: the critic sees what the just updated generator answers.
+        compiled: compile the generator.
         autocast: type of the generator's and the teacher's autocast, None for full precision. The critic and its
             penalty always run in full precision.
         scaler: of the loss, for float16; disabled for other types.
-        bin_weights: (Q,) of the ab bins, where the objective classifies and rare colours are weighed up.
+        bins: of the generator, where a term needs them.
+        bin_weights: (Q,) of the bins, where rare colours are weighed up.
     """
 
     def __init__(
@@ -110,17 +114,25 @@ class Adversaries:
         critic: nn.Module | None,
         teacher: nn.Module | None,
         optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer | None],
-        config: TrainConfig,
-        autocast: torch.dtype | None,
+        objective: ObjectiveOptions,
+        *,
+        seed: int = 0,
+        accumulate: int = 1,
+        refresh_fakes: bool = False,
+        compiled: bool = False,
+        autocast: torch.dtype | None = None,
         scaler: torch.amp.GradScaler | None = None,
+        bins: AbBins | None = None,
         bin_weights: Tensor | None = None,
     ) -> None:
         self.generator, self.critic, self.teacher = generator, critic, teacher
         self.optimizer, self.critic_optimizer = optimizers
-        self.config, self.autocast = config, autocast
-        self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
-        self.chroma_term = ChromaTerm(config, generator, bin_weights)
-        self._forward = torch.compile(generator) if config.compile else generator
+        self.seed, self.accumulate, self.refresh_fakes = seed, accumulate, refresh_fakes
+        self.ab_unit, self.bins, self.bin_weights = objective.ab_unit, bins, bin_weights
+        self.game = objective.term(Adversarial)
+        self.terms = [term for term in objective.active if term is not self.game]
+        self.autocast, self.scaler = autocast, scaler or torch.amp.GradScaler("cpu", enabled=False)
+        self._forward = torch.compile(generator) if compiled else generator
 
     def _arithmetic(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
@@ -136,6 +148,14 @@ class Adversaries:
         with self._arithmetic(truth.L.device):
             return self.teacher(truth.shown_to(self.teacher))
 
+    def sight(self, truth: Truth, prediction: Prediction) -> Sight:
+        """What the terms of the objective may look at."""
+        classify = None if self.teacher is None else lambda: self.teach(truth)
+        return Sight(
+            prediction.ab, truth.small_ab, truth.small_L, prediction.bin_logits, prediction.class_logits, truth.rgb,
+            self.ab_unit, self.bins, self.bin_weights, classify, self.critic,
+        )  # fmt: skip
+
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:
         """One update of the generator; returns the terms' values and the colours it gave.
 
@@ -144,7 +164,7 @@ class Adversaries:
             adversarial_weight: of the adversarial term now; 0 before the adversary joins.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        count = self.config.accumulate
+        count = self.accumulate
         pieces = [self._generator_backward(part, adversarial_weight, 1 / count) for part in truth.parts(count)]
         average_gradients(self.generator.parameters())
         self.scaler.step(self.optimizer)
@@ -153,19 +173,16 @@ class Adversaries:
         return terms, _joined([fakes for _, fakes in pieces])
 
     def _generator_backward(self, truth: Truth, adversarial_weight: float, share: float) -> tuple[Terms, Fakes]:
-        config = self.config
-        objective = Objective()
+        # Forward, and every term that compares the answer with the truth.
         prediction = self._predict(truth)
-        ab, class_logits = prediction.ab, prediction.class_logits
-        objective.add("chroma", self.chroma_term(prediction, truth.small_ab), config.chroma_weight)
-        if config.bin_weight:
-            objective.add("bins", self.chroma_term.of_bins(prediction, truth.small_ab), config.bin_weight)
-        if config.saturation_weight:
-            error = saturation_error(truth.small_L, ab, truth.small_ab)
-            objective.add("saturation", error, config.saturation_weight)
-        if self.teacher is not None and class_logits is not None:
-            objective.add("class", class_divergence(class_logits, self.teach(truth)), config.class_weight)
-        fakes = Fakes(ab.detach())
+        sight, objective = self.sight(truth, prediction), Objective()
+        for term in self.terms:
+            value = term(sight)
+            if value is not None:
+                objective.add(term.name, value, term.weight)
+        # The adversary: one backward pass through the critic gives the gradient of ab, for this step, and that of the
+        # critic's parameters, for the critic's own.
+        ab, fakes = prediction.ab, Fakes(prediction.ab.detach())
         roots, gradients = [], []
         if adversarial_weight and self.critic is not None:
             point = fakes.ab.to(truth.small_ab.dtype).requires_grad_(True)
@@ -173,10 +190,11 @@ class Adversaries:
             wanted = [point, *self.critic.parameters()]
             ab_gradient, *fakes.critic_gradient = torch.autograd.grad(score, wanted)
             fakes.score = score.detach()
-            objective.terms["adversarial"] = generator_loss(fakes.score)
+            objective.terms[self.game.name] = generator_loss(fakes.score)
             roots.append(ab)
             # d generator_loss / d score = -1
             gradients.append(self.scaler.scale(-adversarial_weight * share * ab_gradient).to(ab.dtype))
+        # Backward, from ab and from the sum of the terms at once.
         total = objective.total() if objective.weighted else None
         if total is not None:
             roots.append(self.scaler.scale(share * total))
@@ -194,15 +212,16 @@ class Adversaries:
         """
         assert self.critic is not None
         assert self.critic_optimizer is not None
-        config = self.config
-        if config.refresh_fakes:
+        # Whose colours: the generator's answer as it was, or as it is after its step.
+        if self.refresh_fakes:
             with torch.no_grad():
                 fakes = Fakes(self._predict(truth).ab)
         elif number:
             fakes = Fakes(fakes.ab)  # the critic has changed since it scored them
+        # Real photos and penalty, and the fakes where their gradient is not known from the generator's step.
         self.critic_optimizer.zero_grad(set_to_none=True)
-        count = config.accumulate
-        mix = mixing_weights(truth.ordinals, config.seed, number).to(truth.L.device)
+        count = self.accumulate
+        mix = mixing_weights(truth.ordinals, self.seed, number).to(truth.L.device)
         chunks = zip(truth.parts(count), fakes.ab.chunk(count), mix.chunk(count), strict=True)
         terms = [self._critic_backward(part, ab, fakes.score, weights, 1 / count) for part, ab, weights in chunks]
         if fakes.critic_gradient is not None:
@@ -217,7 +236,7 @@ class Adversaries:
         self, truth: Truth, fake_ab: Tensor, fake_score: Tensor | None, mix: Tensor, share: float
     ) -> Terms:
         assert self.critic is not None
-        config, count = self.config, len(fake_ab)
+        count, game = len(fake_ab), self.game
         fake_ab = fake_ab.to(truth.small_ab.dtype)
         if fake_score is None:
             both = self.critic(truth.small_L.repeat(2, 1, 1, 1), torch.cat((truth.small_ab, fake_ab)))
@@ -225,9 +244,9 @@ class Adversaries:
         else:
             distance = critic_loss(self.critic(truth.small_L, truth.small_ab), fake_score)
         penalty = gradient_penalty(
-            self.critic, truth.small_L, truth.small_ab, fake_ab, mix, config.ab_unit, config.penalty_on  # type: ignore[arg-type]
+            self.critic, truth.small_L, truth.small_ab, fake_ab, mix, self.ab_unit, game.penalty_on
         )
-        (share * (distance + config.gradient_penalty * penalty)).backward()
+        (share * (distance + game.gradient_penalty * penalty)).backward()
         return {"wasserstein": -distance.detach(), "penalty": penalty.detach()}
 
 

@@ -1,38 +1,37 @@
-"""A run: everything that a checkpoint holds, and one step of it."""
+"""A training run of a colorization network: everything that a checkpoint holds, and one step of it."""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from chromagan.color.ab_bins import AbBins
 from chromagan.compute.device import place
 from chromagan.compute.distributed import copy_from_first_rank, gather, rank, synchronise_batch_norm, world_size
 from chromagan.compute.precision import has_fast_bfloat16
-from chromagan.data.loader import Batch, StreamState
-from chromagan.errors import TrainingError, UsageError
-from chromagan.files.atomic import remove_unfinished
+from chromagan.data.loader import Batch, BatchStream, StreamState, open_training_photos, unreadable_warning
+from chromagan.errors import UsageError
+from chromagan.losses.bins import Bins
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
-from chromagan.training.ab_prior import run_prior
+from chromagan.training.ab_prior import bins_of, run_prior
 from chromagan.training.build import ancestors_of, build_generator, build_teacher, trunk_stages
-from chromagan.training.checkpoint import load_state, mark_best, save_state, state_files
-from chromagan.training.chroma_term import bins_of
 from chromagan.training.config import TrainConfig
 from chromagan.training.ema import ExponentialAverage
 from chromagan.training.hints import check_hints
 from chromagan.training.optimizers import critic_optimizer, generator_optimizer
+from chromagan.training.run import Run
 from chromagan.training.run_folder import RunFolder
-from chromagan.training.schedule import adversarial_weight, critic_trains, learning_rate_share
 from chromagan.training.step import Adversaries, Terms, Truth, prepare_truth
 
 _AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-class Trainer:
+class Trainer(Run):
     """Networks, optimisers, average, random states and the place in the data; they go on from the last checkpoint.
 
     Args:
@@ -41,203 +40,187 @@ class Trainer:
         device: where.
 
     Attributes:
-        images: photographs seen by all ranks together.
+        generator: what is trained; `network` of any run.
         stream: this rank's place in the data.
-        best: the best evaluation so far: `images` and `value`, empty before the first.
 
     Raises:
         UsageError: a batch that cannot be divided over the ranks.
         TrainingError: the folder belongs to another run, or its state is damaged.
     """
 
+    remedies: ClassVar = {
+        "": "lower --lr",
+        "penalty": "the critic has exploded: lower --critic-lr",
+        "wasserstein": "the critic has exploded: lower --critic-lr",
+        "adversarial": "lower --adversarial-weight or --critic-lr",
+        "generator": "lower --lr or --critic-lr",
+        "critic": "lower --lr or --critic-lr",
+    }
+
     def __init__(self, config: TrainConfig, out: Path, device: torch.device) -> None:
-        if config.batch_size % (world_size() * config.accumulate):
+        schedule = config.schedule
+        if schedule.batch_size % (world_size() * schedule.accumulate):
             raise UsageError(
-                f"--batch-size {config.batch_size} is not a multiple of {world_size()} processes x --accumulate "
-                f"{config.accumulate}"
+                f"--batch-size {schedule.batch_size} is not a multiple of {world_size()} processes x --accumulate "
+                f"{schedule.accumulate}"
             )
-        self.config, self.device = config, device
-        self.folder = RunFolder(out, config, writes=rank() == 0)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
+        super().__init__(RunFolder(out, config, rank() == 0), device, schedule.images, schedule.batch_size)
+        self.config, self.stream = config, StreamState()
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.compute.tf32
+        # Every rank builds the same networks, and goes on with random numbers of its own.
         torch.manual_seed(config.seed)
         self._build()
         torch.manual_seed(config.seed + rank())
-        self.images, self.stream = 0, StreamState()
-        self.best: dict[str, float] = {}
-        self._resume()
+        self.resume()
 
     def _build(self) -> None:
-        config, device = self.config, self.device
+        config, device, objective = self.config, self.device, self.config.objective
+        # The players, and the teacher of one of them.
         self.generator: ColorizationNetwork = build_generator(config)
-        check_hints(self.generator, config)
+        self.network = self.generator
+        check_hints(self.generator, config.hints, config.network.model)
         if world_size() > 1:
             synchronise_batch_norm(self.generator)
-        self.ancestors = ancestors_of(config)
+        self.ancestors = ancestors_of(config.network)
         place(self.generator, device)
-        self.critic = PatchCritic().to(device) if config.adversarial_weight > 0 else None
+        self.critic = PatchCritic().to(device) if objective.asking_for("critic") else None
         self.teacher = build_teacher(config)
         if self.teacher is not None:
             place(self.teacher, device)
+        # What moves their weights, and follows them.
         self.optimizer, self.critic_optimizer = self._optimizers()
         copy_from_first_rank(self.generator)
         if self.critic is not None:
             copy_from_first_rank(self.critic)
-        self.ema = ExponentialAverage(self.generator, config.ema ** (config.batch_size / 16) if config.ema else 0.0)
+        decay = config.optimizer.ema
+        self.ema = ExponentialAverage(self.generator, decay ** (self.batch_size / 16) if decay else 0.0)
+        # The arithmetic of a step.
         autocast = self._autocast()
         self.scaler = torch.amp.GradScaler(device.type, enabled=autocast == torch.float16)
-        optimizers = (self.optimizer, self.critic_optimizer)
+        asked_by = objective.asking_for("bins")
+        bins = bins_of(self.generator, asked_by, config.network.model) if asked_by else None
         self.adversaries = Adversaries(
-            self.generator, self.critic, self.teacher, optimizers, config, autocast, self.scaler, self._bin_weights()
-        )
+            self.generator, self.critic, self.teacher, (self.optimizer, self.critic_optimizer), objective,
+            seed=config.seed, accumulate=config.schedule.accumulate, refresh_fakes=config.critic.refresh_fakes,
+            compiled=config.compute.compile, autocast=autocast, scaler=self.scaler, bins=bins,
+            bin_weights=self._bin_weights(bins),
+        )  # fmt: skip
 
-    def _bin_weights(self) -> Tensor | None:
+    def _bin_weights(self, bins: AbBins | None) -> Tensor | None:
         """Weights of the network's ab bins by the colours of the run's photographs; None without `--rebalance`."""
-        if not self.config.rebalance:
+        if bins is None or not self.config.objective.term(Bins).rebalance:
             return None
-        bins = bins_of(self.generator, self.config)
-        return bins.rebalancing_weights(run_prior(self.config, self.folder.path, bins))
+        return bins.rebalancing_weights(run_prior(self.config.photos, self.folder.path, bins))
 
     def _autocast(self) -> torch.dtype | None:
-        if self.config.precision == "auto":
+        precision = self.config.compute.precision
+        if precision == "auto":
             return torch.bfloat16 if has_fast_bfloat16(self.device) else None
-        return _AUTOCAST[self.config.precision]
+        return _AUTOCAST[precision]
 
     def _optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer | None]:
-        config = self.config
-        frozen, tuned = trunk_stages(self.generator, config)
+        options = self.config.optimizer
+        frozen, tuned = trunk_stages(self.generator, self.config.network)
         for parameter in frozen:
             parameter.requires_grad_(False)
         apart = {id(p) for p in (*frozen, *tuned)}
         rest = [p for p in self.generator.parameters() if id(p) not in apart]
-        groups: list[dict[str, Any]] = [{"params": rest, "lr": config.lr, "share": 1.0}]
+        groups: list[dict[str, Any]] = [{"params": rest, "lr": options.lr, "share": 1.0}]
         if tuned:
-            groups.append({"params": tuned, "lr": config.lr * config.trunk_lr, "share": config.trunk_lr})
+            groups.append({"params": tuned, "lr": options.lr * options.trunk_lr, "share": options.trunk_lr})
         self._tuned = tuned
-        generator = generator_optimizer(groups, config, self.device)
+        generator = generator_optimizer(groups, options, self.device)
         if self.critic is None:
             return generator, None
-        return generator, critic_optimizer(self.critic.parameters(), config, self.device)
+        return generator, critic_optimizer(self.critic.parameters(), options, self.device)
 
-    def _resume(self) -> None:
-        state = load_state(self.folder.path)
-        if self.folder.writes:
-            remove_unfinished(self.folder.path)
-        if state is None:
-            return
+    def state(self) -> dict[str, Any]:
+        """Networks, optimisers, the ranks' places in the data, and what `chromagan export` has to know."""
+        critic, critic_optimizer = self.critic, self.critic_optimizer
+        return {
+            "generator": self.generator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "critic": critic.state_dict() if critic is not None else None,
+            "critic_optimizer": critic_optimizer.state_dict() if critic_optimizer is not None else None,
+            "scaler": self.scaler.state_dict(),
+            "streams": gather(self.stream.as_dict()),
+            "network": {
+                "name": self.config.network.model,
+                "config": self.generator.config,
+                "ancestors": self.ancestors,
+            },
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave, with as many ranks as then or another number of them."""
         self.generator.load_state_dict(state["generator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         if self.critic is not None and self.critic_optimizer is not None:
             self.critic.load_state_dict(state["critic"])
             self.critic_optimizer.load_state_dict(state["critic_optimizer"])
-        self.ema.load_state_dict(state["ema"])
-        self.images, self.best = state["images"], state["best"]
         states = [StreamState(**one) for one in state["streams"]]
         self.stream = StreamState.of_rank(states, rank(), world_size())
-        if len(state["random"]) == world_size():
-            _set_random_state(state["random"][rank()], self.device)
-        # A kill may have come between writing this state and marking it.
-        if self.folder.writes and self.best.get("images") == self.images:
-            mark_best(state_files(self.folder.path)[-1])
 
-    def save(self, best: bool = False) -> None:
-        """Write a checkpoint from which the same command goes on; every rank calls this, the first one writes.
+    def batches(self) -> Iterator[Batch]:
+        """This rank's share of the stream of photographs."""
+        options, world = self.config.photos, world_size()
+        photos = open_training_photos(options, self.config.seed, self.folder.path, self.device, rank())
+        self._data = BatchStream(photos, self.batch_size // world, options.workers, self.stream, rank(), world)
+        return iter(self._data)
 
-        Raises:
-            TrainingError: a weight is not finite; the checkpoint before stands.
-        """
-        random, streams = gather(_random_state(self.device)), gather(self.stream.as_dict())
-        if not self.folder.writes:
-            return
-        critic, critic_optimizer = self.critic, self.critic_optimizer
-        state = {
-            "generator": self.generator.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "critic": critic.state_dict() if critic is not None else None,
-            "critic_optimizer": critic_optimizer.state_dict() if critic_optimizer is not None else None,
-            "scaler": self.scaler.state_dict(),
-            "ema": self.ema.state_dict(),
-            "random": random,
-            "streams": streams,
-            "images": self.images,
-            "best": self.best,
-            "network": {
-                "name": self.config.model,
-                "config": self.generator.config,
-                "ancestors": self.ancestors,
-            },
-        }
-        save_state(self.folder.path, state, best)
+    def last_words(self) -> str | None:
+        """A warning where many photographs could not be read."""
+        return unreadable_warning(self.stream, self._data.unreadable_names)
 
-    def check_weights(self) -> None:
-        """Refuse weights that are not finite, on every rank alike.
+    def figures(self) -> dict[str, Any]:
+        """Learning rate, and how many photographs were left out."""
+        counts = [one.as_dict() for one in gather(self.stream)]
+        sums = {name: sum(one[name] for one in counts) for name in counts[0] if name != "ordinal"}
+        return {"lr": self.optimizer.param_groups[0]["lr"], **sums}
 
-        Raises:
-            TrainingError: with the name of the network.
-        """
-        for name, network in (("generator", self.generator), ("critic", self.critic)):
-            if network is not None and not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
-                raise TrainingError(
-                    f"a weight of the {name} is not finite after {self.images:,} photographs; "
-                    f"{self.last_checkpoint()}; lower --lr or --critic-lr"
-                )
-
-    def last_checkpoint(self) -> str:
-        """Where the last checkpoint is, for messages."""
-        files = state_files(self.folder.path)
-        return f"the checkpoint {files[-1]} stands" if files else "there is no checkpoint yet"
+    def players(self) -> dict[str, torch.nn.Module | None]:
+        """Generator and critic."""
+        return {"generator": self.generator, "critic": self.critic}
 
     def _set_rates(self) -> None:
-        share = learning_rate_share(self.config, self.images)
+        options, share = self.config.optimizer, self.config.schedule.learning_rate_share(self.images)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * group["share"] * share
+            group["lr"] = options.lr * group["share"] * share
         if self.critic_optimizer is not None:
             for group in self.critic_optimizer.param_groups:
-                group["lr"] = self.config.critic_lr * share
-        training_trunk = self.images >= self.config.trunk_start
+                group["lr"] = options.critic_lr * share
+        training_trunk = self.images >= self.config.schedule.trunk_start
         for parameter in self._tuned:
             parameter.requires_grad_(training_trunk)
 
     def prepare(self, batch: Batch) -> Truth:
         """A batch as the losses see it, on the run's device, with hints where the run has them."""
         rgb = batch.rgb.to(self.device, non_blocking=True)
-        return prepare_truth(rgb, self.generator.ab_stride, batch.ordinals, self.config)
+        config = self.config
+        return prepare_truth(rgb, self.generator.ab_stride, batch.ordinals, config.hints, config.seed)
 
     def train_batch(self, batch: Batch) -> Terms:
         """One generator step and the critic's steps on this rank's share of a batch; returns the terms."""
-        config = self.config
+        options, adversaries = self.config.critic, self.adversaries
         self._set_rates()
         truth = self.prepare(batch)
-        terms, fakes = self.adversaries.generator_step(truth, adversarial_weight(config, self.images))
+        # The generator, with as much of the adversary as the schedule says.
+        weight = adversaries.game.adversarial_weight * options.adversarial_share(self.images)
+        terms, fakes = adversaries.generator_step(truth, weight)
         terms["chroma_ratio"] = _mean_chroma(fakes.ab) / _mean_chroma(truth.small_ab)
-        if critic_trains(config, self.images):
-            for number in range(config.critic_steps):
-                terms |= self.adversaries.critic_step(truth, fakes, number)
+        # The critic, on the same batch.
+        if self.critic is not None and options.trains(self.images):
+            for number in range(options.critic_steps):
+                terms |= adversaries.critic_step(truth, fakes, number)
         self.ema.update(self.generator)
-        self.images += config.batch_size
+        self.images += self.batch_size
         return terms
 
     def averaged_generator(self) -> ColorizationNetwork:
         """A copy of the generator with the averaged weights, in evaluation mode."""
-        network = copy.deepcopy(self.generator)
-        network.load_state_dict(self.ema.tensors)
-        return network.eval()
+        return self.ema.applied_to(self.generator)
 
 
 def _mean_chroma(ab: Tensor) -> Tensor:
     return ab.float().square().sum(1).sqrt().mean()
-
-
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _set_random_state(states: dict[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)
-
-

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from chromagan.data.loader import BatchStream, StreamState, TrainingPhotos, open_training_photos, unreadable_warning
+from chromagan.data.options import DataOptions
 from chromagan.data.photos import find_photos
-from chromagan.training.config import TrainConfig
 
 
 @pytest.fixture
@@ -108,8 +108,8 @@ def test_many_unreadable_photos_are_told(make_folder, open_photos):
 
 def test_a_configuration_opens_its_photos(make_folder, tmp_path):
     folder = make_folder(4, gray=1)
-    config = TrainConfig(data=[str(folder)], size=32, cache="ram", workers=0)
-    photos = open_training_photos(config, tmp_path)
+    options = DataOptions(data=[str(folder)], size=32, cache="ram", workers=0)
+    photos = open_training_photos(options, folder=tmp_path)
     batch = next(iter(BatchStream(photos, 3)))
     assert batch.rgb.shape == (3, 3, 32, 32)
     assert len((tmp_path / "near_gray.csv").read_text().splitlines()) == 5

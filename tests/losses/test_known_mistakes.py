@@ -21,11 +21,12 @@ from chromagan.images.join import join_chroma
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import write_photo
 from chromagan.losses import wasserstein
+from chromagan.losses.objective import ObjectiveOptions
 from chromagan.losses.wasserstein import generator_loss, gradient_penalty, mixing_weights
 from chromagan.models.chromagan_paper import ChromaganPaper
+from chromagan.models.contract import Prediction
 from chromagan.models.critic import PatchCritic
 from chromagan.models.keras_layers import keras_batch_norm
-from chromagan.training.config import from_preset
 from chromagan.training.step import Adversaries, prepare_truth
 
 
@@ -254,9 +255,7 @@ class _Colours(nn.Module):
         self.ab = nn.Conv2d(1, 2, 4, stride=4)
 
     def forward(self, L):
-        answer = type("Answer", (), {})()
-        answer.ab, answer.class_logits = self.ab(L / 50 - 1) * 50, None
-        return answer
+        return Prediction(self.ab(L / 50 - 1) * 50)
 
 
 class _Deaf(PatchCritic):
@@ -271,12 +270,10 @@ def check_generator_step(critic_kind):
     torch.manual_seed(0)
     generator, critic = _Colours(), critic_kind((8, 8, 8))
     before = generator.ab.weight.detach().clone()
-    config = from_preset(
-        "cpu", data=["x"], chroma_weight=1e-30, bin_weight=0.0, adversarial_weight=1.0, class_weight=0.0,
-        no_pretrained=True,
-    )
+    options = {"chroma_weight": 1e-30, "adversarial_weight": 1.0, "class_weight": 0.0}
+    objective = ObjectiveOptions.from_flat(options)
     optimizers = (torch.optim.SGD(generator.parameters(), lr=1.0), torch.optim.SGD(critic.parameters(), lr=1.0))
-    step = Adversaries(generator, critic, None, optimizers, config, None)
+    step = Adversaries(generator, critic, None, optimizers, objective)
     rgb = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     step.generator_step(prepare_truth(rgb, 4), 1.0)
     assert (generator.ab.weight - before).abs().max() > 1e-6

@@ -1,5 +1,7 @@
 """The 2020 network: counts from its layer table, and a second forward written from the paper's figure alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -180,7 +182,7 @@ def test_hints_and_negative_classes_are_refused(network):
 
 def test_recipe_is_the_papers_and_in_the_trainers_words():
     recipe = model_record("chromagan_paper").recipe
-    config = TrainConfig(data=["DATA"], model="chromagan_paper", **recipe)
+    config = SimpleNamespace(**TrainConfig.from_flat({"model": "chromagan_paper", **recipe}).flat())
     assert (config.lr, config.critic_lr, config.beta1, config.critic_beta1) == (2e-5, 2e-5, 0.5, 0.5)
     assert (config.batch_size, config.size, config.penalty_on) == (10, 224, "sum")
     assert (config.chroma_weight, config.adversarial_weight, config.class_weight) == (1.0, 0.1, 0.003)

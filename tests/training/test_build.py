@@ -10,6 +10,7 @@ from chromagan.models.trunk import VGG16Trunk, import_timm, trunks_of
 from chromagan.pretrained.store import save_weights
 from chromagan.training.build import build_generator, build_teacher, trunk_stages
 from chromagan.training.config import from_preset
+from chromagan.training.network_options import NetworkOptions
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def test_local_backbone_weights_fill_the_trunk_as_float32(vgg_file):
 
 @pytest.mark.parametrize(("frozen", "expected"), [(0, 0), (3, 1_735_488), (5, 14_714_688)])
 def test_frozen_blocks(frozen, expected):
-    kept, tuned = trunk_stages(build_network("chromagan", classes=0), from_preset("default", trunk_frozen=frozen))
+    options = NetworkOptions(trunk_frozen=frozen)
+    kept, tuned = trunk_stages(build_network("chromagan", classes=0), options)
     assert sum(p.numel() for p in kept) == expected
     assert sum(p.numel() for p in (*kept, *tuned)) == 14_714_688
 
@@ -39,14 +41,14 @@ def test_frozen_blocks(frozen, expected):
 @pytest.mark.parametrize(("preset", "expected"), [("default", 1_735_488), ("chromagan_paper", 0)])
 def test_the_blocks_of_the_2020_network_freeze_alike_and_its_recipe_trains_all(preset, expected):
     config = from_preset(preset, model="chromagan_paper")
-    kept, _ = trunk_stages(build_network("chromagan_paper", classes=0), config)
+    kept, _ = trunk_stages(build_network("chromagan_paper", classes=0), config.network)
     assert sum(p.numel() for p in kept) == expected
 
 
 def test_a_timm_trunk_is_frozen_whole_or_not_at_all():
     network = build_network("chromagan", backbone="mobilenetv2_100", classes=0)
-    assert trunk_stages(network, from_preset("default", trunk_frozen=3))[0] == []
-    assert trunk_stages(network, from_preset("default", trunk_frozen=5))[1] == []
+    assert trunk_stages(network, NetworkOptions(trunk_frozen=3))[0] == []
+    assert trunk_stages(network, NetworkOptions(trunk_frozen=5))[1] == []
 
 
 def test_no_pretrained_drops_the_class_term_and_says_so(capsys):
@@ -76,10 +78,10 @@ def test_backbone_is_an_option_of_two_models(preset):
 def test_unet_has_a_plain_encoder_unless_one_is_named():
     plain = build_generator(from_preset("default", model="unet", no_pretrained=True))
     assert not hasattr(plain, "trunk")
-    assert trunk_stages(plain, from_preset("default", model="unet")) == ([], [])
+    assert trunk_stages(plain, NetworkOptions(model="unet")) == ([], [])
     named = build_generator(from_preset("default", model="unet", backbone="vgg16", no_pretrained=True))
     assert (named.trunk.name, named.ab_stride) == ("vgg16", 1)
-    assert sum(p.numel() for p in trunk_stages(named, from_preset("default"))[1]) == 14_714_688
+    assert sum(p.numel() for p in trunk_stages(named, NetworkOptions())[1]) == 14_714_688
 
 
 def test_a_backbone_file_without_a_backbone_is_refused(vgg_file):
@@ -88,10 +90,10 @@ def test_a_backbone_file_without_a_backbone_is_refused(vgg_file):
 
 
 def test_a_chosen_backbone_is_what_a_run_says_of_itself():
-    assert from_preset("default").as_dict()["backbone"] == ["vgg16"]
-    assert from_preset("default", backbone="resnet18").as_dict()["backbone"] == ["resnet18"]
-    assert from_preset("default", model="unet").as_dict()["backbone"] == []
-    assert from_preset("mobile").as_dict()["backbone"] == ["mobilenetv2_100"]
+    assert from_preset("default").flat()["backbone"] == ["vgg16"]
+    assert from_preset("default", backbone="resnet18").flat()["backbone"] == ["resnet18"]
+    assert from_preset("default", model="unet").flat()["backbone"] == []
+    assert from_preset("mobile").flat()["backbone"] == ["mobilenetv2_100"]
 
 
 @pytest.mark.parametrize(("model", "backbone"), [("residual_vgg19", "vgg19"), ("mobilenet_unet", "mobilenetv2_100")])
@@ -112,7 +114,7 @@ def test_a_trunk_that_is_always_frozen_is_never_trained(monkeypatch):
     monkeypatch.setattr(koalarization, "_CLASSIFIER", "test_resnet")
     network = build_network("koalarization")
     for options in ({"trunk_frozen": 0}, {"no_pretrained": True}):
-        kept, tuned = trunk_stages(network, from_preset("default", model="koalarization", **options))
+        kept, tuned = trunk_stages(network, NetworkOptions(model="koalarization", **options))
         assert tuned == []
         assert len(kept) == len(list(network.trunk.parameters()))
 
@@ -132,7 +134,7 @@ def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeyp
     for ours, theirs in zip(trunks_of(network)[0](picture), features(picture), strict=True):
         torch.testing.assert_close(ours, theirs)
     # Sampling and fine-tuning find the same network again, by whatever name it is asked for.
-    file, name = tmp_path / "weights.safetensors", from_preset(**options).model
+    file, name = tmp_path / "weights.safetensors", from_preset(**options).network.model
     save_weights(file, network, model=name, config=network.config, command="a test")
     again = build_generator(from_preset(**options, init=str(file), no_pretrained=True)).eval()
     L = torch.rand(1, 1, 64, 64) * 100

@@ -1,6 +1,9 @@
 """Configuration, learning-rate schedule and averaged weights: closed forms and refusals."""
 
 import argparse
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,19 +12,19 @@ from torch import nn
 from chromagan.apps.cli.export import command_of
 from chromagan.apps.cli.train import add_arguments
 from chromagan.errors import UsageError
-from chromagan.training.config import PRESETS, TrainConfig, from_preset
+from chromagan.options import Section, at_least, option
+from chromagan.training.config import PRESETS, TrainConfig, from_preset, read_config
 from chromagan.training.ema import ExponentialAverage
-from chromagan.training.schedule import learning_rate_share
 
 
 def test_learning_rate_rises_holds_and_falls_to_zero():
-    shape = from_preset("default", images=1000, warmup=100, decay=0.5)
-    shares = [learning_rate_share(shape, i) for i in range(0, 1001, 10)]
+    shape = from_preset("default", images=1000, warmup=100, decay=0.5).schedule
+    shares = [shape.learning_rate_share(i) for i in range(0, 1001, 10)]
     assert shares[0] == pytest.approx(0.01)
     assert shares[10:50] == [1.0] * 40
     assert shares[75] == pytest.approx(0.5)
     assert shares[100] == pytest.approx(0.0, abs=1e-9)
-    assert learning_rate_share(from_preset("paper"), 10**6) == 1.0
+    assert from_preset("paper").schedule.learning_rate_share(10**6) == 1.0
 
 
 def test_average_follows_the_closed_form_and_carries_buffers():
@@ -44,10 +47,11 @@ def test_average_follows_the_closed_form_and_carries_buffers():
 def test_presets_are_valid_and_the_papers_numbers_stand():
     for name in PRESETS:
         from_preset(name)
-    paper = from_preset("paper")
-    assert (paper.lr, paper.beta1, paper.batch_size, paper.size) == (2e-5, 0.5, 10, 224)
-    assert (paper.chroma_weight, paper.adversarial_weight, paper.class_weight) == (1.0, 0.1, 0.003)
-    assert (paper.gradient_penalty, paper.penalty_on, paper.ab_unit) == (10.0, "sum", 255.0)
+    paper, numbers = from_preset("paper").flat(), {
+        "lr": 2e-5, "beta1": 0.5, "batch_size": 10, "size": 224, "chroma_weight": 1.0, "adversarial_weight": 0.1,
+        "class_weight": 0.003, "gradient_penalty": 10.0, "penalty_on": "sum", "ab_unit": 255.0,
+    }  # fmt: skip
+    assert {name: paper[name] for name in numbers} == numbers
 
 
 NAMED = "--size|no_such_option|--backbone-weights|--accumulate|--penalty-on|--critic-warmup"
@@ -71,5 +75,69 @@ def test_recorded_command_gives_the_configuration_back():
     add_arguments(parser)
     words = command_of(original.as_dict()).split()[2:]
     args = vars(parser.parse_args([*words, "--out", "x"]))
-    given = {k: v for k, v in args.items() if k in TrainConfig().as_dict() and v is not None}
+    given = {k: v for k, v in args.items() if k in TrainConfig.options() and v is not None}
     assert from_preset("default", **given) == original
+
+
+SAVED = Path(__file__).with_name("config_of_0_1.json")
+
+
+def test_a_flat_configuration_of_version_0_1_and_a_nested_one_of_today_are_read_alike(tmp_path):
+    config = from_preset("default", data=["photos"], no_pretrained=True, size=64)
+    assert from_preset("default", base=read_config(SAVED)).flat() == config.flat()
+    assert json.loads(SAVED.read_text()) == config.flat()
+    nested = tmp_path / "config.json"
+    nested.write_text(json.dumps(config.as_dict()))
+    assert json.loads(nested.read_text())["objective"]["chroma"]["objective"] == "ab_mse"
+    assert from_preset("fast", base=read_config(nested)).flat() == config.flat()
+
+
+def test_flags_win_over_a_configuration_file(tmp_path, capsys):
+    from chromagan.apps.cli.main import main
+
+    words = ["train", "--out", str(tmp_path / "x"), "--config", str(SAVED), "--lr", "0.5", "--dry-run"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    shown = json.loads(told[: told.index("\n}") + 2])
+    assert shown["optimizer"]["lr"] == 0.5
+    assert (shown["photos"]["data"], shown["photos"]["size"]) == (["photos"], 64)
+    (tmp_path / "list.json").write_text("[]")
+    for file in ("absent.json", "list.json"):
+        assert main([*words[:4], str(tmp_path / file)]) == 2
+        assert file in capsys.readouterr().err
+    assert main(["train", "--out", str(tmp_path / "x")]) == 2
+    assert "--data" in capsys.readouterr().err
+
+
+def test_every_option_has_help_and_every_section_checks_its_own():
+    options = TrainConfig.options()
+    assert all(one.help for one in options.values())
+    assert all(one.allows(one.default) for one in options.values())
+    for name in ("size", "decay", "cache", "weight_decay", "eval_limit", "penalty_on", "trunk_frozen"):
+        with pytest.raises(UsageError, match=options[name].flag):
+            TrainConfig.from_flat({name: -1})
+
+
+@dataclass(frozen=True)
+class Inner(Section):
+    width: int = option(4, "width", at_least(1))
+    names: list[str] = option(["a"], "names")
+
+
+@dataclass(frozen=True)
+class Outer(Section):
+    inner: Inner = field(default_factory=Inner)
+    seed: int = option(0, "seed")
+
+
+def test_a_section_is_written_nested_and_typed_flat():
+    outer = Outer.from_flat({"width": 2, "names": "b"})
+    assert outer.as_dict() == {"seed": 0, "inner": {"width": 2, "names": ["b"]}}
+    assert outer.flat() == {"seed": 0, "width": 2, "names": ["b"]}
+    assert Outer.from_flat(Outer.read(outer.as_dict())) == outer
+    assert outer.changed(width=7).inner.width == 7
+    assert outer.inner.width == 2
+    with pytest.raises(UsageError, match="--width is out of range"):
+        outer.changed(width=0)
+    with pytest.raises(UsageError, match="unknown option depth"):
+        outer.changed(depth=0)

@@ -97,7 +97,7 @@ def test_squares_are_cut_on_the_device(tmp_path):
         colours[:20], colours[20:] = (60, 170, 240), (150, 60, 20)
         cv2.imwrite(str(tmp_path / f"{i}.png"), colours)
     config = from_preset("default", data=[str(tmp_path)], size=32, batch_size=3, cache="device", workers=0)
-    photos = open_training_photos(config, None, AWAY)
+    photos = open_training_photos(config.photos, config.seed, None, AWAY)
     with OneDevice():
         rgb = next(iter(BatchStream(photos, 3))).rgb
     assert (rgb.device, rgb.dtype, rgb.shape) == (AWAY, torch.uint8, (3, 3, 32, 32))

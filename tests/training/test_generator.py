@@ -19,8 +19,8 @@ from chromagan.pretrained.create import create_model, weights_folder
 from chromagan.pretrained.store import read_weights
 from chromagan.training.build import backbone_files, build_generator
 from chromagan.training.config import from_preset
-from chromagan.training.loop import Loop
 from chromagan.training.run_folder import read_stats
+from chromagan.training.train import open_loop
 from chromagan.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def config(photos, files, **options):
 
 def train(run, out, **given):
     trainer = Trainer(run, out, CPU)
-    Loop(trainer, 100, **given).run()
+    open_loop(trainer, 100, **given).run()
     return trainer
 
 
@@ -75,7 +75,7 @@ def test_octaves_and_branches_stay_frozen(photos, files, tmp_path):
     )
     trainer = Trainer(run, tmp_path, CPU)
     before = {name: value.clone() for name, value in trainer.generator.state_dict().items()}
-    Loop(trainer, 100).run()
+    open_loop(trainer, 100).run()
     moved = {name for name, value in trainer.generator.state_dict().items() if not torch.equal(value, before[name])}
     assert not [name for name in moved if name.startswith(("trunks.0", "trunks.1.stem", "trunks.1.blocks.0"))]
     assert not [name for name in moved if name.startswith(("trunks.1.blocks.1.", "trunks.1.stem."))]
@@ -120,7 +120,7 @@ def test_an_exported_run_paints_and_is_trained_on(trained, photos, files, tmp_pa
     ours = tuned.averaged_generator()(L).ab
     torch.testing.assert_close(ours, colorizer.network.float()(L).ab, rtol=1e-3, atol=1e-2)
     assert tuned.generator.config["folded"] is False
-    Loop(tuned, 100).run()
+    open_loop(tuned, 100).run()
 
 
 @pytest.mark.process
@@ -164,7 +164,7 @@ def test_a_further_branch_changes_nothing_at_first(trained, photos, files, tmp_p
     grown = trainer.averaged_generator()
     for ours, theirs in ((grown(L).ab, before(L).ab), (grown(L).bin_logits, before(L).bin_logits)):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
-    Loop(trainer, 100).run()
+    open_loop(trainer, 100).run()
     assert all(one.norm.weight.abs().sum() > 0 for level in trainer.generator.levels for one in level.laterals)
     with pytest.raises(UsageError, match="name it first"):
         build_generator(config(photos, files, backbone=["vgg16", LITE], **given))
@@ -196,7 +196,7 @@ def test_heads_are_added_and_kept(photos, files, tmp_path):
     trainer = Trainer(config(photos, files, init=str(file), backbone_weights=[]), tmp_path / "full", CPU)
     L = torch.rand(1, 1, 48, 48) * 100
     torch.testing.assert_close(trainer.averaged_generator()(L).ab, before(L).ab, rtol=1e-4, atol=1e-3)
-    Loop(trainer, 100).run()
+    open_loop(trainer, 100).run()
     assert main(["export", str(tmp_path / "full"), "-o", str(full)]) == 0
     less = build_generator(config(photos, files, init=str(full), backbone_weights=[], hints=False, bin_weight=0.0))
     assert less.config["bins"] is less.config["hints"] is True  # what a file has stays
@@ -204,7 +204,7 @@ def test_heads_are_added_and_kept(photos, files, tmp_path):
     with pytest.raises(UsageError, match="--no-hints --bin-weight 0"):
         build_generator(config(photos, files, **old))
     first = Trainer(config(photos, files, hints=False, bin_weight=0.0, **old), tmp_path / "first", CPU)
-    Loop(first, 100).run()
+    open_loop(first, 100).run()
 
 
 def test_presets_take_their_options_back(tmp_path):

@@ -1,7 +1,6 @@
 """Recipes of the zoo as presets, and what their options make the trainer compute."""
 
 import json
-from dataclasses import fields
 
 import cv2
 import numpy as np
@@ -16,9 +15,8 @@ from chromagan.errors import UsageError
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.registry import list_models, model_record, register_model
 from chromagan.training.config import TrainConfig, from_preset, preset_names
-from chromagan.training.loop import Loop
 from chromagan.training.run_folder import RunFolder
-from chromagan.training.schedule import learning_rate_share
+from chromagan.training.train import open_loop
 from chromagan.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -87,21 +85,22 @@ def batch(count=4, size=32, seed=0):
 @pytest.mark.parametrize("name", list_models())
 def test_every_recipe_names_fields_that_exist(name):
     record = model_record(name)
-    assert not set(record.recipe) - {field.name for field in fields(TrainConfig)}
+    assert not set(record.recipe) - set(TrainConfig.options())
     if record.weightless:
         assert name not in preset_names()
         return
     preset = from_preset(name)
-    assert preset.model == name
-    for field, value in record.recipe.items():
-        assert getattr(preset, field) == value, field
+    assert preset.network.model == name
+    values = preset.flat()
+    for option, value in record.recipe.items():
+        assert values[option] == value, option
 
 
 def test_typed_options_override_a_recipe_and_the_default_preset_is_untouched():
-    assert from_preset("tiny_with_bins_and_hints").lr == 0.5
-    assert from_preset("tiny_with_bins_and_hints", lr=0.25, model="chromagan").lr == 0.25
-    plain = from_preset("default", model="tiny_with_bins_and_hints")
-    assert (plain.objective, plain.lr, plain.model) == ("ab_mse", 3e-4, "tiny_with_bins_and_hints")
+    assert from_preset("tiny_with_bins_and_hints").optimizer.lr == 0.5
+    assert from_preset("tiny_with_bins_and_hints", lr=0.25, model="chromagan").optimizer.lr == 0.25
+    plain = from_preset("default", model="tiny_with_bins_and_hints").flat()
+    assert (plain["objective"], plain["lr"], plain["model"]) == ("ab_mse", 3e-4, "tiny_with_bins_and_hints")
     assert from_preset("chromagan_paper") == from_preset("released")
     with pytest.raises(UsageError, match="--preset gray: there are default, .*eccv16"):
         from_preset("gray")
@@ -143,7 +142,7 @@ def test_a_folder_of_before_these_options_goes_on(photos, tmp_path):
     new = ("objective", "rebalance", "hints", "global_hints", "saturation_weight", "optimizer", "momentum")
     new += ("weight_decay", "schedule", "rate_steps")
     plain = config(photos)
-    (tmp_path / "config.json").write_text(json.dumps({k: v for k, v in plain.as_dict().items() if k not in new}))
+    (tmp_path / "config.json").write_text(json.dumps({k: v for k, v in plain.flat().items() if k not in new}))
     RunFolder(tmp_path, plain)
     with pytest.raises(Exception, match="objective: 'ab_mse' there, 'ab_l1' now"):
         RunFolder(tmp_path, config(photos, objective="ab_l1"))
@@ -153,10 +152,10 @@ def test_a_folder_of_before_these_options_goes_on(photos, tmp_path):
 
 
 def test_steps_of_the_learning_rate():
-    run = from_preset("default", schedule="steps", rate_steps=["0.75:0.01", "0.5:0.1"], images=1000, warmup=0)
-    assert [learning_rate_share(run, n) for n in (0, 499, 500, 749, 750, 999)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
+    run = from_preset("default", schedule="steps", rate_steps=["0.75:0.01", "0.5:0.1"], images=1000, warmup=0).schedule
+    assert [run.learning_rate_share(n) for n in (0, 499, 500, 749, 750, 999)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
     rising = from_preset("default", schedule="steps", images=1000, warmup=100)
-    assert learning_rate_share(rising, 49) == 0.5
+    assert rising.schedule.learning_rate_share(49) == 0.5
 
 
 @pytest.mark.parametrize("objective", ["ab_mse", "ab_l1", "ab_huber"])
@@ -186,7 +185,7 @@ def test_bins_are_learned_with_rare_colours_weighed_up_by_the_runs_own_photos(ph
     assert trainer.generator.to_bins.weight.grad is not None
     assert trainer.generator.to_ab.weight.grad is None
     again = Trainer(config(photos, objective="ab_bins", rebalance=True), tmp_path, CPU)
-    assert torch.equal(again.adversaries.chroma_term.bin_weights, trainer.adversaries.chroma_term.bin_weights)
+    assert torch.equal(again.adversaries.bin_weights, trainer.adversaries.bin_weights)
 
 
 def test_adversary_on_top_of_bins_at_full_size_moves_ab(photos, tmp_path):
@@ -263,7 +262,7 @@ def test_hints_bins_and_steps_resume_to_the_bit(photos, tmp_path):
 
     def train(out, **given):
         trainer = Trainer(run, out, CPU)
-        Loop(trainer, 8, **given).run()
+        open_loop(trainer, 8, **given).run()
         return trainer
 
     whole = train(tmp_path / "whole")

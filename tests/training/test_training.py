@@ -27,10 +27,9 @@ from chromagan.models.registry import register_model
 from chromagan.models.trunk import import_timm
 from chromagan.training.checkpoint import load_state, state_files
 from chromagan.training.config import from_preset
-from chromagan.training.loop import Loop
 from chromagan.training.run_folder import RunFolder, read_stats
-from chromagan.training.schedule import adversarial_weight, critic_trains
 from chromagan.training.step import prepare_truth
+from chromagan.training.train import open_loop
 from chromagan.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +71,7 @@ def config(photos, **given):
 
 def train(config, out, **given):
     trainer = Trainer(config, out, torch.device("cpu"))
-    Loop(trainer, 16, **given).run()
+    open_loop(trainer, 16, **given).run()
     return trainer
 
 
@@ -91,10 +90,10 @@ def test_it_learns_and_writes_what_it_promises(photos, tmp_path):
 def test_same_command_goes_on_and_equals_the_uninterrupted_run(photos, tmp_path):
     whole = train(config(photos), tmp_path / "whole")
     one = Trainer(config(photos), tmp_path / "parts", torch.device("cpu"))
-    Loop(one, 16, max_minutes=0).run()  # stops cleanly after its first step
+    open_loop(one, 16, max_minutes=0).run()  # stops cleanly after its first step
     assert one.images == 4
     two = Trainer(config(photos), tmp_path / "parts", torch.device("cpu"))
-    assert Loop(two, 16, stop_at=20).run() == "--stop-at"
+    assert open_loop(two, 16, stop_at=20).run() == "--stop-at"
     assert two.images == 20
     two = train(config(photos), tmp_path / "parts")
     assert two.images == whole.images == 32
@@ -104,6 +103,33 @@ def test_same_command_goes_on_and_equals_the_uninterrupted_run(photos, tmp_path)
         assert torch.equal(value, two.critic.state_dict()[key]), key
     for key, value in whole.ema.tensors.items():
         assert torch.equal(value, two.ema.tensors[key]), key
+
+
+def test_a_folder_whose_configuration_is_flat_goes_on_to_the_bit(photos, tmp_path):
+    """As version 0.1 wrote it, by the names that stand in `config_of_0_1.json`."""
+    whole = train(config(photos), tmp_path / "whole")
+    train(config(photos), tmp_path / "parts", stop_at=16)
+    flat, file = config(photos).flat(), tmp_path / "parts" / "config.json"
+    names = json.loads(Path(__file__).with_name("config_of_0_1.json").read_text())
+    file.write_text(json.dumps({name: flat[name] for name in names}))
+    parts = train(config(photos), tmp_path / "parts")
+    assert parts.images == whole.images == 32
+    for key, value in whole.generator.state_dict().items():
+        assert torch.equal(value, parts.generator.state_dict()[key]), key
+
+
+def test_the_keys_of_a_state_stay_those_of_version_0_1(photos, tmp_path):
+    """Else a run that is going on could not be resumed by a newer version."""
+    train(config(photos, images=4), tmp_path)
+    state = load_state(tmp_path)
+    assert set(state) == {
+        "generator", "optimizer", "critic", "critic_optimizer", "scaler", "ema", "random", "streams", "images", "best",
+        "network",
+    }  # fmt: skip
+    assert set(state["ema"]) == {"steps", "tensors"}
+    assert set(state["streams"][0]) == {"ordinal", "near_gray", "unreadable", "seen"}
+    assert set(state["network"]) == {"name", "config", "ancestors"}
+    assert set(state["optimizer"]["param_groups"][0]) >= {"lr", "share", "betas"}
 
 
 def test_state_is_plain_and_a_finished_run_stays_finished(photos, tmp_path):
@@ -166,7 +192,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(photos, tmp_path):
     with torch.no_grad():
         trainer.generator.body[3].bias.fill_(math.nan)
     with pytest.raises(TrainingError, match=r"chroma term is nan .* there is no checkpoint yet; lower --lr"):
-        Loop(trainer, 16).run()
+        open_loop(trainer, 16).run()
     assert not state_files(tmp_path)
 
 
@@ -177,7 +203,7 @@ def test_an_exploding_critic_stops_the_run_at_the_last_checkpoint(photos, tmp_pa
         for parameter in trainer.critic.parameters():
             parameter.mul_(8)
     with pytest.raises(TrainingError, match=r"gradient norm is about \d+ .*000000016.pt stands; .*--critic-lr"):
-        Loop(trainer, 16).run()
+        open_loop(trainer, 16).run()
     assert [path.name for path in state_files(tmp_path)] == ["state-000000016.pt"]
 
 
@@ -186,15 +212,15 @@ def test_weights_that_are_not_finite_are_never_saved(photos, tmp_path):
     with torch.no_grad():
         trainer.critic.convolutions[0].weight[0, 0, 0, 0] = math.inf
     with pytest.raises(TrainingError, match="a weight of the critic is not finite after 16"):
-        Loop(trainer, 16).snapshot()
+        open_loop(trainer, 16).snapshot()
 
 
 def test_the_adversarial_weight_waits_and_rises(photos):
     rising = config(photos, adversarial_weight=0.1, adversarial_start=100, adversarial_rise=50, critic_warmup=20)
-    assert [adversarial_weight(rising, images) for images in (0, 99)] == [0.0, 0.0]
-    assert adversarial_weight(rising, 124) == pytest.approx(0.05)
-    assert adversarial_weight(rising, 149) == adversarial_weight(rising, 1000) == 0.1
-    assert [critic_trains(rising, images) for images in (79, 80)] == [False, True]
+    assert [rising.critic.adversarial_share(images) for images in (0, 99)] == [0.0, 0.0]
+    assert rising.critic.adversarial_share(124) == pytest.approx(0.5)
+    assert rising.critic.adversarial_share(149) == rising.critic.adversarial_share(1000) == 1.0
+    assert [rising.critic.trains(images) for images in (79, 80)] == [False, True]
 
 
 def test_parts_of_a_batch_give_the_gradient_of_the_whole(photos, tmp_path):
@@ -269,7 +295,7 @@ def test_half_precision_learns_and_the_critic_keeps_float32(photos, tmp_path, pr
     trainer = Trainer(config(photos, precision=precision, images=160, lr=1e-2), tmp_path, torch.device("cpu"))
     trainer.critic.register_forward_hook(lambda module, given, answer: seen.append((given[1].dtype, answer.dtype)))
     trainer.generator.body[0].register_forward_hook(lambda module, given, answer: seen.append(answer.dtype))
-    Loop(trainer, 160, tick=16).run()
+    open_loop(trainer, 160, tick=16).run()
     assert {getattr(torch, precision), (torch.float32, torch.float32)} == set(seen) - {torch.float32}
     assert trainer.scaler.is_enabled() == (precision == "float16")
     chroma = [line["chroma"] for line in read_stats(tmp_path)]

@@ -103,14 +103,15 @@ def _train(args: argparse.Namespace) -> int:
         timings = time_training(config, Path(folder) / "run", choose_device(args.device), args.steps, args.runs)
     rates = timings.images_per_second
     rows = [(name, f"{rate:.2f}", f"{rate / rates['textbook']:.2f}") for name, rate in rates.items()]
-    print(format_table((f"{args.preset}, batch {config.batch_size}, {config.size} px", "images/s", "x textbook"), rows))
+    title = f"{args.preset}, batch {config.schedule.batch_size}, {config.photos.size} px"
+    print(format_table((title, "images/s", "x textbook"), rows))
     print(format_table(("phase", "seconds"), [(name, f"{value:.4f}") for name, value in timings.phases.items()]))
     share = timings.teraflops / timings.peak_teraflops
     print(f"data, logging, bookkeeping: {100 * timings.bookkeeping:.1f} % of the loop; peak memory "
           f"{timings.peak_bytes / 1e9:.2f} GB; {timings.teraflops:.3f} of {timings.peak_teraflops:.3f} teraflops "
           f"({100 * share:.0f} %)")  # fmt: skip
     if args.out:
-        figures = {**vars(timings), "bookkeeping": timings.bookkeeping, "config": config.as_dict()}
+        figures = {**vars(timings), "bookkeeping": timings.bookkeeping, "config": config.flat()}
         write_json(args.out, {"versions": versions(), "processors": os.cpu_count(), "training": figures})
     return 0
 

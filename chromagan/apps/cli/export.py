@@ -73,7 +73,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> tuple[ColorizationNetwo
     """The averaged network of a run, whole, and what it says of itself."""
     from chromagan.models.registry import build_network
     from chromagan.pretrained.card import WeightsCard
-    from chromagan.training.config import look_of
+    from chromagan.training.config import TrainConfig, look_of
     from chromagan.version import __version__
 
     state = _read_state(folder, args.checkpoint)
@@ -82,12 +82,13 @@ def _from_run(folder: Path, args: argparse.Namespace) -> tuple[ColorizationNetwo
     network = build_network(name, **config)
     network.load_state_dict(state["ema"]["tensors"])
     options = json.loads((folder / "config.json").read_text())
+    values = TrainConfig.read(options)
     extra = {"images": str(state["images"]), "training": json.dumps(options, sort_keys=True)}
-    ancestors = _ancestors(options.get("init", ""), state["network"])
+    ancestors = _ancestors(values.get("init", ""), state["network"])
     if ancestors:
         extra["ancestors"] = json.dumps(ancestors)
     return network, WeightsCard(
-        name, config, f"chromagan {__version__}", "Apache-2.0", "", command_of(options), look_of(options), extra
+        name, config, f"chromagan {__version__}", "Apache-2.0", "", command_of(options), look_of(values), extra
     )
 
 
@@ -172,12 +173,12 @@ def _tell(path: Path, model: str, fact: str) -> None:
 
 def command_of(options: dict[str, Any]) -> str:
     """The training command of a saved configuration: what differs from the default preset."""
-    from chromagan.training.config import from_preset
-    from chromagan.training.run_folder import as_now
+    from chromagan.training.config import TrainConfig, from_preset
 
-    plain = from_preset("default", model=options.get("model", "chromagan")).as_dict()
+    values = TrainConfig.read(options)
+    plain = from_preset("default", model=values.get("model", "chromagan")).flat()
     words = ["python", "train_gan.py"]
-    for name, value in as_now(options).items():
+    for name, value in values.items():
         if value == plain.get(name) or value in ("", []):
             continue
         flag = "--" + name.replace("_", "-")

@@ -6,7 +6,6 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from chromagan.errors import ChromaganError, UsageError
@@ -16,42 +15,22 @@ HELP = "train the learned x2 chroma step, or measure its colour at edges"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Enter the command's flags; names and defaults of the training options are those of `UpsamplerTraining`."""
-    from chromagan.training.upsampler import UpsamplerTraining
+    from chromagan.training.upsampler_options import UpsamplerTraining
 
     parser.add_argument("--data", type=Path, metavar="DIR", help="colour photographs to train on (recursive)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="safetensors file to write")
     parser.add_argument("--measure", type=Path, metavar="DIR", help="print the chroma RMSE at edges on these photos")
     parser.add_argument("--init", type=Path, metavar="FILE", help="go on from these weights")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights to measure when nothing is trained")
-    explanations = {
-        "width": "channels of the network",
-        "depth": "hidden convolutions of the network",
-        "images": "crops to train on in all",
-        "max_minutes": "end after this time, 0 for no limit",
-        "batch_size": "crops a step",
-        "crop": "side of a crop in pixels",
-        "learning_rate": "at the start of the cosine",
-        "edge_weight": "how much more errors at edges count",
-        "smooth_share": "share of the batches that start from a blurred, noisy ab",
-        "soft_share": "share of the crops whose true ab is softened",
-        "enlarged_share": "share of the crops that are enlarged, as soft as a scan of film",
-        "lossy_share": "share of the crops drawn where interpolation loses most colour",
-        "seed": "of weights and crops",
-    }
-    for option in fields(UpsamplerTraining):
-        default = option.default
-        parser.add_argument(
-            "--" + option.name.replace("_", "-"),
-            type=type(default),
-            default=default,
-            help=f"{explanations[option.name]} (default {default})",
-        )
+    for one in UpsamplerTraining.options().values():
+        parser.add_argument(one.flag, type=one.kind, default=one.default, help=f"{one.help} (default {one.default})")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write and measure as the flags say; returns the exit code."""
     from chromagan.pretrained.create import load_upsampler
-    from chromagan.training.upsampler import UpsamplerTraining, save_upsampler, train_upsampler
+    from chromagan.training.upsampler import train_upsampler
+    from chromagan.training.upsampler_options import UpsamplerTraining
 
     if (args.data is None) != (args.out is None):
         raise UsageError("--data and --out go together; give both to train")
@@ -61,11 +40,9 @@ def run(args: argparse.Namespace) -> int:
     if args.data is not None:
         if weights is not None:
             raise UsageError("--weights names the file to measure; with --data the trained --out is measured")
-        config = UpsamplerTraining(**{option.name: getattr(args, option.name) for option in fields(UpsamplerTraining)})
-        start = load_upsampler(args.init) if args.init is not None else None
-        network, losses = train_upsampler(args.data, config, start)
-        save_upsampler(network, args.out, training_command(args))
-        print(f"{args.out}: trained on {len(losses) * config.batch_size} crops, last loss {losses[-1]:.2f}")
+        config = UpsamplerTraining.from_flat({name: getattr(args, name) for name in UpsamplerTraining.options()})
+        _, seen, loss = train_upsampler(args.data, args.out, config, args.init, training_command(args))
+        print(f"{args.out}: trained on {seen} crops, last loss {loss:.2f}")
         weights = args.out
     if args.measure is not None:
         print(measure_table(args.measure, load_upsampler(weights) if weights is not None else None))
@@ -74,15 +51,15 @@ def run(args: argparse.Namespace) -> int:
 
 def training_command(args: argparse.Namespace) -> str:
     """The command that trains these weights again, with file names but no folders of this machine."""
-    from chromagan.training.upsampler import UpsamplerTraining
+    from chromagan.training.upsampler_options import UpsamplerTraining
 
     words = ["chromagan", "train-upsampler", "--data", f"DATA/{args.data.resolve().name}", "--out", args.out.name]
     if args.init is not None:
         words += ["--init", args.init.name]
-    for option in fields(UpsamplerTraining):
-        value = getattr(args, option.name)
-        if value != option.default:
-            words += ["--" + option.name.replace("_", "-"), str(value)]
+    for one in UpsamplerTraining.options().values():
+        value = getattr(args, one.name)
+        if value != one.default:
+            words += [one.flag, str(value)]
     return shlex.join(words)
 
 
@@ -91,7 +68,7 @@ def measure_table(folder: Path, network: object | None) -> str:
     from chromagan.evaluation.chroma_edges import measure_chroma_edges, plain_enlarger, stepwise_enlarger
     from chromagan.files.find import find_photo_files
     from chromagan.files.suffixes import is_training_name
-    from chromagan.training.upsampler import read_photograph
+    from chromagan.training.upsampler_crops import read_photograph
 
     paths = find_photo_files(folder, is_training_name)
     enlargers = {"bilinear": plain_enlarger("bilinear"), "bicubic": plain_enlarger("bicubic")}

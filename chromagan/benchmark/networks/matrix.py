@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field, replace
-from typing import Any, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any
 
 from chromagan.errors import UsageError
+from chromagan.losses.class_distribution import ClassDistribution
+from chromagan.losses.objective import ObjectiveOptions
 from chromagan.models.registry import model_record
 from chromagan.models.trunk import trunks_of
 from chromagan.training.build import build_generator
 from chromagan.training.config import TrainConfig, preset_options, reconciled
+from chromagan.training.hints import HintOptions
 
-# What a recipe says of the objective; everything else in it is about optimiser, order of the updates and data.
-OBJECTIVE_FIELDS = frozenset(
-    {"objective", "rebalance", "hints", "global_hints", "saturation_weight", "ab_unit", "chroma_weight"}
-    | {"adversarial_weight", "class_weight", "gradient_penalty", "penalty_on"}
-    | {"teacher", "teacher_gray", "teacher_raw_lightness", "bin_weight", "hint_free", "hint_places"}
-)
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -27,14 +24,14 @@ def parse_options(words: list[str]) -> dict[str, Any]:
     Raises:
         UsageError: no such option, or a value of another type.
     """
-    types = get_type_hints(TrainConfig)
+    known = TrainConfig.options()
     options: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
-        if not equals or name not in types:
+        if not equals or name not in known:
             raise UsageError(f"{word!r}: write OPTION=VALUE with an option of chromagan train, such as size=112")
-        options[name] = _parse_value(types[name], text, word)
+        options[name] = _parse_value(known[name].kind, text, word)
     return options
 
 
@@ -140,17 +137,23 @@ class ZooPlan:
         Raises:
             UsageError: options that contradict each other or that this network does not have.
         """
-        recipe = {k: v for k, v in preset_options(entry.model).items() if self.recipes or k in OBJECTIVE_FIELDS}
+        # What a recipe says of the objective; all else in it is about optimiser, order of the updates and data.
+        objective = ObjectiveOptions.options() | HintOptions.options()
+        recipe = {k: v for k, v in preset_options(entry.model).items() if self.recipes or k in objective}
         options: dict[str, Any] = {**recipe, **self.common, **entry.options}
         fixed: dict[str, Any] = {"data": self.data, "model": entry.model, "seed": seed, "images": images}
         options = reconciled(options, {*self.common, *entry.options})
-        bare = TrainConfig(**{**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": []})
+        bare = TrainConfig.from_flat(
+            {**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": []}
+        )
         names = [str(trunk.name) for trunk in trunks_of(build_generator(bare))]
         name = " + ".join(names)
         files = [f"{one}={self.weights[one]}" for one in names if one in self.weights]
         local = options.get("backbone_weights") or files
         if not self.no_pretrained or (name and local):
-            classes = bare.class_weight if bare.teacher_weights or not self.no_pretrained else 0.0
-            config = replace(bare, no_pretrained=False, backbone_weights=local if name else [], class_weight=classes)
+            # Without a teacher's file there is no class term, where nothing may be downloaded.
+            taught = bare.objective.term(ClassDistribution).teacher_weights or not self.no_pretrained
+            changes = {"no_pretrained": False, "backbone_weights": local if name else []}
+            config = bare.changed(**changes, **({} if taught else {"class_weight": 0.0}))
             return config, "pretrained" if name else "no backbone"
         return bare, "not pretrained" if name else "no backbone"

@@ -22,16 +22,16 @@ import torch
 from chromagan.benchmark.networks.figures import ZooExam, plain, training_pace
 from chromagan.benchmark.networks.matrix import ZooEntry, ZooPlan
 from chromagan.benchmark.networks.sheet import ZooSheet
-from chromagan.data.loader import BatchStream, open_training_photos
 from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.evaluation.report import versions
 from chromagan.files.atomic import write_json
+from chromagan.losses.bins import Bins
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network
 from chromagan.pretrained.store import save_weights
 from chromagan.training.checkpoint import state_files
 from chromagan.training.config import TrainConfig
-from chromagan.training.loop import Loop
+from chromagan.training.train import open_loop
 from chromagan.training.trainer import Trainer
 
 RESULTS = "zoo.json"
@@ -144,13 +144,13 @@ class ZooBenchmark:
         config, start = self.plan.config(entry, seed, self._length(entry))
         run = self.out / "runs" / f"{entry.folder}-{seed}"
         trainer = Trainer(config, run, self.device)
-        every = max(config.batch_size, config.images // _SNAPSHOTS)
-        reason = Loop(trainer, every, minutes).run()
-        if trainer.images < config.images:
+        every = max(trainer.batch_size, trainer.length // _SNAPSHOTS)
+        reason = open_loop(trainer, every, minutes).run()
+        if not trainer.finished:
             return reason
         network = trainer.averaged_generator()
         row = ZooRow(entry.label, entry.model, seed, trainer.images, start, _objective(config, trainer))
-        row.figures, row.config = training_pace(run), config.as_dict()
+        row.figures, row.config = training_pace(run), config.flat()
         save_weights(
             run / "weights.safetensors", network, model=entry.model, config=network.config,
             command="chromagan benchmark networks", extra={"training": json.dumps(row.config, sort_keys=True)},
@@ -171,8 +171,9 @@ class ZooBenchmark:
             config, _ = self.plan.config(entry, 0, 10**9)
             pace = _measure_pace(config, self.device)
             self._tidy()
-            steps = max(1, round(60 * self.plan.minutes * pace / config.batch_size))
-            self.lengths[entry.label] = steps * config.batch_size
+            batch_size = config.schedule.batch_size
+            steps = max(1, round(60 * self.plan.minutes * pace / batch_size))
+            self.lengths[entry.label] = steps * batch_size
             self._write()
             self.tell(f"{entry.label}: {pace:.1f} photographs/s, so {self.lengths[entry.label]:,} in its minutes")
         return self.lengths[entry.label]
@@ -218,19 +219,17 @@ class ZooBenchmark:
 
 def _objective(config: TrainConfig, trainer: Trainer) -> str:
     """What a run minimised, in a few words."""
-    terms = [config.objective + (" rebalanced" if config.rebalance else "")]
-    terms += ["hints"] if config.hints else []
-    terms += ["saturation"] if config.saturation_weight else []
-    terms += ["classes"] if trainer.teacher is not None and config.class_weight else []
-    return " + ".join(terms + (["adversary"] if config.adversarial_weight else []))
+    taught = trainer.teacher is not None
+    words = [term.words for term in config.objective.active if taught or "teacher" not in term.needs]
+    words[0] += " rebalanced" if config.objective.term(Bins).rebalance else ""
+    return " + ".join([words[0], *(["hints"] if config.hints.hints else []), *words[1:]])
 
 
 def _measure_pace(config: TrainConfig, device: torch.device) -> float:
     """Photographs a second of a run's training loop, by a short one that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, Path(folder) / "run", device)
-        photos = open_training_photos(config, trainer.folder.path, device)
-        batches = iter(BatchStream(photos, config.batch_size, config.workers, trainer.stream))
+        batches = trainer.batches()
         trainer.generator.train()
         for _ in range(2):
             trainer.train_batch(next(batches))
@@ -238,7 +237,7 @@ def _measure_pace(config: TrainConfig, device: torch.device) -> float:
         while steps < 3 or (steps < _PACE_STEPS and time.perf_counter() - start < _PACE_SECONDS):
             float(trainer.train_batch(next(batches))["chroma"])  # asks for a value, so that a GPU has finished
             steps += 1
-        return steps * config.batch_size / (time.perf_counter() - start)
+        return steps * trainer.batch_size / (time.perf_counter() - start)
 
 
 def device_name(device: torch.device) -> str:

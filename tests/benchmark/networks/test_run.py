@@ -20,6 +20,7 @@ from chromagan.evaluation.held_out import HeldOut
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.registry import register_model
 from chromagan.pretrained.create import create_model
+from chromagan.training.loop import Loop
 from chromagan.training.trainer import Trainer
 
 
@@ -200,14 +201,14 @@ def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
 
 
 def test_one_network_that_fails_is_told_and_the_others_stand(photos, tmp_path, monkeypatch):
-    plain = run.Loop.run
+    plain = Loop.run
 
     def diverges(self):
-        if self.config.model == "zoo_test_small":
+        if self.trained.config.network.model == "zoo_test_small":
             raise TrainingError("the chroma term is nan")
         return plain(self)
 
-    monkeypatch.setattr(run.Loop, "run", diverges)
+    monkeypatch.setattr(Loop, "run", diverges)
     results = benchmark(photos, tmp_path).run(MODELS[:2], 1)
     assert [row.label for row in results.rows] == ["zoo_test_trunk"]
     assert results.failures == {"zoo_test_small, seed 0": "the chroma term is nan"}
@@ -229,16 +230,16 @@ def test_minutes_become_photographs_once(photos, tmp_path, monkeypatch):
 def test_local_weights_and_recipes_decide_a_runs_configuration(photos):
     entry = ZooEntry.parse("zoo_test_trunk")
     config, start = plan(photos).config(entry, 3, 40)
-    assert (config.no_pretrained, config.seed, start) == (True, 3, "not pretrained")
+    assert (config.network.no_pretrained, config.seed, start) == (True, 3, "not pretrained")
     config, start = plan(photos, weights={"some_backbone": "x.safetensors"}).config(entry, 0, 40)
     files = ["some_backbone=x.safetensors"]
-    assert (config.no_pretrained, config.backbone_weights, start) == (False, files, "pretrained")
+    assert (config.network.no_pretrained, config.network.backbone_weights, start) == (False, files, "pretrained")
     config, start = plan(photos, no_pretrained=False).config(ZooEntry.parse("zoo_test_small"), 0, 40)
-    assert (config.no_pretrained, config.backbone_weights, start) == (False, [], "no backbone")
+    assert (config.network.no_pretrained, config.network.backbone_weights, start) == (False, [], "no backbone")
     recipe = plan(photos, recipes=True, common={}).config(ZooEntry.parse("zoo_test_small"), 0, 40)[0]
-    assert (recipe.lr, recipe.objective) == (0.25, "ab_l1")
+    assert (recipe.optimizer.lr, recipe.flat()["objective"]) == (0.25, "ab_l1")
     shared = plan(photos, common={}).config(ZooEntry.parse("zoo_test_small:size=48"), 0, 40)[0]
-    assert (shared.lr, shared.objective, shared.size) == (3e-4, "ab_l1", 48)
+    assert (shared.optimizer.lr, shared.flat()["objective"], shared.photos.size) == (3e-4, "ab_l1", 48)
 
 
 def test_what_makes_no_sense_is_told_before_training(photos, tmp_path):

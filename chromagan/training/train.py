@@ -1,0 +1,112 @@
+"""Training from a configuration to a run folder: the exam and the preview that a colorization network's loop gets."""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chromagan.compute.distributed import gather, rank, world_size
+from chromagan.evaluation.held_out import HeldOut, check_best_metric
+from chromagan.evaluation.held_out_options import HeldOutOptions
+from chromagan.metrics.registry import better
+from chromagan.training.config import TrainConfig
+from chromagan.training.loop import Loop
+from chromagan.training.preview import load_grid_photos, save_grid
+from chromagan.training.trainer import Trainer
+
+_PREVIEWED = 12
+
+
+class HeldOutExam:
+    """The averaged weights on photographs that are not trained on.
+
+    Args:
+        options: which photographs, and which figure chooses the best state.
+        trainer: the run.
+    """
+
+    def __init__(self, options: HeldOutOptions, trainer: Trainer) -> None:
+        check_best_metric(options.best_metric)
+        self.every, self.metric, self.trainer = options.eval_every, options.best_metric, trainer
+        self.held_out = HeldOut(
+            options.val, options.eval_size, options.metrics, options.metric_networks or None, options.eval_limit,
+            trainer.device, download=world_size() == 1, look=options.look,
+        )  # fmt: skip
+        if rank() == 0:
+            for message in self.held_out.missing.values():
+                print(f"chromagan: {message}", file=sys.stderr)
+
+    def sit(self) -> bool:
+        """Measure and log; whether these weights are the best so far."""
+        trainer = self.trainer
+        figures = self.held_out.evaluate(trainer.averaged_generator(), rank(), world_size(), gather)
+        trainer.folder.log(trainer.images, {f"val/{name}": value for name, value in figures.items()})
+        value = figures.get(self.metric, math.nan)
+        if not better(self.metric, value, trainer.best.get("value", math.nan)):
+            return False
+        trainer.best = {"images": trainer.images, "value": value}
+        return True
+
+
+def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.inf, **given: Any) -> Loop:
+    """The loop of a trainer, with its exam where `--val` is given, and its preview.
+
+    Args:
+        trainer: the run.
+        snapshot_every: photographs between checkpoints.
+        max_minutes: stop cleanly after this time.
+        **given: `stop_at` and `tick` of `Loop`.
+
+    Raises:
+        UsageError: a figure that does not exist.
+        DataError: the held-out photographs cannot be read.
+    """
+    photos, exam, preview = trainer.config.photos, trainer.config.exam, None
+    if trainer.folder.writes:
+        grid = load_grid_photos(exam.val or photos.data[0], _PREVIEWED, photos.size)
+        preview = partial(_save_preview, trainer, grid)
+    examined = exam.val and exam.eval_every and exam.metrics
+    return Loop(
+        trainer, snapshot_every, max_minutes, exam=HeldOutExam(exam, trainer) if examined else None, preview=preview,
+        **given,
+    )  # fmt: skip
+
+
+def _save_preview(trainer: Trainer, grid: torch.Tensor, path: Path) -> None:
+    save_grid(trainer.averaged_generator(), grid, path, trainer.config.exam.look)
+
+
+def train(
+    config: TrainConfig,
+    out: Path,
+    device: torch.device,
+    snapshot_every: int = 10_000,
+    max_minutes: float = math.inf,
+    stop_at: int = 0,
+) -> tuple[Trainer, str]:
+    """Train, or go on where the same call stopped.
+
+    Args:
+        config: what to compute.
+        out: the run folder.
+        device: where.
+        snapshot_every: photographs between checkpoints.
+        max_minutes: stop cleanly after this time.
+        stop_at: stop cleanly after so many photographs of the run; 0 does not.
+
+    Returns:
+        The run as it stands, and why it stopped.
+
+    Raises:
+        UsageError: options that do not go together, or with this network.
+        DataError, WeightsError: photographs or weights that cannot be read.
+        TrainingError: the folder belongs to another run, a loss is not finite, or another rank is lost; the last
+            checkpoint stands.
+    """
+    trainer = Trainer(config, out, device)
+    return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from chromagan.training.zoo_plan import parse_options
 from torch import nn
 
 from chromagan.apps.cli.main import main
+from chromagan.benchmark.networks.matrix import parse_options
 from chromagan.errors import UsageError
 from chromagan.losses import registry
 from chromagan.losses.objective import ObjectiveOptions

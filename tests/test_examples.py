@@ -41,3 +41,11 @@ def test_evaluate_two_models(colour_photos):
     assert out[0].startswith("chromagan: ")
     assert out[1].endswith("colourfulness 0.0")
     assert f"{len(list(colour_photos.glob('*.png')))} photographs" in out[2]
+
+
+def test_train_small(colour_photos, tmp_path):
+    out = run("train_small.py", colour_photos, "--out", tmp_path, "--images", 16)
+    assert out.startswith("16 photographs seen")
+    assert read_provenance(tmp_path / "painted.png").model == "small"
+    again = run("train_small.py", colour_photos, "--out", tmp_path, "--images", 16)
+    assert again.startswith("16 photographs seen")

@@ -75,6 +75,7 @@ def train(config, out, **given):
     return trainer
 
 
+@pytest.mark.slow
 def test_it_learns_and_writes_what_it_promises(photos, tmp_path):
     train(config(photos, images=480, lr=1e-2, adversarial_weight=0.01, ab_unit=50.0), tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]

@@ -18,7 +18,7 @@ import numpy as np
 
 from chromagan.benchmark.photos import make_photo
 from chromagan.errors import UsageError, WriteError
-from chromagan.evaluation.comparison.measure import ahead, default_workers
+from chromagan.evaluation.engine import ahead, default_workers
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.metric import Pair, Picture, PictureMetric, Shown, measure_pair

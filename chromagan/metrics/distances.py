@@ -114,12 +114,14 @@ class InceptionDistances:
             self._enqueue(_MATCHED + method, index, match_colourfulness(picture, self._target[1]))
 
     def _take_truth(self, index: int, truth: Picture) -> None:
-        if self._cache is not None:
-            self._digests[index] = picture_digest(truth)
-            row = self._cache.find(self._digests[index])
-            if row is not None:
-                self._store.put(TRUTH, [index], row)
-                return
+        digest = picture_digest(truth)
+        if self._digests.get(index) == digest and self._store.holds(TRUTH, index):
+            return  # of an earlier measurement
+        self._digests[index] = digest
+        row = self._cache.find(digest) if self._cache is not None else None
+        if row is not None:
+            self._store.put(TRUTH, [index], row)
+            return
         self._unsaved = True
         self._enqueue(TRUTH, index, truth)
 

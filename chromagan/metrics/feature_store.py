@@ -60,6 +60,10 @@ class FeatureStore:
         """The sets that have rows."""
         return list(self._slots)
 
+    def holds(self, key: str, index: int) -> bool:
+        """Whether a set has a row of a picture."""
+        return index in self._slots.get(key, {})
+
     def indices(self, key: str) -> list[int]:
         """The indices that a set holds, sorted."""
         return sorted(self._slots.get(key, {}))

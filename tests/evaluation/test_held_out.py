@@ -13,6 +13,7 @@ from chromagan.errors import DataError, MetricUnavailable, ModelError, ReadError
 from chromagan.evaluation import held_out
 from chromagan.evaluation.held_out import HeldOut
 from chromagan.evaluation.held_out_photos import deal_batches, load_held_out, reduce_and_crop
+from chromagan.metrics import distances
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.frechet import frechet_distance_of_features
 from chromagan.metrics.kernel_distance import kernel_distance
@@ -88,8 +89,9 @@ def alexnet(tmp_path):
 
 @pytest.fixture
 def small_inception(monkeypatch):
-    monkeypatch.setattr(held_out, "InceptionFeatures", Pooled)
-    monkeypatch.setattr(held_out, "network_tensors", lambda *args: {})
+    monkeypatch.setattr(distances, "InceptionFeatures", Pooled)
+    monkeypatch.setattr(distances, "FEATURES", 12)
+    monkeypatch.setattr(distances, "network_tensors", lambda *args: {})
 
 
 def on_ranks(world, make, network):
@@ -100,7 +102,9 @@ def on_ranks(world, make, network):
         def gather(found):
             boxes[rank] = pickle.dumps(found)
             barrier.wait()
-            return [pickle.loads(box) for box in boxes]
+            answers = [pickle.loads(box) for box in boxes]
+            barrier.wait()  # nobody fills a box again before all have read
+            return answers
 
         subject = make(rank)
         try:
@@ -151,12 +155,12 @@ def test_figures_equal_scikit_image(folder):
 
 def order_dependent(ours, true):
     """In place of KID, which depends on the order of the photos where it draws subsets."""
-    return float((ours[:, 0] - 2 * true[:, 1]) @ torch.arange(1.0, len(ours) + 1)), 0.0
+    return float((ours[:, 0] - 2 * true[:, 1]) @ torch.arange(1.0, len(ours) + 1))
 
 
 def test_any_number_of_ranks_gives_identical_figures(folder, alexnet, small_inception, monkeypatch):
     monkeypatch.setattr("chromagan.evaluation.held_out_photos._BATCH_PIXELS", 2 * 48 * 48)
-    monkeypatch.setattr(held_out, "kernel_distance", order_dependent)
+    monkeypatch.setattr(distances, "polynomial_mmd", order_dependent)
     metrics = ("psnr", "ssim", "colourfulness", "ab_rmse", "ciede2000", "lpips_alex", "fid_tf", "kid_tf")
     network = Convolution().eval()
     alone = HeldOut(folder, 48, metrics, alexnet)
@@ -170,8 +174,8 @@ def test_any_number_of_ranks_gives_identical_figures(folder, alexnet, small_ince
         for first, second, subject in answers:
             assert first == second == figures
             # the truth's features are made once, by the rank that has the photo
-            batches = len(deal_batches([tuple(p.shape[1:]) for p in subject._photos], 0, 1))
-            assert sum(s._inception["inception_tf"].calls for _, _, s in answers) == 3 * batches
+            batches = len(deal_batches([photo.shape[:2] for photo in subject.photos], 0, 1))
+            assert sum(s._opened.collectors[0]._features.calls for _, _, s in answers) == 3 * batches
 
 
 def test_more_ranks_than_photos(folder):
@@ -256,7 +260,7 @@ def test_misuse(folder, tmp_path, monkeypatch):
         HeldOut(folder, 16)
     with pytest.raises(DataError, match="no photographs"):
         HeldOut(tmp_path / "nothing", 48)
-    assert "one photo" in HeldOut(folder, 48, ("fid_tf",), limit=1).missing["fid_tf"]
+    assert "compares sets" in HeldOut(folder, 48, ("fid_tf",), limit=1).missing["fid_tf"]
     assert issubclass(MetricUnavailable, Exception)
     (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     with pytest.raises(ReadError, match=r"cut\.jpg"):

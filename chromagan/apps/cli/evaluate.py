@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from chromagan.errors import UsageError
 
 if TYPE_CHECKING:
-    from chromagan.evaluation.comparison.painters import ModelPainter
-    from chromagan.evaluation.comparison.plan import Plan
+    from chromagan.evaluation.comparison import Comparison
+    from chromagan.evaluation.painters import ModelPainter
     from chromagan.evaluation.result import ComparisonResult
 
 
@@ -102,7 +102,7 @@ def _check_hints(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, device: str) -> int:
-    from chromagan.evaluation.comparison.compare import compare, pictures_of
+    from chromagan.evaluation.compare import compare, pictures_of
     from chromagan.evaluation.comparison_report.files import write_comparison
     from chromagan.evaluation.comparison_report.tables import plain_table
 
@@ -127,9 +127,9 @@ def _compare(args: argparse.Namespace, device: str) -> int:
     return 1 if result.missing else 0
 
 
-def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, str]]:
-    from chromagan.evaluation.comparison.measure import default_workers
-    from chromagan.evaluation.comparison.plan import Plan
+def _plan(args: argparse.Namespace, device: str) -> tuple[Comparison, Any, dict[str, str]]:
+    from chromagan.evaluation.comparison import Comparison
+    from chromagan.evaluation.engine import default_workers
     from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods
     from chromagan.evaluation.protocols import protocol as find_protocol
     from chromagan.metrics.metric import Resources
@@ -156,7 +156,7 @@ def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, s
     opened = open_metrics(metrics, Resources(
         pairs.images, args.metric_networks, device, download, protocol.label, args.classifier, args.classifier_weights
     ))  # fmt: skip
-    plan = Plan(
+    plan = Comparison(
         pairs=pairs,
         protocol=protocol,
         painters=_painters(args, device),
@@ -171,7 +171,7 @@ def _plan(args: argparse.Namespace, device: str) -> tuple[Plan, Any, dict[str, s
 
 
 def _painters(args: argparse.Namespace, device: str) -> list[ModelPainter]:
-    from chromagan.evaluation.comparison.painters import ModelPainter, SimulatedHints
+    from chromagan.evaluation.painters import ModelPainter, SimulatedHints
     from chromagan.inference.colorizer import Colorizer
 
     hints = None
@@ -187,7 +187,7 @@ def _painters(args: argparse.Namespace, device: str) -> list[ModelPainter]:
     return painters
 
 
-def _description(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
+def _description(args: argparse.Namespace, plan: Comparison) -> dict[str, Any]:
     """What readers want to know besides; for one model also its settings, where programs have always found them."""
     folders = {word.partition("=")[0]: word.partition("=")[2] or word for word in args.pred}
     described: dict[str, Any] = {"data": str(args.truth or args.data), "folders": folders, "limit": args.limit}
@@ -197,7 +197,7 @@ def _description(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
     return described
 
 
-def _frontier(args: argparse.Namespace, plan: Plan, result: ComparisonResult) -> list[dict[str, Any]]:
+def _frontier(args: argparse.Namespace, plan: Comparison, result: ComparisonResult) -> list[dict[str, Any]]:
     """Print what more colour costs each model, and return it."""
     from chromagan.evaluation.comparison_report.frontier import FIGURES, frontier_line, frontier_results, frontier_table
 

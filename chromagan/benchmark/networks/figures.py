@@ -13,7 +13,7 @@ from chromagan.benchmark.networks.matrix import ZooPlan
 from chromagan.color.lab import rgb_to_lab
 from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
 from chromagan.evaluation.held_out import HeldOut
-from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
+from chromagan.evaluation.held_out_photos import deal_batches
 from chromagan.inference.stages import paint
 from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
 from chromagan.metrics.vgg16_distance import Vgg16Distance
@@ -36,8 +36,7 @@ class ZooExam:
         self.device = device
         self.held_out = HeldOut(plan.val, plan.eval_size, METRICS, None, plan.eval_limit, device, download=False)
         self.distance = Vgg16Distance(plan.vgg16).to(device) if plan.vgg16 else None
-        _, photos = load_held_out(plan.val, plan.eval_size, plan.eval_limit)
-        self.photos = [torch.from_numpy(photo).permute(2, 0, 1) for photo in photos]
+        self.photos = [torch.from_numpy(photo).permute(2, 0, 1) for photo in self.held_out.photos]
         self.size, self.colourfulness = plan.eval_size, plan.colourfulness
 
     def measure(self, network: ColorizationNetwork) -> dict[str, float]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from chromagan.data.hint_simulation import draw_squares, name_generator, reveal_squares
 from chromagan.errors import UsageError
+from chromagan.evaluation.comparison import Unpainted
 from chromagan.images.read import to_photo
 from chromagan.images.resize import resize_antialiased
 from chromagan.inference.request import Request
@@ -71,10 +72,13 @@ class ModelPainter:
     Attributes:
         names: of the methods, one a number of hints and factor, the factors of one number together.
         settings: by name, what its answers depend on.
+        whole_blocks: False: one photo at a time, of any size.
 
     Raises:
         UsageError: hints for a network that takes none.
     """
+
+    whole_blocks = False
 
     def __init__(
         self, name: str, colorizer: Colorizer, factors: Sequence[float] = (1.0,), hints: SimulatedHints | None = None
@@ -104,8 +108,11 @@ class ModelPainter:
         self.names = tuple(row for row, _ in rows)
         self.settings = dict(rows)
 
-    def paint(self, gray: NDArray[np.uint8], truth: Picture, image: str) -> list[Picture]:
-        """Colour one gray picture: see `Painter`."""
+    def paint(self, block: Sequence[Unpainted]) -> list[list[Picture]]:
+        """Colour gray pictures: see `Painter`."""
+        return [self._paint(one.gray, one.truth, one.image) for one in block]
+
+    def _paint(self, gray: NDArray[np.uint8], truth: Picture, image: str) -> list[Picture]:
         walk = self.colorizer.start(to_photo(gray), Request())
         rows, columns = walk.prepared.L.shape[2:]
         answers = []

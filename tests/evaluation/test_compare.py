@@ -18,8 +18,8 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from chromagan.errors import DataError, UsageError
-from chromagan.evaluation.comparison import measure
-from chromagan.evaluation.comparison.compare import compare, pictures_of
+from chromagan.evaluation import engine
+from chromagan.evaluation.compare import compare, pictures_of
 from chromagan.metrics.metric import Pair, Shown, measure_pair
 from chromagan.metrics.registry import choose_metrics
 
@@ -156,7 +156,7 @@ def test_pictures_for_a_report(folders, reference):
     np.testing.assert_array_equal(pictures("truth", 3), read(folders / "truth" / "03.png"))
     gray = pictures("gray", 3)
     assert np.ptp(gray.astype(int), axis=2).max() == 0
-    np.testing.assert_array_equal(pictures("tinted twice", 3), program.Tinter().paint(gray[..., 0], None, "03.png")[1])
+    np.testing.assert_array_equal(pictures("tinted twice", 3), program.tinted(gray[..., 0])[1])
     assert pictures("mean ab", 3).shape == gray.shape
     assert pictures("nobody", 3) is None
 
@@ -168,7 +168,7 @@ def test_a_report_runs_a_network_once_an_image(folders, reference):
     found = [pictures(name, index) for index in (3, 4) for name in (*plan.methods, *painter.names)]
     assert painter.calls == 2
     gray = pictures("gray", 4)[..., 0]
-    for picture, expected in zip(found[-2:], program.Tinter().paint(gray, None, "04.png"), strict=True):
+    for picture, expected in zip(found[-2:], program.tinted(gray), strict=True):
         np.testing.assert_array_equal(picture, expected)
 
 
@@ -183,7 +183,7 @@ def test_a_second_run_measures_nothing(folders, reference, tmp_path, monkeypatch
     first, painter, metric = run_plan(folders, tmp_path)
     assert (painter.calls, metric.updates) == (COUNT, 6 * COUNT)
     assert per_image(first) == per_image(reference)
-    monkeypatch.setattr(measure, "read_photo", None)  # any reading would fail
+    monkeypatch.setattr(engine, "read_photo", None)  # any reading would fail
     second, painter, metric = run_plan(folders, tmp_path)
     assert (painter.calls, metric.updates) == (0, 0)
     assert summaries(second) == summaries(first)
@@ -249,7 +249,7 @@ def test_one_image_has_figures_without_intervals(tmp_path):
 
 
 def start(folders, out, **environment):
-    root = str(Path(__file__).parents[3])
+    root = str(Path(__file__).parents[2])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, **environment}
     words = [sys.executable, str(PROGRAM), str(folders / "truth"), str(folders / "made"), str(out)]
     return subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from chromagan.evaluation.comparison.plan import Measured, figure_of
+from chromagan.evaluation.comparison import Measured, figure_of
 from chromagan.evaluation.pairs import BASELINES
 from chromagan.evaluation.result import MethodResult, PairedTest
 from chromagan.evaluation.statistics import paired_test
@@ -50,21 +50,18 @@ class _Samples:
     """Bootstrap sums of every figure of every method, all over the same samples of images."""
 
     def __init__(self, measured: Measured) -> None:
-        self.figures = measured.figures
-        judged = np.stack([values for name, values in measured.values.items() if name != "truth"])
-        self.kept = np.asarray(np.isfinite(judged).all(axis=0))  # (images, figures)
         pixels = measured.sizes.prod(axis=1).astype(np.float64)
         self.weights: dict[str, Array] = {}
-        for i, (name, base) in enumerate(self.figures.items()):
-            weight = pixels if isinstance(base, PictureMetric) and base.by_pixels else 1.0
-            self.weights[name] = np.where(self.kept[:, i], weight, 0.0)
         self.columns: dict[tuple[str, str], Array] = {}
-        for method, values in measured.values.items():
-            for i, figure in enumerate(self.figures):
-                column = np.where(np.isfinite(values[:, i]), values[:, i], 0.0)
-                self.columns[method, figure] = column * self.weights[figure]
-                if method == "truth" and not np.isfinite(values[self.kept[:, i], i]).all():
-                    self.columns[method, figure] = np.full(len(values), math.nan)
+        for figure, base in measured.figures.items():
+            kept = np.isfinite(np.stack(measured.judged(figure))).all(axis=0)
+            weight = pixels if isinstance(base, PictureMetric) and base.by_pixels else 1.0
+            self.weights[figure] = np.where(kept, weight, 0.0)
+            for method, row in measured.values.items():
+                if figure in row:
+                    column = np.where(np.isfinite(row[figure]), row[figure], 0.0) * self.weights[figure]
+                    lost = method == "truth" and not np.isfinite(row[figure][kept]).all()
+                    self.columns[method, figure] = np.full(len(column), math.nan) if lost else column
         self._sums: dict[tuple[str, str], Array] = {}
 
     def _drawn(self) -> None:
@@ -76,8 +73,8 @@ class _Samples:
             self._sums = {key: sums[:, i] / weights[key[1]] for i, key in enumerate(keys)}
 
     def mean(self, method: str, figure: str) -> float:
-        weight = math.fsum(self.weights[figure])
-        return math.fsum(self.columns[method, figure]) / weight if weight else math.nan
+        weight, column = math.fsum(self.weights[figure]), self.columns.get((method, figure))
+        return math.fsum(column) / weight if weight and column is not None else math.nan
 
     def means(self, method: str, figure: str) -> Array:
         """Of each bootstrap sample; NaN where there is none or fewer than two images."""
@@ -91,10 +88,10 @@ def _result(name: str, measured: Measured, metrics: Sequence[Metric], samples: _
     result = MethodResult(name, baseline=name in BASELINES)
     for metric in metrics:
         base = figure_of(metric)
-        if base is None or base.name not in measured.figures:
+        if base is None or base.name not in measured.values[name]:
             continue
         if base is metric:
-            result.per_image[metric.name] = measured.values[name][:, measured.column(base.name)].tolist()
+            result.per_image[metric.name] = measured.values[name][base.name].tolist()
         formula = metric.formula if isinstance(metric, MeanMetric) else lambda mean, truth: mean
         means = (np.array(samples.mean(method, base.name)) for method in (name, "truth"))
         low, high = interval(formula(*(samples.means(method, base.name) for method in (name, "truth"))))

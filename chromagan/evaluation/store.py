@@ -1,8 +1,9 @@
-"""What a comparison has found so far, on disk: a killed run goes on where it was.
+"""What an evaluation has found so far, on disk: a killed run goes on where it was.
 
-Every process appends JSON lines to a file of its own in the output folder. The first line of a file holds the
-configuration; figures of another configuration are refused. A line is valid as long as its digest is that of the files
-that it was measured on. A last line that was cut off by a kill is passed over.
+Every process appends the figures of images as JSON lines to a file of its own in the output folder. The first line of a
+file holds the configuration; figures of another configuration are refused. A line is valid as long as its digest is
+that of the files that it was measured on. A last line that was cut off by a kill is passed over. What collectors of
+sets hold is saved beside it now and then.
 """
 
 from __future__ import annotations
@@ -12,15 +13,24 @@ import hashlib
 import json
 import math
 import os
+import pickle
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from chromagan.errors import DataError, ReadError, WriteError
+import torch
 
-PREFIX = "figures-"
+from chromagan.errors import DataError, ReadError, WriteError
+from chromagan.evaluation.comparison import Ranks
+from chromagan.files.atomic import write_atomically
+from chromagan.metrics.metric import Collector
+
+FIGURES, SETS = "figures-", "sets-"
 _FORMAT = 1
 _LONGEST_HEADER = 1 << 24
+_SECONDS = 60.0  # between savings of collectors
+_SHARE = 20.0  # at most this part of the time goes into saving
 
 
 def files_digest(files: Iterable[Path]) -> str:
@@ -36,7 +46,7 @@ def files_digest(files: Iterable[Path]) -> str:
     return hashlib.sha256(repr([(s.st_size, s.st_mtime_ns) for s in stats]).encode()).hexdigest()[:24]
 
 
-class Journal:
+class Store:
     """Figures by kind and image.
 
     Args:
@@ -54,9 +64,9 @@ class Journal:
         settings = json.loads(json.dumps(settings))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for file in sorted(folder.glob(f"{PREFIX}*.jsonl")):
+            for file in sorted(folder.glob(f"{FIGURES}*.jsonl")):
                 self._read(file, folder, settings)
-            path = folder / f"{PREFIX}{rank:04d}.jsonl"
+            path = folder / f"{FIGURES}{rank:04d}.jsonl"
             # Not even the first line is complete after a kill at the very start.
             fresh = not path.exists() or b"\n" not in path.read_bytes()[:_LONGEST_HEADER]
             self._file = path.open("w+b" if fresh else "a+b")
@@ -102,6 +112,85 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+class SetStates:
+    """Saves and restores collectors; does nothing where there are none.
+
+    Args:
+        collectors: what to save.
+        folder: of the output, or None to keep nothing.
+        ranks: the processes, each of which has a file of its own.
+    """
+
+    def __init__(self, collectors: Sequence[Collector], folder: Path | None, ranks: Ranks) -> None:
+        self._ranks = ranks
+        self._collectors = collectors
+        self._folder = folder if collectors else None
+        self._own = None if self._folder is None else self._folder / f"{SETS}{ranks.rank:04d}.pt"
+        self._done: set[int] = set()
+        self._saved, self._cost = time.monotonic(), 0.0
+        files = [] if self._folder is None else sorted(self._folder.glob(f"{SETS}*.pt"))
+        self._found = [content for content in map(_load, files) if content is not None]
+
+    def restore(self, digests: dict[int, str], ab: tuple[float, float]) -> set[int]:
+        """Take over what was held when this object was made, unless a picture has changed since.
+
+        The first process alone takes the features; all agree on the indices.
+
+        Args:
+            digests: of the pictures, by index.
+            ab: the colour of the row `mean ab`.
+
+        Returns:
+            Indices that are held.
+        """
+        settings = [collector.settings for collector in self._collectors]
+        valid = [
+            content
+            for content in self._found
+            if content["settings"] == settings
+            and tuple(content["ab"]) == ab
+            and all(digests.get(i) == d for i, d in content["digests"].items())
+        ]
+        held = {index for content in valid for index in content["digests"]}
+        if self._ranks.rank == 0:
+            for content in valid:
+                for collector, state in zip(self._collectors, content["states"], strict=True):
+                    collector.merge([state])
+            self._done |= held
+        self._found, self._ab = [], ab
+        return held
+
+    def block_done(self, block: Iterable[int], digests: dict[int, str]) -> None:
+        """Note that a block is complete, and save where the last time is long enough ago."""
+        self._done |= set(block)
+        if time.monotonic() - self._saved > max(_SECONDS, _SHARE * self._cost):
+            self.save(digests)
+
+    def save(self, digests: dict[int, str]) -> None:
+        """Write all that is held."""
+        if self._own is None or not self._done:
+            return
+        start = time.monotonic()
+        content = {
+            "settings": [collector.settings for collector in self._collectors],
+            "ab": list(self._ab),
+            "digests": {index: digests[index] for index in sorted(self._done)},
+            "states": [collector.state() for collector in self._collectors],
+        }
+        write_atomically(self._own, lambda file: torch.save(content, file))
+        self._saved = time.monotonic()
+        self._cost = self._saved - start
+
+    def share(self) -> None:
+        """Give the first process what the others hold."""
+        if not self._collectors:
+            return
+        parts = self._ranks.gather([collector.state() for collector in self._collectors])
+        if self._ranks.rank == 0:
+            for number, collector in enumerate(self._collectors):
+                collector.merge([part[number] for part in parts[1:]])
 
 
 def _complete_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -155,3 +244,12 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _decoded(item) for key, item in value.items()}
     return [_decoded(item) for item in value] if isinstance(value, list) else value
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    """A file's content; None where a disk error left it unreadable: its pictures are then measured again."""
+    try:
+        content = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        return None
+    return content if isinstance(content, dict) else None

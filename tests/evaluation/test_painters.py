@@ -7,13 +7,19 @@ from torch import nn
 
 from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, gray_of_8bit
-from chromagan.evaluation.comparison.painters import ModelPainter, SimulatedHints
+from chromagan.evaluation.comparison import Unpainted
+from chromagan.evaluation.painters import ModelPainter, SimulatedHints
 from chromagan.inference.colorizer import Colorizer
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.lab_8bit import lab_of_8bit
 from chromagan.metrics.lightness_difference import largest_lightness_difference
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
+
+
+def paint(painter, gray, truth, image):
+    (answers,) = painter.paint([Unpainted(gray, truth, image)])
+    return answers
 
 
 class Tinted(ColorizationNetwork):
@@ -46,7 +52,7 @@ def test_the_network_runs_once_a_photo():
     assert {settings["weights_sha256"] for settings in painter.settings.values()} == {"ab"}
     for seed in (0, 3):
         plane = gray(seed)
-        answers = painter.paint(plane, as_rgb(plane), "a.png")
+        answers = paint(painter, plane, as_rgb(plane), "a.png")
         np.testing.assert_array_equal(answers[0], as_rgb(plane))
         assert 0 == colourfulness(answers[0]) < colourfulness(answers[1]) < colourfulness(answers[2])
         for answer in answers:
@@ -87,7 +93,7 @@ def copying(counts, size=4, seed=0, factors=(1.0,), working=40):
 def test_the_error_at_hinted_places_is_nothing():
     colour = truth(0)
     painter = copying((0, 1, 60), size=1)
-    answers = painter.paint(gray_of_8bit(colour), colour, "a.png")
+    answers = paint(painter, gray_of_8bit(colour), colour, "a.png")
     assert len(answers) == 3
     np.testing.assert_array_equal(answers[0], as_rgb(gray_of_8bit(colour)))
     nothing, one, many = painter.colorizer.network.seen
@@ -106,7 +112,7 @@ def test_the_error_at_hinted_places_is_nothing():
 def test_a_square_shows_the_mean_of_the_truth_at_the_working_size():
     colour = truth(1)  # 40 x 56, blocks of 8: at half the size blocks of 4
     painter = copying((1, 8), size=3, working=20)
-    painter.paint(gray_of_8bit(colour), colour, "a.png")
+    paint(painter, gray_of_8bit(colour), colour, "a.png")
     one, many = painter.colorizer.network.seen
     true = np.stack(lab_of_8bit(colour[::8, ::8])[1:])
     half = np.kron(true, np.ones((1, 4, 4)))
@@ -124,7 +130,7 @@ def test_hints_depend_on_name_and_seed_alone():
         painter = copying(counts, size, seed)
         found = {}
         for index in order:
-            painter.paint(gray_of_8bit(truth(index)), truth(index), f"{index}.png")
+            paint(painter, gray_of_8bit(truth(index)), truth(index), f"{index}.png")
             found[index] = painter.colorizer.network.seen[-1]
         return found
 
@@ -147,7 +153,7 @@ def test_rows_of_hints_and_saturations():
     assert [one["simulated_hints"] for one in settings] == [0, 0, 1, 1, 5, 5]
     assert [one["saturation"] for one in settings] == [0.5, 1.0] * 3
     assert {(one["hint_size"], one["hint_seed"]) for one in settings} == {(4, 0)}
-    answers = painter.paint(gray_of_8bit(truth(0)), truth(0), "a.png")
+    answers = paint(painter, gray_of_8bit(truth(0)), truth(0), "a.png")
     assert len(answers) == 6
     assert len(painter.colorizer.network.seen) == 3
     np.testing.assert_array_equal(answers[0], answers[1])

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from chromagan.compute.distributed import process_group, world_size
-from chromagan.evaluation.comparison.compare import compare
-from chromagan.evaluation.comparison.plan import Plan
+from chromagan.evaluation.compare import compare
+from chromagan.evaluation.comparison import Comparison
 from chromagan.evaluation.comparison_report.files import as_json
 from chromagan.evaluation.pairs import match_pairs
 from chromagan.metrics.figure import Figure
@@ -81,10 +81,16 @@ class Tinter:
         self.settings = {name: {"weights_sha256": "0" * 64} for name in self.names}
         self.calls = 0
 
-    def paint(self, gray, truth, image):
-        self.calls += 1
-        three = np.repeat(gray[..., None], 3, axis=2).astype(int)
-        return [(three + np.array([k, 0, -k])).clip(0, 255).astype(np.uint8) for k in (10, 20)]
+    whole_blocks = False
+
+    def paint(self, block):
+        self.calls += len(block)
+        return [tinted(one.gray) for one in block]
+
+
+def tinted(gray):
+    three = np.repeat(gray[..., None], 3, axis=2).astype(int)
+    return [(three + np.array([k, 0, -k])).clip(0, 255).astype(np.uint8) for k in (10, 20)]
 
 
 def make_plan(truth, methods, out=None, **options):
@@ -92,7 +98,7 @@ def make_plan(truth, methods, out=None, **options):
     pairs = match_pairs(Path(truth), {name: Path(folder) for name, folder in methods.items()})
     options["metrics"] = choose_metrics(options.get("metrics"))
     options = {"workers": 2, "progress": False, "protocol": AsTheyAre(), **options}
-    return Plan(pairs=pairs, out=None if out is None else Path(out), **options)
+    return Comparison(pairs=pairs, out=None if out is None else Path(out), **options)
 
 
 def main():

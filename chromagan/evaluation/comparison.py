@@ -1,0 +1,174 @@
+"""What an evaluation compares and with what it measures, and what the engine hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chromagan.compute.distributed import gather, rank, world_size
+from chromagan.evaluation.pairs import BASELINES, Pairs
+from chromagan.evaluation.picture_store import PictureStore
+from chromagan.metrics.metric import Collector, MeanMetric, Metric, NetworkMetric, Picture, PictureMetric
+
+BLOCK = 16
+"""Images that go to one process together; a constant, so that batches do not depend on the number of processes."""
+Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that share an evaluation.
+
+    Attributes:
+        rank: of this process, from 0.
+        world: how many there are. All call the same functions at the same time.
+        gather: from one picklable object a rank to the list of all ranks' objects.
+    """
+
+    rank: int = 0
+    world: int = 1
+    gather: Callable[[Any], list[Any]] = lambda thing: [thing]  # noqa: E731
+
+    @classmethod
+    def of_torch(cls) -> Ranks:
+        """Those of torchrun, or this process alone."""
+        return cls(rank(), world_size(), gather)
+
+
+class Preparation(Protocol):
+    """What the engine needs of a protocol."""
+
+    def prepare(self, picture: Picture) -> Picture:
+        """Bring a truth or an answer to the pixels that are measured."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unpainted:
+    """A picture to be coloured.
+
+    Attributes:
+        gray: (H, W) uint8.
+        truth: (H, W, 3) uint8, for what is given away of it on purpose, such as simulated hints.
+        image: its name, which decides what is drawn by chance.
+    """
+
+    gray: NDArray[np.uint8]
+    truth: Picture
+    image: str
+
+
+class Painter(Protocol):
+    """Colours gray pictures: one network, and as many methods as it has saturations and numbers of hints.
+
+    Attributes:
+        names: of the methods.
+        settings: by name, what the answer depends on, as plain JSON.
+        whole_blocks: whether it is shown a block at a time, whose pictures then are of one size; else one picture.
+    """
+
+    names: tuple[str, ...]
+    settings: dict[str, dict[str, Any]]
+    whole_blocks: bool
+
+    def paint(self, block: Sequence[Unpainted]) -> list[list[Picture]]:
+        """Colour pictures: for each one answer a name, (H, W, 3) uint8."""
+        ...
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What to measure.
+
+    Attributes:
+        pairs: true photos, and the pictures of methods that are folders.
+        painters: methods that are models.
+        protocol: what is done to every picture first.
+        metrics: those that come of figures of pictures, in the order of the table.
+        networks: of those metrics that have one, by name.
+        collectors: what else looks at every picture.
+        out: folder of the store; None keeps nothing.
+        settings: what figures depend on, checked against the store's.
+        workers: threads.
+        device: of the networks.
+        progress: whether to show a bar (in the first process, on a terminal).
+        truths: prepared true pictures by index, where they are in memory; else the files of `pairs` are read.
+        blocks: indices that are measured together; 16 in a row unless given.
+        baselines: rows that cost nothing, of `chromagan.evaluation.pairs.BASELINES`.
+        baselines_in_full: whether networks and collectors look at those rows too.
+        pictures: what was read and painted, for whoever needs it again.
+    """
+
+    pairs: Pairs
+    protocol: Preparation
+    painters: Sequence[Painter] = ()
+    metrics: Sequence[Metric] = ()
+    networks: Mapping[str, torch.nn.Module] = field(default_factory=dict)
+    collectors: Sequence[Collector] = ()
+    out: Path | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    workers: int = 2
+    device: str | torch.device = "cpu"
+    progress: bool = True
+    truths: Sequence[Picture] | None = None
+    blocks: Sequence[Sequence[int]] | None = None
+    baselines: tuple[str, ...] = BASELINES
+    baselines_in_full: bool = True
+    pictures: PictureStore = field(default_factory=PictureStore)
+
+    @property
+    def own_methods(self) -> tuple[str, ...]:
+        """Names of the folders and models, in the order of the table."""
+        return (*self.pairs.predictions, *(name for painter in self.painters for name in painter.names))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names in the order of the table; the rows that cost nothing come last."""
+        return (*self.own_methods, *self.baselines)
+
+    @property
+    def figures(self) -> dict[str, PictureMetric | NetworkMetric]:
+        """The figures of pictures that the metrics are made of, by name, in an order that depends on the set alone."""
+        made = {base.name: base for metric in self.metrics if (base := figure_of(metric))}
+        return dict(sorted(made.items()))
+
+    def dealt_blocks(self) -> list[list[int]]:
+        """All blocks; a process takes every so-many-th."""
+        if self.blocks is not None:
+            return [list(block) for block in self.blocks]
+        count = len(self.pairs.images)
+        return [list(range(start, min(start + BLOCK, count))) for start in range(0, count, BLOCK)]
+
+
+def figure_of(metric: Metric) -> PictureMetric | NetworkMetric | None:
+    """The figure of pictures whose mean a metric is or is made of; None where it comes of no such mean."""
+    if isinstance(metric, MeanMetric):
+        return metric.of
+    return metric if isinstance(metric, PictureMetric | NetworkMetric) else None
+
+
+@dataclass
+class Measured:
+    """Figures of images.
+
+    Attributes:
+        figures: by name.
+        values: by method and figure, (images,) float64; a method has those that were measured for it.
+        sizes: (images, 2), height and width.
+        ab: the mean colour of all truths, each counting once.
+    """
+
+    figures: dict[str, PictureMetric | NetworkMetric]
+    values: dict[str, dict[str, Column]]
+    sizes: NDArray[np.int64]
+    ab: tuple[float, float] = (0.0, 0.0)
+
+    def judged(self, figure: str) -> list[Column]:
+        """The columns of a figure, the truth's apart, which has an infinite PSNR by itself."""
+        return [row[figure] for name, row in self.values.items() if name != "truth" and figure in row]

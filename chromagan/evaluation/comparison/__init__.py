@@ -1,1 +1,0 @@
-"""The engine of a comparison: pictures of several colorizers in, figures with their intervals out."""

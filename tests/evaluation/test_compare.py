@@ -334,3 +334,21 @@ def test_lpips_runs_on_every_row_and_leaves_small_pictures_out(tmp_path):
     assert len(result.settings["lpips_sha256"]["lpips_vgg"]) == 64
     assert result.missing == {"lpips_alex": "is left out"}
     assert summaries(compare(plan, "folder/1")) == summaries(result)
+
+
+def test_nothing_is_decoded_or_painted_twice_in_a_run_with_a_report(folders, tmp_path, monkeypatch):
+    from collections import Counter
+
+    from chromagan.evaluation.comparison_report.files import write_comparison
+
+    decoded = Counter()
+    read_photo = engine.read_photo
+    monkeypatch.setattr(engine, "read_photo", lambda path: decoded.update([path]) or read_photo(path))
+    painter = program.Tinter()
+    plan = program.make_plan(folders / "truth", {"made": folders / "made"}, tmp_path, painters=[painter])
+    result = compare(plan, "folder/1")
+    write_comparison(result, pictures_of(plan, tuple(result.settings["mean_ab"])), tmp_path)
+    assert len(decoded) == 2 * COUNT
+    assert set(decoded.values()) == {1}
+    assert painter.calls == COUNT
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("<img") > 12

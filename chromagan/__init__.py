@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from chromagan.version import __version__
 
 if TYPE_CHECKING:
+    from chromagan.conditioning.condition import Hints
     from chromagan.inference.colorizer import Colorizer
-    from chromagan.models.contract import Hints, Prediction
+    from chromagan.models.contract import Prediction
     from chromagan.models.registry import list_models
     from chromagan.pretrained.create import create_model
 
 # Imported on first use: the command line answers --help without waiting for PyTorch.
 _HOMES = {
     "Colorizer": "chromagan.inference.colorizer",
-    "Hints": "chromagan.models.contract",
+    "Hints": "chromagan.conditioning.condition",
     "Prediction": "chromagan.models.contract",
     "create_model": "chromagan.pretrained.create",
     "list_models": "chromagan.models.registry",

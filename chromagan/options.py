@@ -23,6 +23,7 @@ def option(
     *,
     choices: tuple[str, ...] | None = None,
     free: bool = False,
+    repeated: bool = False,
 ) -> Any:
     """A field of a `Section`.
 
@@ -32,8 +33,9 @@ def option(
         check: whether a value is in range; any is unless given.
         choices: the only values allowed.
         free: it may change when a run goes on, as it does not change what is computed.
+        repeated: the flag of a list may stand several times; else the last one wins.
     """
-    metadata = {"help": help, "check": check, "choices": choices, "free": free}
+    metadata = {"help": help, "check": check, "choices": choices, "free": free, "repeated": repeated}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -60,6 +62,7 @@ class Option:
     check: Check | None
     choices: tuple[str, ...] | None
     free: bool
+    repeated: bool
 
     @property
     def flag(self) -> str:

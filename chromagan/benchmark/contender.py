@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,6 @@ from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.create import load_model, load_upsampler, shipped_weights
 from chromagan.pretrained.hub import find_weights
-from chromagan.pretrained.store import inference_part
 
 
 @dataclass
@@ -52,12 +50,10 @@ class Contender:
 
 def inference_network(name: str) -> ColorizationNetwork:
     """A registered network with fresh weights and without what only training needs."""
-    if "classes" in inspect.signature(model_record(name).factory).parameters:
-        # never built whole: a head may be larger than the rest, and memory is measured
-        return build_network(name, classes=0)
-    network = build_network(name)
-    config = inference_part(network, network.config)[1]
-    return network if config == network.config else build_network(name, **config)
+    # never built whole: a class head may be larger than the rest, and memory is measured
+    record = model_record(name)
+    without = record.network.without_training_parts.items()
+    return build_network(name, **{option: value for option, value in without if option in record.options})
 
 
 def load_contender(model: str, device: str) -> Contender:

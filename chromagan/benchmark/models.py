@@ -33,7 +33,7 @@ from chromagan.errors import DeviceError, UsageError
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import output_suffix, write_photo
 from chromagan.inference.request import Request
-from chromagan.models.contract import ColorizationNetwork, pad_to_stride
+from chromagan.models.contract import NOTHING, ColorizationNetwork, pad_to_stride
 from chromagan.models.look import SIZES
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -201,7 +201,7 @@ class _CellTimer:
     def forward_plain(self, network: ColorizationNetwork) -> None:
         """One photo as a script would run the layers: PyTorch's own layout, nothing cut off."""
         with self._arithmetic():
-            network.predict(pad_to_stride(self.one.contiguous(), network.stride), None)
+            network.predict(pad_to_stride(self.one.contiguous(), network.stride), NOTHING)
 
     def warm(self, work: Work, memory: bool) -> None:
         """Run once with each input; on CUDA measure the memory of the first."""

@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
-from chromagan.compute.device import place
+from chromagan.compute.device import Module, place
 from chromagan.data.loader import Batch
 from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.losses.wasserstein import gradient_penalty
@@ -114,7 +114,7 @@ class Textbook:
     def __init__(self, trainer: Trainer) -> None:
         self.prepare, self.players = trainer.prepare, trainer.adversaries
 
-        def plain(network: nn.Module) -> nn.Module:
+        def plain(network: Module) -> Module:
             return place(copy.deepcopy(network), layout=torch.contiguous_format)
 
         self.generator = plain(trainer.generator).train()
@@ -128,7 +128,7 @@ class Textbook:
     def train_batch(self, batch: Batch) -> None:
         """One generator step, then one critic step on the same batch."""
         truth, teacher = self.prepare(batch), self.teacher
-        answer: Prediction = self.generator(truth.L.contiguous(), truth.hints)
+        answer: Prediction = self.generator(truth.L.contiguous(), truth.condition)
         classify = None if teacher is None else lambda: teacher(truth.shown_to(teacher))
         sight = replace(self.players.sight(truth, answer), classify=classify, critic=self.critic)
         terms = [*self.players.terms, *([self.players.game] if self.critic is not None else [])]

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chromagan.data.hint_simulation import draw_squares, name_generator, reveal_squares
+from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
+from chromagan.conditioning.simulate import draw_squares, name_generator, reveal_squares
 from chromagan.errors import UsageError
 from chromagan.evaluation.comparison import Unpainted
 from chromagan.images.read import to_photo
@@ -20,7 +21,6 @@ from chromagan.inference.request import Request
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.lab_8bit import lab_of_8bit
 from chromagan.metrics.metric import Picture
-from chromagan.models.contract import Hints
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
@@ -40,8 +40,8 @@ class SimulatedHints:
     size: int = 4
     seed: int = 0
 
-    def of(self, truth: Picture, image: str, size: tuple[int, int]) -> list[Hints | None]:
-        """The hints of one photo, one entry a count; None for a count of 0.
+    def of(self, truth: Picture, image: str, size: tuple[int, int]) -> list[Condition]:
+        """The hints of one photo, one entry a count; nothing for a count of 0.
 
         Args:
             truth: (H, W, 3) uint8.
@@ -54,7 +54,7 @@ class SimulatedHints:
         every = ab.double().expand(len(self.counts), -1, -1, -1)
         shown = reveal_squares(every, [squares[:count] for count in self.counts])
         parts = zip(self.counts, shown.ab.float().split(1), shown.mask.float().split(1), strict=True)
-        return [Hints(colours, mask) if count else None for count, colours, mask in parts]
+        return [Condition(LocalHints(colours, mask)) if count else NOTHING for count, colours, mask in parts]
 
 
 class ModelPainter:
@@ -83,7 +83,7 @@ class ModelPainter:
     def __init__(
         self, name: str, colorizer: Colorizer, factors: Sequence[float] = (1.0,), hints: SimulatedHints | None = None
     ) -> None:
-        if hints is not None and not colorizer.network.takes_hints:
+        if hints is not None and "local" not in colorizer.network.accepts:
             raise UsageError(f"--simulated-hints: {name} takes no hints; leave the option out, or give weights that do")
         self.colorizer = colorizer
         self.factors, self.hints = tuple(factors), hints
@@ -116,7 +116,7 @@ class ModelPainter:
         walk = self.colorizer.start(to_photo(gray), Request())
         rows, columns = walk.prepared.L.shape[2:]
         answers = []
-        for walk.hints in self.hints.of(truth, image, (rows, columns)) if self.hints else [None]:
+        for walk.condition in self.hints.of(truth, image, (rows, columns)) if self.hints else [NOTHING]:
             # One at a time: an answer then does not depend, to the last bit, on which other numbers were asked for.
             self.colorizer.answer([walk])
             answers += [to_8bit_rgb(walk.end(saturation=factor)) for factor in self.factors]

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.compute.precision import has_fast_bfloat16
+from chromagan.conditioning.condition import NOTHING, Condition
 from chromagan.errors import ModelError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma as join
 from chromagan.images.resize import reduced_lightness, resize_antialiased
-from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints
+from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look, settle
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def predict(
     network: ColorizationNetwork,
     lightness: Sequence[Tensor],
     look: Look,
-    hints: Sequence[Hints | None] | None = None,
+    conditions: Sequence[Condition] | None = None,
     batch_size: int = 4,
 ) -> list[Tensor]:
     """Run the network, and settle its answers as the look has them.
@@ -101,30 +102,30 @@ def predict(
         network: in evaluation mode.
         lightness: (1, 1, h, w) float32 in [0, 100] each; those of one shape share a batch.
         look: that of the weights.
-        hints: for each, colours that a person gives, at the size of `lightness`, or None; for networks that take
-            hints. Photos with hints share no batch with those without.
+        conditions: for each, what a person wishes, at the size of `lightness`. Photos with conditions of other kinds
+            share no batch.
         batch_size: photos that share a batch, at most.
 
     Returns:
         For each, (1, 2, h / ab_stride, w / ab_stride) float32 ab on the network's device.
 
     Raises:
-        ModelError: the network's answer is not finite or not ab, or it takes no hints.
+        ModelError: the network's answer is not finite or not ab, or it does not take a condition.
     """
-    given = [None] * len(lightness) if hints is None else hints
+    given = [NOTHING] * len(lightness) if conditions is None else conditions
     device = device_of(network)
     answers: dict[int, Tensor] = {}
     alike: dict[Hashable, list[int]] = {}
-    for index, (L, hint) in enumerate(zip(lightness, given, strict=True)):
-        alike.setdefault((L.shape, hint is None, hint is None or hint.overall is None), []).append(index)
+    for index, (L, condition) in enumerate(zip(lightness, given, strict=True)):
+        alike.setdefault((L.shape, condition.kinds), []).append(index)
     for indices in alike.values():
         for start in range(0, len(indices), batch_size):
             chosen = indices[start : start + batch_size]
             batch = torch.cat([lightness[i] for i in chosen]).to(device)
-            shown = _batch_of_hints([hint for i in chosen if (hint := given[i]) is not None], device)
+            shown = Condition.batch([given[i] for i in chosen]).to(device)
             with _autocast(device):
                 prediction = network(batch.contiguous(memory_format=torch.channels_last), shown)
-            ab = settle(prediction, look, getattr(network, "bins", None))
+            ab = settle(prediction, look, network.bins)
             _check(ab, len(chosen))
             answers.update(zip(chosen, ab.split(1), strict=True))
     return [answers[index] for index in range(len(lightness))]
@@ -160,7 +161,7 @@ class Walk:
     Args:
         pixels: of the photo, see `prepare`.
         look: that of the weights, with what the request asks for laid over it.
-        hints: colours that a person gives, at the working size, for networks that take them.
+        condition: what a person wishes, at the working size, of kinds that the network accepts.
 
     Attributes:
         prepared: after `start`.
@@ -172,8 +173,8 @@ class Walk:
     ab: Tensor
     gray: bool
 
-    def __init__(self, pixels: NDArray[Any], look: Look, hints: Hints | None = None) -> None:
-        self.pixels, self.look, self.hints = pixels, look, hints
+    def __init__(self, pixels: NDArray[Any], look: Look, condition: Condition = NOTHING) -> None:
+        self.pixels, self.look, self.condition = pixels, look, condition
 
     def start(self, network: ColorizationNetwork) -> Walk:
         """The first stage; on the CPU, in any thread."""
@@ -206,8 +207,8 @@ def answer(
     """
     if not walks:
         return
-    lightness, hints = [walk.prepared.L for walk in walks], [walk.hints for walk in walks]
-    for walk, ab in zip(walks, predict(network, lightness, walks[0].look, hints, batch_size), strict=True):
+    lightness, conditions = [walk.prepared.L for walk in walks], [walk.condition for walk in walks]
+    for walk, ab in zip(walks, predict(network, lightness, walks[0].look, conditions, batch_size), strict=True):
         walk.gray = float(ab.abs().max()) < _NO_COLOUR
         walk.ab = (walk.look.saturation * enlarge(ab, walk.prepared, step)).cpu()
 
@@ -216,7 +217,7 @@ def paint(
     network: ColorizationNetwork,
     L: Tensor,
     *,
-    hints: Hints | None = None,
+    condition: Condition = NOTHING,
     look: Look | None = None,
     step: ChromaStep = bicubic_step,
 ) -> Tensor:
@@ -225,7 +226,7 @@ def paint(
     Args:
         network: in evaluation mode.
         L: (N, 1, H, W) in [0, 100].
-        hints: of the N photos at the working size, for networks that take them.
+        condition: of the N photos at the working size, of kinds that the network accepts.
         look: how the weights want to be used; `Look()` unless given.
         step: one x2 enlargement of ab.
 
@@ -235,7 +236,7 @@ def paint(
     Raises:
         ModelError: see `predict`.
     """
-    walks = paint_walks(network, L, hints=hints, look=look, step=step)
+    walks = paint_walks(network, L, condition=condition, look=look, step=step)
     pictures = np.stack([walk.end() for walk in walks])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).to(L.device)
 
@@ -244,14 +245,14 @@ def paint_walks(
     network: ColorizationNetwork,
     L: Tensor,
     *,
-    hints: Hints | None = None,
+    condition: Condition = NOTHING,
     look: Look | None = None,
     step: ChromaStep = bicubic_step,
 ) -> list[Walk]:
     """`paint` up to its last stage, for whoever wants the colours themselves."""
     planes = [np.ascontiguousarray(one, np.float32) for one in L[:, 0].cpu().numpy()]
-    shown = [None] * len(planes) if hints is None else [_one_of(hints, i) for i in range(len(planes))]
-    walks = [Walk(plane, look or Look(), hint).start(network) for plane, hint in zip(planes, shown, strict=True)]
+    parts = zip(planes, condition.chunk(len(planes)), strict=True)
+    walks = [Walk(plane, look or Look(), one).start(network) for plane, one in parts]
     answer(network, walks, step, max(1, len(walks)))
     return walks
 
@@ -295,26 +296,6 @@ def _check(ab: Tensor, photos: int) -> None:
             "the network's colours are not finite: its weights do not suit it, or training has diverged (use an "
             "earlier checkpoint)"
         )
-
-
-def _one_of(hints: Hints, index: int) -> Hints:
-    one = slice(index, index + 1)
-    overall = hints.overall
-    if overall is not None:
-        overall = GlobalHints(overall.histogram[one], overall.saturation[one], overall.given[one])
-    return Hints(hints.ab[one], hints.mask[one], overall)
-
-
-def _batch_of_hints(hints: Sequence[Hints], device: torch.device) -> Hints | None:
-    """Hints of several photos, all with `overall` or none, as those of one batch; None for no hints."""
-    if not hints:
-        return None
-    ab, mask = (torch.cat([getattr(one, name) for one in hints]).to(device) for name in ("ab", "mask"))
-    overall = [one.overall for one in hints if one.overall is not None]
-    if not overall:
-        return Hints(ab, mask)
-    known = ([getattr(one, name) for one in overall] for name in ("histogram", "saturation", "given"))
-    return Hints(ab, mask, GlobalHints(*(torch.cat(parts).to(device) for parts in known)))
 
 
 __all__ = [

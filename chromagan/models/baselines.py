@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.registry import register_model
 
 MEAN_AB = (2.35, 7.32)
@@ -18,7 +18,7 @@ measured on. For comparison: the mean colour of ImageNet, (0.485, 0.456, 0.406) 
 
 
 class _Constant(ColorizationNetwork):
-    """The same ab for every pixel of every photo; hints are left out of account."""
+    """The same ab for every pixel of every photo."""
 
     ab_stride = 4
     ab: Tensor
@@ -27,7 +27,7 @@ class _Constant(ColorizationNetwork):
         super().__init__()
         self.register_buffer("ab", torch.tensor(ab, dtype=torch.float32).view(1, 2, 1, 1), persistent=False)
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
         """(N, 1, H, W) of any size to the constant (N, 2, ceil(H / 4), ceil(W / 4))."""
         rows, columns = (-(-side // self.ab_stride) for side in L.shape[-2:])
         return Prediction(self.ab.expand(L.shape[0], 2, rows, columns))

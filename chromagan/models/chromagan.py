@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.conv_norm import ConvNorm
 from chromagan.models.first_chromagan import FirstChromaGAN
 from chromagan.models.registry import register_model
@@ -29,6 +29,7 @@ _BLOCKS = {4: 2, 8: 2, 16: 1, 32: 1}
 _GLOBAL = 512
 _SEMANTIC = 16  # maps of this stride and above are what the ablation leaves out
 _HINT_CHANNELS = 4
+_SINCE_FIRST = ("bins", "hints", "folded")
 RECIPE: dict[str, Any] = {
     "bin_weight": 0.02, "rebalance": True, "hints": True, "hint_free": 0.5, "hint_places": "anywhere",
 }  # fmt: skip
@@ -72,6 +73,13 @@ def _at_scale(hints: Tensor, size: torch.Size) -> Tensor:
     return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered > 0).to(mean.dtype), covered), dim=1)
 
 
+@register_model(
+    "chromagan",
+    title="Semantic branches, laterals at every scale, chroma decoder; our own",
+    paper="after Vitoria, Raad and Ballester, ChromaGAN, WACV 2020",
+    outputs="ab and 313 bins at 1/4; takes hints; classes in training",
+    recipe=RECIPE,
+)
 class ChromaGAN(ColorizationNetwork):
     """The package's own generator.
 
@@ -89,8 +97,8 @@ class ChromaGAN(ColorizationNetwork):
         ModelError: no branch or more than two, the same one twice, or a timm backbone without fitting maps.
     """
 
-    registered_as = "chromagan"
     training_only_prefixes = ("class_head.",)
+    grows = True
     ab_stride = 4
 
     def __init__(
@@ -111,7 +119,8 @@ class ChromaGAN(ColorizationNetwork):
             "backbone": names, "classes": classes, "semantic": semantic, "bins": bins, "hints": hints, "folded": folded,
             "width": width,
         }  # fmt: skip
-        self.semantic, self.takes_hints = semantic, hints
+        self.semantic = semantic
+        self.accepts = frozenset({"local"}) if hints else frozenset()
         self.grays = nn.ModuleList(GrayInput(*classifier_statistics(name)) for name in names)
         trunks = [build_trunk(name, folded) for name in names]
         self.trunks = nn.ModuleList(trunks)
@@ -139,16 +148,22 @@ class ChromaGAN(ColorizationNetwork):
         self.bins = AbBins() if bins else None
         self.to_bins = nn.Conv2d(width, len(self.bins), 1) if self.bins is not None else None
 
+    @classmethod
+    def build(cls, **config: Any) -> ColorizationNetwork:
+        """This network, or `FirstChromaGAN` from a file of version 0.1, which names one branch and no bins."""
+        if isinstance(config.get("backbone"), str) and config.get("width") and config.get("bins") is None:
+            return FirstChromaGAN(**{name: value for name, value in config.items() if name not in _SINCE_FIRST})
+        return cls(**config)
+
     @property
     def bin_stride(self) -> int:  # type: ignore[override]
         """Bins are answered at 1/4, like ab; in training as means over 2 x 2 of those, at a quarter of the cost."""
         return 8 if self.training else 4
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints where the network was built without."""
-        if hints is not None and not self.takes_hints:
-            raise ModelError("these chromagan weights take no colour hints; use a network that does, e.g. siggraph17")
-        given = None if hints is None else torch.cat((hints.ab / AB_SCALE * hints.mask, hints.mask), dim=1)
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
+        local = condition.local
+        given = None if local is None else torch.cat((local.ab / AB_SCALE * local.mask, local.mask), dim=1)
         branches = [
             {stride: self._deep_or_zero(found[index], stride) for stride, index in taps.items()}
             for taps, found in zip(
@@ -171,24 +186,22 @@ class ChromaGAN(ColorizationNetwork):
     def _deep_or_zero(self, features: Tensor, stride: int) -> Tensor:
         return features if self.semantic or stride < _SEMANTIC else torch.zeros_like(features)
 
+    @torch.no_grad()
+    def take_over(self, before: ColorizationNetwork) -> None:
+        """See the contract: new branches' laterals, and the columns that read them, begin at zero.
 
-@register_model(
-    "chromagan",
-    title="Semantic branches, laterals at every scale, chroma decoder; our own",
-    paper="after Vitoria, Raad and Ballester, ChromaGAN, WACV 2020",
-    outputs="ab and 313 bins at 1/4; takes hints; classes in training",
-    recipe=RECIPE,
-)
-def chromagan(
-    backbone: str | Sequence[str] = ("vgg16",),
-    classes: int = 1000,
-    semantic: bool = True,
-    bins: bool | None = None,
-    hints: bool | None = None,
-    folded: bool = False,
-    width: int | None = None,
-) -> ColorizationNetwork:
-    """`ChromaGAN` from its options; `FirstChromaGAN` from a file of version 0.1, which names one branch and no bins."""
-    if isinstance(backbone, str) and width is not None and bins is None:
-        return FirstChromaGAN(backbone, width, classes, semantic)
-    return ChromaGAN(backbone, classes, semantic, bins is not False, hints is not False, folded, width or WIDTHS[4])
+        So do the weights of hints. The trunks of new branches are left as they are, for a trainer to fill.
+
+        Raises:
+            ModelError: a new branch has deeper maps than those before.
+        """
+        state, known = self.state_dict(), before.state_dict()
+        if not isinstance(before, ChromaGAN) or len(self.levels) != len(before.levels):
+            raise ModelError(f"the maps of {' '.join(self.config['backbone'])} do not fit the scales of these weights")
+        for key, value in state.items():
+            if key in known and value.shape == known[key].shape:
+                value.copy_(known[key])
+            elif key == "global_features.0.weight":  # reads the deepest maps of all branches side by side
+                value.zero_()[:, : known[key].shape[1]] = known[key]
+            elif ".laterals." in key and key.endswith("norm.weight"):
+                value.zero_()

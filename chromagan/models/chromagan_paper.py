@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.keras_layers import SameConv2d, keras_batch_norm, keras_initialise
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import VGG16Trunk
@@ -75,12 +75,9 @@ class ChromaganPaper(ColorizationNetwork):
     of another size is reduced with antialiasing (or enlarged) to 224 x 224 inside, which squashes a photo that is not
     square, and ab is brought back to the input's size bilinearly, as at the authors' test time. At 224 x 224 nothing
     is resized.
-
-    Attributes:
-        training_only_prefixes: parameters that inference files drop.
     """
 
-    training_only_prefixes: tuple[str, ...] = ("class_head.",)
+    training_only_prefixes = ("class_head.",)
 
     def __init__(self, classes: int = 1000) -> None:
         """Build the network with Keras' initialisation.
@@ -129,10 +126,8 @@ class ChromaganPaper(ColorizationNetwork):
         released = self.decoder(torch.cat((self.mid_features(trunk), vector), dim=1))
         return released, None if self.class_head is None else self.class_head(flat)
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """Lightness (N, 1, H, W) in [0, 100] of any size to ab at the same size; `ModelError` for hints."""
-        if hints is not None:
-            raise ModelError("chromagan_paper takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """Lightness (N, 1, H, W) in [0, 100] of any size to ab at the same size."""
         size = (L.shape[-2], L.shape[-1])
         fixed = (INPUT_SIDE, INPUT_SIDE)
         # In an exported graph the sides are symbols, not numbers; at 224 x 224 both resizings change nothing.

@@ -1,43 +1,25 @@
-"""What every colorization network takes and gives back."""
+"""What every colorization network takes and gives back, and what it declares of itself.
+
+A network's options are the keyword arguments of its class. These names mean the same in every network that has them,
+and the program sets them by name: `backbone` (one name, or a list where several fit), `classes` (outputs of the class
+head, 0 for none), `semantic` (False zeroes the deep features), `bins`, `hints` and `global_hints` (whether it has the
+part), `folded` (frozen batch norms are part of their convolutions), `tag` (of `own_backbone`'s weights). Options of
+other names are set by `--model-option NAME=VALUE`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+import warnings
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromagan.color.ab_bins import AbBins
+from chromagan.conditioning.condition import NOTHING, Condition, pad_to_stride
+from chromagan.errors import ModelError
 
-@dataclass(frozen=True)
-class GlobalHints:
-    """What a person knows of a whole photo's colours (Zhang et al. 2017).
-
-    Attributes:
-        histogram: (N, 313) shares of the ab bins, sums to 1; the order is that of `chromagan.color.ab_bins`.
-        saturation: (N, 1) mean saturation in HSV, 0 to 1.
-        given: (N, 2), 1 where the histogram (first column) and the saturation (second) are given; what is not given is
-            left out of account.
-    """
-
-    histogram: Tensor
-    saturation: Tensor
-    given: Tensor
-
-
-@dataclass(frozen=True)
-class Hints:
-    """Colours that a person gives, for networks with `takes_hints`.
-
-    Attributes:
-        ab: (N, 2, H, W) in Lab units, 0 where nothing is given.
-        mask: (N, 1, H, W), 1 where a colour is given, else 0.
-        overall: of the whole photo, for networks built to take it (`siggraph17` with `global_hints=True`).
-    """
-
-    ab: Tensor
-    mask: Tensor
-    overall: GlobalHints | None = None
+_KINDS = {"local": "colour hints", "overall": "global hints"}
 
 
 @dataclass(frozen=True)
@@ -70,50 +52,91 @@ class Published:
     licence: str
 
 
-class ColorizationNetwork(nn.Module):
-    """Base of the zoo: pads any size to `stride`, calls `predict`, crops back.
+class Trunk(nn.Module):
+    """A semantic branch: a pretrained classifier inside a network, which a trainer fills, freezes and slows down.
 
-    A subclass sets `stride`, `ab_stride` and `config` and writes `predict(L, hints)` for sizes that are
-    multiples of `stride`.
+    Every module of this class inside a network is one; see `chromagan.models.trunk.trunks_of`.
+
+    Attributes:
+        name: of the classifier whose published weights fit.
+        always_frozen: no option of training unfreezes it.
+    """
+
+    name: str
+    always_frozen: ClassVar[bool] = False
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Parameters stage by stage, finest first; a single stage is frozen whole or not at all."""
+        return [list(self.parameters())]
+
+
+class ColorizationNetwork(nn.Module):
+    """Base of the zoo: refuses what it does not take, pads any size to `stride`, calls `predict`, crops back.
+
+    A subclass sets what differs from the values below, and `config`, and writes `predict(L, condition)` for sizes that
+    are multiples of `stride`. An instance may set them too, where an option decides.
 
     Attributes:
         stride: the input's sides are padded to a multiple of it (1 for none).
         ab_stride: the predicted ab is at 1/`ab_stride` of the input.
         bin_stride: the bin logits are at 1/`bin_stride`; None: at `ab_stride`.
-        takes_hints: whether `hints` are used; other networks refuse them.
+        accepts: the kinds of condition that it is shown, of "local" and "overall"; others are refused.
+        bins: those of `bin_logits`, where it predicts some.
+        training_only_prefixes: of the names of parameters that files for inference leave out.
+        without_training_parts: the options with which it is built where those parameters are left out.
+        grows: whether it has `take_over`.
+        own_backbone: the backbone of a network that has one and no option for it.
         published: the authors' own weights, where they publish some that fit.
         config: plain dict of keyword arguments that rebuilds the network.
-        registered_as: the name under which a function builds this class; empty where the class itself is registered.
+        registered_as: its name in the registry, which sets it.
     """
 
     stride: int = 1
     ab_stride: int = 1
     bin_stride: int | None = None
-    takes_hints: bool = False
-    published: Published | None = None
+    accepts: frozenset[str] = frozenset()
+    bins: AbBins | None
+    training_only_prefixes: tuple[str, ...] = ()
+    without_training_parts: ClassVar[dict[str, Any]] = {"classes": 0}
+    grows: ClassVar[bool] = False
+    own_backbone: ClassVar[str] = ""
+    published: ClassVar[Published | None] = None
     registered_as: str = ""
     config: dict[str, Any]
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
+    def __init__(self) -> None:
+        super().__init__()
+        self.bins = None
+
+    @classmethod
+    def build(cls, **config: Any) -> ColorizationNetwork:
+        """From a configuration; where files of before need another class, that one."""
+        return cls(**config)
+
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
         """The network itself; `L` (N, 1, H, W) in [0, 100], sides multiples of `stride`."""
         raise NotImplementedError
 
-    def forward(self, L: Tensor, hints: Hints | None = None) -> Prediction:
+    def take_over(self, before: ColorizationNetwork) -> None:
+        """Start from a trained network of this class with fewer parts, so that the colours stay as they are."""
+        raise NotImplementedError
+
+    def forward(self, L: Tensor, condition: Condition = NOTHING) -> Prediction:
         """Predict ab for photographs of any size from 1 x 1.
 
         Args:
             L: (N, 1, H, W) float, CIE L* in [0, 100].
-            hints: colours given by a person, where the network takes them.
+            condition: what a person wishes, of the kinds in `accepts`.
 
         Returns:
             A `Prediction` whose ab has ceil(side / ab_stride) pixels a side.
+
+        Raises:
+            ModelError: a kind of condition that the network does not take, or hints of another size than L.
         """
+        self._refuse(condition, L)
         height, width = L.shape[-2:]
-        L = pad_to_stride(L, self.stride)
-        if hints is not None:
-            ab, mask = pad_to_stride(hints.ab, self.stride), pad_to_stride(hints.mask, self.stride)
-            hints = replace(hints, ab=ab, mask=mask)
-        prediction = self.predict(L, hints)
+        prediction = self.predict(pad_to_stride(L, self.stride), condition.pad(self.stride))
         rows, columns = -(-height // self.ab_stride), -(-width // self.ab_stride)
         bins = prediction.bin_logits
         if bins is not None:
@@ -121,15 +144,23 @@ class ColorizationNetwork(nn.Module):
             bins = bins[..., : -(-height // step), : -(-width // step)]
         return Prediction(prediction.ab[..., :rows, :columns].float(), bins, prediction.class_logits)
 
+    def _refuse(self, condition: Condition, L: Tensor) -> None:
+        name = self.registered_as or type(self).__name__
+        for kind, given in (("local", condition.local), ("overall", condition.overall)):
+            if given is not None and kind not in self.accepts:
+                raise ModelError(f"{name} takes no {_KINDS[kind]} with these weights; use others, e.g. siggraph17")
+        local, (n, _, rows, columns) = condition.local, L.shape
+        if local is None:
+            return
+        if local.ab.shape != (n, 2, rows, columns) or local.mask.shape != (n, 1, rows, columns):
+            raise ModelError(
+                f"{name}: hints of shapes {tuple(local.ab.shape)} and {tuple(local.mask.shape)} for L "
+                f"{tuple(L.shape)}; give ab (N, 2, H, W) and mask (N, 1, H, W) of the photo's size"
+            )
 
-def pad_to_stride(image: Tensor, stride: int) -> Tensor:
-    """Pad right and bottom to multiples of `stride`: by reflection where the image is large enough, else its edge."""
-    height, width = image.shape[-2:]
-    bottom, right = -height % stride, -width % stride
-    if not (bottom or right):
-        return image
-    mode = "reflect" if bottom < height and right < width else "replicate"
-    return F.pad(image, (0, right, 0, bottom), mode=mode)
+    def training_only(self, name: str) -> bool:
+        """Whether files for inference leave a parameter out."""
+        return name.startswith(self.training_only_prefixes)
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -137,6 +168,16 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+def __getattr__(name: str) -> Any:
+    if name not in ("GlobalHints", "Hints"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from chromagan.conditioning import condition
+
+    warnings.warn(f"{name} is now in chromagan.conditioning.condition", DeprecationWarning, stacklevel=2)
+    return getattr(condition, name)
+
+
 __all__ = [
-    "ColorizationNetwork", "GlobalHints", "Hints", "Prediction", "Published", "count_parameters", "pad_to_stride",
+    "NOTHING", "ColorizationNetwork", "Condition", "Prediction", "Published", "Trunk", "count_parameters",
+    "pad_to_stride",
 ]  # fmt: skip

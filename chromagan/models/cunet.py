@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.registry import register_model
 from chromagan.models.unet import AB_SCALE, PlainEncoder, UpStep, double_convolution
 
@@ -56,10 +55,8 @@ class CUNet(ColorizationNetwork):
         self.to_ab = nn.Conv2d(width, 2, 1)
         nn.init.normal_(self.to_ab.weight, std=1e-3)  # starts as nearly gray
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("cunet takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         *skips, eighth = self.encoder(L / 50 - 1)
         level_2 = self.dilated_2(eighth)
         x = self.back_2(torch.cat((level_2, self.dilated_4(level_2)), dim=1))

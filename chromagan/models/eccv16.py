@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from chromagan.color.ab_bins import TEMPERATURE, AbBins
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction, Published
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction, Published
 from chromagan.models.registry import register_model
 
 L_CENTRE, L_SCALE, AB_SCALE = 50.0, 100.0, 110.0
@@ -142,10 +142,8 @@ class Eccv16(ColorizationNetwork):
                 ab = F.interpolate(ab, scale_factor=4, mode="bilinear", align_corners=False)
             return ab * AB_SCALE
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("eccv16 takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         x = normalised_lightness(L)
         for block in (self.model1, self.model2, self.model3, self.model4, self.model5, self.model6, self.model7):
             x = block(x)

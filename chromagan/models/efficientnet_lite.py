@@ -11,6 +11,7 @@ import re
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromagan.models.contract import Trunk
 from chromagan.models.conv_norm import ConvNorm, fold_frozen_norms
 
 _STEM = 32
@@ -59,7 +60,7 @@ class _Block(nn.Module):
         return x + inner if self._adds else inner
 
 
-class EfficientNetLite2Trunk(nn.Module):
+class EfficientNetLite2Trunk(Trunk):
     """The network below its classification head.
 
     Args:

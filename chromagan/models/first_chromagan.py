@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.trunk import GrayInput, TimmTrunk, VGG16Trunk, classifier_statistics
 
 AB_SCALE = 110.0
@@ -72,10 +71,8 @@ class FirstChromaGAN(ColorizationNetwork):
         self.to_ab = nn.Conv2d(half, 2, 3, padding=1)
         nn.init.normal_(self.to_ab.weight, std=1e-3)  # starts as nearly gray
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("chromagan takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         maps = self.trunk(self.gray(L))
         fine, middle, deep = (maps[i] for i in self._taps)
         if not self.semantic:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.registry import register_model
 from chromagan.models.vector_fusion import VectorFusion
 
@@ -97,10 +97,8 @@ class Iizuka(ColorizationNetwork):
             nn.Conv2d(32, 2, 3, padding=1),
         )
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("iizuka takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         low = self.low_level(L / 100)
         vector = self.global_512(self.global_features(self._low_level_224(L, low)).flatten(1))
         x = F.relu(self.fusion(self.mid_level(low), self.global_256(vector)))

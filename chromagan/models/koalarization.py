@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction, Trunk
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import GrayInput, classifier_statistics, import_timm
 from chromagan.models.vector_fusion import VectorFusion
@@ -33,7 +32,7 @@ RECIPE: dict[str, Any] = {
 }  # fmt: skip
 
 
-class FrozenClassifier(nn.Module):
+class FrozenClassifier(Trunk):
     """timm's Inception-ResNet-v2, never trained and always in evaluation mode.
 
     Args:
@@ -114,9 +113,7 @@ class Koalarization(ColorizationNetwork):
             nn.Conv2d(32, 2, 3, padding=1),
         )
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("koalarization takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         x = F.relu(self.fusion(self.encoder(L / 50 - 1), self.trunk(L)))
         return Prediction(torch.tanh(self.decoder(x).float()) * _AB_SCALE)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.strangers import load_strangers
 
-Factory = Callable[..., ColorizationNetwork]
+Network = TypeVar("Network", bound=type[ColorizationNetwork])
+
+ENTRY_POINTS = "chromagan.models"
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class ModelRecord:
 
     Attributes:
         name: what `--model` takes.
-        factory: builds the network from its configuration.
+        network: its class, which declares the rest.
         paper: where the network is described.
         recipe: training options that the network's authors published, by name of the training configuration's field.
         title: what it is, in a few words.
@@ -33,7 +37,7 @@ class ModelRecord:
     """
 
     name: str
-    factory: Factory
+    network: type[ColorizationNetwork]
     paper: str
     recipe: dict[str, Any] = field(default_factory=dict)
     title: str = ""
@@ -41,6 +45,11 @@ class ModelRecord:
     licence: str = "Apache-2.0"
     weights: str = ""
     weightless: bool = False
+
+    @property
+    def options(self) -> Mapping[str, inspect.Parameter]:
+        """The keyword arguments that the network is built with, by name."""
+        return inspect.signature(self.network).parameters
 
 
 _RECORDS: dict[str, ModelRecord] = {}
@@ -56,24 +65,30 @@ def register_model(
     licence: str = "Apache-2.0",
     weights: str = "",
     weightless: bool = False,
-) -> Callable[[Factory], Factory]:
-    """Decorator that enters a network's class or factory under `name`; a name can be taken once.
+) -> Callable[[Network], Network]:
+    """Decorator that enters a network's class under `name`; a name can be taken once.
 
     The other arguments are the fields of `ModelRecord`; `chromagan zoo` shows them.
     """
 
-    def enter(factory: Factory) -> Factory:
+    def enter(network: Network) -> Network:
         if name in _RECORDS:
-            raise ModelError(f"the model name {name!r} is taken; choose another for {factory.__qualname__}")
+            raise ModelError(f"the model name {name!r} is taken; choose another for {network.__qualname__}")
+        network.registered_as = name
         _RECORDS[name] = ModelRecord(
-            name, factory, paper, recipe or {}, title, outputs, licence, weights, weightless
+            name, network, paper, recipe or {}, title, outputs, licence, weights, weightless
         )
-        return factory
+        return network
 
     return enter
 
 
 def _load_all() -> None:
+    _load_ours()
+    load_strangers(ENTRY_POINTS)
+
+
+def _load_ours() -> None:
     import chromagan.models as package
 
     for module in pkgutil.iter_modules(package.__path__):
@@ -82,8 +97,9 @@ def _load_all() -> None:
 
 def model_record(name: str) -> ModelRecord:
     """The record of one network; `ModelError` names the nearest ones when there is none."""
-    if name not in _RECORDS:
-        _load_all()
+    for load in (_load_ours, _load_all):  # other packages are asked for what is not ours alone
+        if name not in _RECORDS:
+            load()
     if name not in _RECORDS:
         near = difflib.get_close_matches(name, _RECORDS, n=3) or sorted(_RECORDS)
         raise ModelError(f"there is no model {name!r}; did you mean {', '.join(near)}?")
@@ -100,6 +116,6 @@ def build_network(name: str, **config: Any) -> ColorizationNetwork:
     """Build a network from its name and configuration, with fresh weights."""
     record = model_record(name)
     try:
-        return record.factory(**config)
+        return record.network.build(**config)
     except TypeError as error:
         raise ModelError(f"model {name!r} does not take this configuration: {error}") from error

@@ -12,8 +12,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import IMAGENET_MEAN, IMAGENET_STD, GrayInput, VGG19Trunk
 
@@ -53,10 +52,8 @@ class ResidualVGG19(ColorizationNetwork):
         self.to_ab = nn.ConvTranspose2d(third, 2, 3, stride=2, padding=1, output_padding=1)
         nn.init.normal_(self.to_ab.weight, std=1e-3)  # starts as nearly gray
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError("residual_vgg19 takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         *_, block3, block4, relu5_4 = self.trunk(self.gray(L))
         x = self.to_pool4(relu5_4) + F.max_pool2d(block4, 2)
         x = self.to_pool3(x) + F.max_pool2d(block3, 2)

@@ -3,7 +3,7 @@
 After "Real-Time User-Guided Image Colorization with Learned Deep Priors". A U-Net that takes, beside the lightness,
 sparse colours and a mask that says where they are (local hints), and, if it is built for that, the colour histogram and
 the saturation of the whole photo (global hints). Without hints it colorizes by itself. Those of training are simulated,
-see `chromagan.data.hint_simulation`.
+see `chromagan.conditioning.simulate`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from chromagan.color.ab_bins import AbBins, authors_centres, grid_centres
+from chromagan.conditioning.condition import GlobalHints, LocalHints
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints, Prediction, Published
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction, Published
 from chromagan.models.eccv16 import AB_SCALE, conv_block, initialise, normalised_lightness
 from chromagan.models.registry import register_model
 
@@ -89,7 +90,7 @@ class Siggraph17(ColorizationNetwork):
     Hints enter as they are: ab / 110 and the mask. The colour under a mask of 0 should be 0, as the authors have it.
 
     Args:
-        global_hints: add the branch for `Hints.overall`, 954,368 parameters; the release has none.
+        global_hints: add the branch for `Condition.overall`, 954,368 parameters; the release has none.
 
     Attributes:
         bins: the 529 bins of `bin_logits`.
@@ -98,7 +99,7 @@ class Siggraph17(ColorizationNetwork):
 
     stride = 8
     bin_stride = 4
-    takes_hints = True
+    accepts = frozenset({"local"})
     published = PUBLISHED
 
     def __init__(self, global_hints: bool = False) -> None:
@@ -124,33 +125,26 @@ class Siggraph17(ColorizationNetwork):
         to_ab = nn.Conv2d(128, 2, 1)
         self.model_out = nn.Sequential(to_ab, nn.Tanh())
         self.global_branch = GlobalHintsBranch() if global_hints else None
+        if global_hints:
+            self.accepts = frozenset({"local", "overall"})
         initialise(self)
         nn.init.normal_(to_ab.weight, std=1e-3)  # starts as nearly gray, where tanh is not saturated
 
-    def _input(self, L: Tensor, hints: Hints | None) -> Tensor:
+    def _input(self, L: Tensor, hints: LocalHints | None) -> Tensor:
         """Lightness, hinted colours and mask, (N, 4, H, W), as the network sees them."""
         lightness = normalised_lightness(L)
         if hints is None:
             return torch.cat((lightness, lightness.new_zeros(L.shape[0], 3, *L.shape[2:])), dim=1)
-        n, _, rows, columns = L.shape
-        if hints.ab.shape != (n, 2, rows, columns) or hints.mask.shape != (n, 1, rows, columns):
-            raise ModelError(
-                f"siggraph17: hints of shapes {tuple(hints.ab.shape)} and {tuple(hints.mask.shape)} for L "
-                f"{tuple(L.shape)}; give ab (N, 2, H, W) and mask (N, 1, H, W) of the photo's size"
-            )
         return torch.cat((lightness, hints.ab.to(lightness) / AB_SCALE, hints.mask.to(lightness)), dim=1)
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints of another size, or global ones without their branch."""
-        overall = None if hints is None else hints.overall
-        if overall is not None and self.global_branch is None:
-            raise ModelError("this siggraph17 takes no global hints; build and train it with global_hints=True")
-        full = self.model1(self._input(L, hints))
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
+        full = self.model1(self._input(L, condition.local))
         half = self.model2(full[:, :, ::2, ::2])
         quarter = self.model3(half[:, :, ::2, ::2])
         eighth = self.model4(quarter[:, :, ::2, ::2])
         if self.global_branch is not None:
-            eighth = eighth + self.global_branch(overall, eighth)
+            eighth = eighth + self.global_branch(condition.overall, eighth)
         eighth = self.model7(self.model6(self.model5(eighth)))
         quarter = self.model8(self.model8up(eighth) + self.model3short8(quarter))
         bin_logits = self.model_class(quarter) if self.training or self.bins_in_eval else None

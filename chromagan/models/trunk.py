@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from chromagan.color.curves import lab_uncurve, lightness_to_f, linear_to_srgb
 from chromagan.errors import ModelError, WeightsError
+from chromagan.models.contract import Trunk
 from chromagan.models.efficientnet_lite import EfficientNetLite2Trunk, timm_to_trunk
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -72,7 +73,7 @@ def lightness_to_srgb(L: Tensor) -> Tensor:
         return linear_to_srgb(lab_uncurve(lightness_to_f(L.float())).clamp_min(0)).clamp(0, 1)
 
 
-class VGGTrunk(nn.Module):
+class VGGTrunk(Trunk):
     """The convolutions of a VGG (Simonyan and Zisserman 2015) up to a block; keys as in torchvision's `features`.
 
     Args:
@@ -83,7 +84,6 @@ class VGGTrunk(nn.Module):
         widths, strides: of the feature maps that `forward` returns, one a block (ReLU of its last convolution).
     """
 
-    name: str
     layout: tuple[tuple[int, ...], ...]
 
     def __init__(self, blocks: int = 5) -> None:
@@ -136,7 +136,7 @@ class VGG19Trunk(VGGTrunk):
     layout = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
 
 
-class TimmTrunk(nn.Module):
+class TimmTrunk(Trunk):
     """Any timm backbone with `features_only`, on photographs of any size.
 
     Args:
@@ -168,10 +168,6 @@ class TimmTrunk(nn.Module):
     def train(self, mode: bool = True) -> TimmTrunk:
         """Stays in evaluation mode where nothing of it is trained: batch norm's statistics are frozen with the rest."""
         return super().train(mode and any(p.requires_grad for p in self.parameters()))
-
-    def stages(self) -> list[list[nn.Parameter]]:
-        """All parameters as one stage: timm's backbones have no common block structure."""
-        return [list(self.net.parameters())]
 
 
 def _timm_features(name: str) -> nn.Module:
@@ -237,13 +233,12 @@ def build_trunk(name: str, folded: bool = False) -> Any:
     return EfficientNetLite2Trunk(folded) if name == EfficientNetLite2Trunk.name else TimmTrunk(name)
 
 
-def trunks_of(network: nn.Module) -> list[Any]:
-    """The pretrained classifiers inside a network; none where it has none."""
-    trunks = getattr(network, "trunks", None) or [getattr(network, "trunk", None)]
-    return [trunk for trunk in trunks if isinstance(trunk, nn.Module)]
+def trunks_of(network: nn.Module) -> list[Trunk]:
+    """The pretrained classifiers inside a network, in its order; none where it has none."""
+    return [module for module in network.modules() if isinstance(module, Trunk)]
 
 
-def fill_trunk(trunk: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+def fill_trunk(trunk: Trunk, tensors: dict[str, Tensor], source: str) -> None:
     """Copy a classifier's tensors into a trunk, strictly; what lies above the trunk (its head) is left out.
 
     Args:
@@ -268,7 +263,7 @@ def fill_trunk(trunk: nn.Module, tensors: dict[str, Tensor], source: str) -> Non
     inner.load_state_dict(chosen)
 
 
-def _trunk_key(trunk: nn.Module, key: str) -> str | None:
+def _trunk_key(trunk: Trunk, key: str) -> str | None:
     """The name that a classifier's tensor has in a trunk."""
     if isinstance(trunk, EfficientNetLite2Trunk):
         return timm_to_trunk(key)

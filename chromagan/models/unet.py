@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.errors import ModelError
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import GrayInput, TimmTrunk, classifier_statistics
 
@@ -149,10 +149,8 @@ class _UNet(ColorizationNetwork):
         maps: list[Tensor] = self.trunk(self.gray(L))
         return maps
 
-    def predict(self, L: Tensor, hints: Hints | None) -> Prediction:
-        """See the contract; `ModelError` for hints, which this network does not take."""
-        if hints is not None:
-            raise ModelError(f"{type(self).__name__} takes no colour hints; use a network that does, e.g. siggraph17")
+    def predict(self, L: Tensor, condition: Condition) -> Prediction:
+        """See the contract."""
         ab = self.to_ab(self.decoder(self.maps(L))).float() * AB_SCALE
         rows, columns = L.shape[-2] // self.ab_stride, L.shape[-1] // self.ab_stride
         if ab.shape[-2:] != (rows, columns):  # encoders without padding, such as Inception's, lose pixels
@@ -204,10 +202,8 @@ class _PretrainedUNet(_UNet):
         tag: of the encoder's weights among timm's, where that changes the encoder; see `timm_arguments`.
     """
 
-    backbone: str
-
     def __init__(self, width: int = 32, tag: str = "") -> None:
-        name = f"{self.backbone}.{tag}" if tag else self.backbone
+        name = f"{self.own_backbone}.{tag}" if tag else self.own_backbone
         trunk = TimmTrunk(name)
         super().__init__(trunk, width)
         self.config = {"width": width, "tag": tag}
@@ -225,7 +221,7 @@ class _PretrainedUNet(_UNet):
 class DenseNetUNet(_PretrainedUNet):
     """`UNetDecoder` over DenseNet-121 (Huang et al. 2017)."""
 
-    backbone = "densenet121"
+    own_backbone = "densenet121"
 
 
 @register_model(
@@ -239,4 +235,4 @@ class DenseNetUNet(_PretrainedUNet):
 class MobileNetUNet(_PretrainedUNet):
     """`UNetDecoder` over MobileNetV2 (Sandler et al. 2018)."""
 
-    backbone = "mobilenetv2_100"
+    own_backbone = "mobilenetv2_100"

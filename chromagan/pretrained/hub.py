@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from chromagan.errors import ModelError, WeightsError
 from chromagan.files.atomic import write_text
-from chromagan.models.contract import ColorizationNetwork, Hints, Prediction, count_parameters
+from chromagan.models.contract import NOTHING, ColorizationNetwork, Condition, Prediction, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_model, shipped_weights
@@ -224,10 +224,10 @@ painted how. Each output says in its metadata that its colours are made up; keep
 
 def card_of(network: ColorizationNetwork) -> WeightsCard:
     """A card for a network that came from no file; `ModelError` where its class is not registered."""
-    for name in list_models():
-        if model_record(name).factory is type(network) or network.registered_as == name:
-            return WeightsCard(name, dict(network.config), f"chromagan {__version__}", "Apache-2.0", "", "")
-    raise ModelError(f"{type(network).__name__} is not registered, so nobody could load it; see register_model")
+    name = vars(type(network)).get("registered_as")  # its own: a class that stands on a registered one has not
+    if not name:
+        raise ModelError(f"{type(network).__name__} is not registered, so nobody could load it; see register_model")
+    return WeightsCard(name, dict(network.config), f"chromagan {__version__}", "Apache-2.0", "", "")
 
 
 @functools.cache
@@ -253,9 +253,9 @@ def _make_hub_network() -> type:
             self.network = network
             self.card = card_of(network) if card is None else card
 
-        def forward(self, L: Tensor, hints: Hints | None = None) -> Prediction:
+        def forward(self, L: Tensor, condition: Condition = NOTHING) -> Prediction:
             """See `ColorizationNetwork.forward`."""
-            answer: Prediction = self.network(L, hints)
+            answer: Prediction = self.network(L, condition)
             return answer
 
         def _save_pretrained(self, save_directory: Path) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from chromagan.errors import ModelError
 from chromagan.files.atomic import write_atomically
-from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.contract import NOTHING, ColorizationNetwork, Prediction
 from chromagan.models.look import mixture
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.store import digest, inference_part
@@ -53,13 +53,13 @@ class _Graph(nn.Module):
         """See the module."""
         height, width = L.shape[-2:]
         step = self.network.ab_stride
-        ab = _painted(self.network, self.network.predict(_pad(L, self.network.stride), None), self.annealed_share)
+        ab = _painted(self.network, self.network.predict(_pad(L, self.network.stride), NOTHING), self.annealed_share)
         return ab[..., : (height + step - 1) // step, : (width + step - 1) // step]
 
 
 def _painted(network: ColorizationNetwork, prediction: Prediction, annealed_share: float) -> Tensor:
     """The ab of the graph: the network's own, mixed with its bins as the card says; balance is left to the caller."""
-    return mixture(prediction, getattr(network, "bins", None), annealed_share)
+    return mixture(prediction, network.bins, annealed_share)
 
 
 def _pad(image: Tensor, stride: int) -> Tensor:

@@ -33,7 +33,7 @@ def published_models(name: str | None = None) -> dict[str, Published]:
         name: look at this network only.
     """
     names = list_models() if name is None else [name]
-    found = {one: getattr(model_record(one).factory, "published", None) for one in names}
+    found = {one: model_record(one).network.published for one in names}
     return {one: published for one, published in found.items() if published is not None}
 
 

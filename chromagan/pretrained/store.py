@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from chromagan.errors import WeightsError
 from chromagan.files.atomic import write_atomically
 from chromagan.images.special_files import special_kind
+from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.digest import digest
 from chromagan.models.look import Look
 from chromagan.pretrained.card import WeightsCard
@@ -43,7 +44,7 @@ def save_weights(
     """Write a weights file for inference; the file appears under its name only when it is complete.
 
     Parameters under the prefixes that a network names in `training_only_prefixes` (its class head) are left out, and
-    the stored configuration then says `classes=0`.
+    the stored configuration then is that of the network without them.
 
     Args:
         path: where to write; folders are made.
@@ -89,11 +90,13 @@ def inference_part(
         return dict(source), config
     state = source.state_dict()
     kept = {name: t for name, t in state.items() if not _training_only(name, source)}
-    return kept, config if len(kept) == len(state) else {**config, "classes": 0}
+    if len(kept) == len(state) or not isinstance(source, ColorizationNetwork):
+        return kept, config
+    return kept, {**config, **source.without_training_parts}
 
 
 def _training_only(name: str, network: nn.Module) -> bool:
-    return name.startswith(tuple(getattr(network, "training_only_prefixes", ())))
+    return isinstance(network, ColorizationNetwork) and network.training_only(name)
 
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
@@ -19,18 +19,18 @@ from chromagan.data.options import DataOptions
 from chromagan.data.photos import find_photos
 from chromagan.errors import DataError, UsageError
 from chromagan.files.atomic import write_text
+from chromagan.models.contract import ColorizationNetwork
 
 FILE = "ab_prior.json"
 PHOTOS = 1_000
 SHORT_SIDE = 128  # pixels; the bins are 10 Lab units wide, so that finer detail changes little
 
 
-def bins_of(generator: nn.Module, asked_by: str, model: str) -> AbBins:
+def bins_of(generator: ColorizationNetwork, asked_by: str, model: str) -> AbBins:
     """The bins that a network, called `model`, classifies over; `UsageError` where it has none."""
-    bins = getattr(generator, "bins", None)
-    if not isinstance(bins, AbBins):
+    if generator.bins is None:
         raise UsageError(f"{asked_by}: {model} predicts no ab bins; train chromagan or eccv16, or leave it out")
-    return bins
+    return generator.bins
 
 
 def run_prior(options: DataOptions, folder: Path, bins: AbBins) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from typing import Any
@@ -13,9 +12,10 @@ from torch import Tensor, nn
 
 from chromagan.errors import UsageError, WeightsError
 from chromagan.losses.class_distribution import ClassDistribution
-from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.contract import ColorizationNetwork, Trunk
 from chromagan.models.conv_norm import learn_statistics
-from chromagan.models.registry import build_network, model_record
+from chromagan.models.options import parse_options
+from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbone, trunks_of
 from chromagan.training.config import TrainConfig
@@ -23,6 +23,7 @@ from chromagan.training.grow import grow
 from chromagan.training.network_options import NetworkOptions
 
 _IMAGENET_CLASSES = 1000
+_FILE_DECIDES = ("bins", "hints", "global_hints")  # parts that weights have or have not
 
 
 def read_classifier(path: str) -> dict[str, Tensor]:
@@ -46,10 +47,7 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
         raise UsageError(f"model {options.model!r} has nothing to train; it works as it is: chromagan sample --model")
     if options.init:
         return _from_init(config)
-    arguments = _network_options(config)
-    if config.hints.global_hints:
-        arguments["global_hints"] = True
-    network = build_network(options.model, **arguments)
+    network = build_network(options.model, **_network_options(config))
     trunks = trunks_of(network)
     if options.backbone_weights and not trunks:
         raise UsageError(f"--backbone-weights: {options.model} has no pretrained part here; leave the option out")
@@ -62,44 +60,46 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
 
 def _from_init(config: TrainConfig) -> ColorizationNetwork:
     """The network of `--init`: of the file's form, with what the run adds to it."""
-    from chromagan.pretrained.create import create_model, read_any_weights
+    from chromagan.pretrained.create import load_model, read_any_weights
 
     options = config.network
     there = read_any_weights(options.init, options.model)[1].config
+    given = {**({"folded": False} if "folded" in there else {}), **_model_options(options)}
     classes = _IMAGENET_CLASSES if config.wants_teacher else 0
-    if options.model == "chromagan" and "bins" in there:
-        own, known = there["backbone"], len(there["backbone"])
+    before = load_model(options.init, options.model, **given)[0]
+    # A network that can have more parts than the file.
+    if before.grows:
+        own, known = list(there["backbone"]), len(there["backbone"])
         if _stems(options.backbone[:known]) != _stems(own)[: len(options.backbone)]:
             raise UsageError(f"--init {options.init} has the branch {', '.join(own)}: name it first in --backbone")
         names = [*own, *_built_names(options.backbone[known:], options)]
-        network = grow(options.init, names, classes=classes, **_parts(config))
+        network = grow(before, names, classes=classes, **_parts(config))
         new = trunks_of(network)[known:]
         if options.backbone_weights and not new:
             raise UsageError("--init brings its own trunk; leave --backbone-weights out")
         if new and not options.no_pretrained:
             _fill(new, options)
         return network
+    # Any other has those of the file, and a class head where the run trains one.
     if options.backbone_weights:
         raise UsageError("--init brings its own trunk; leave --backbone-weights out")
-    if options.model == "chromagan" and (config.hints.hints or config.objective.asking_for("bins")):
+    lacks_bins = "bins" in model_record(options.model).options and "bins" not in there
+    if lacks_bins and (config.hints.hints or config.objective.asking_for("bins")):
         raise UsageError(f"--init {options.init} has the generator of version 0.1: add --no-hints --bin-weight 0")
-    arguments = {name: value for name, value in _network_options(config).items() if name in there}
+    given |= {name: value for name, value in _network_options(config).items() if name not in _FILE_DECIDES}
     own = there.get("backbone", "")
-    if not options.backbone or _stems(own) == _stems(arguments.get("backbone", "")):
-        arguments["backbone"] = own  # with the tag that tells how it is built
-    arguments = {name: value for name, value in arguments.items() if name in there}
-    network = create_model(options.model, weights=options.init, **arguments)
-    if classes and network.config.get("classes") == 0:
-        # An inference file has no class head; a fresh one is trained beside what is there.
-        network = create_model(options.model, weights=options.init, classes=classes, **arguments)
-    return network
+    if not options.backbone or _stems(own) == _stems(given.get("backbone", "")):
+        given["backbone"] = own  # with the tag that tells how it is built
+    if classes and there.get("classes") == 0:
+        given["classes"] = classes
+    return load_model(options.init, options.model, **{k: value for k, value in given.items() if k in there})[0]
 
 
-def _fill(trunks: list[Any], options: NetworkOptions) -> None:
+def _fill(trunks: list[Trunk], options: NetworkOptions) -> None:
     """Give trunks their pretrained weights, from local files or from the libraries that own them."""
-    files = backbone_files(options.backbone_weights, [str(trunk.name) for trunk in trunks])
+    files = backbone_files(options.backbone_weights, [trunk.name for trunk in trunks])
     for trunk in trunks:
-        local, name = files.get(trunk.name, ""), str(trunk.name)
+        local, name = files.get(trunk.name, ""), trunk.name
         fill_trunk(trunk, read_classifier(local) if local else published_backbone(name), local or name)
 
 
@@ -132,28 +132,38 @@ def _stems(backbone: str | list[str]) -> list[str]:
 
 def _network_options(config: TrainConfig) -> dict[str, Any]:
     """What the command line says about the network itself; `UsageError` where this one has no such option."""
-    options = config.network
-    known = inspect.signature(model_record(options.model).factory).parameters
+    options, record = config.network, model_record(config.network.model)
+    known = record.options
     if options.no_semantic and "semantic" not in known:
-        raise UsageError(f"--no-semantic goes with --model chromagan, not {options.model}")
+        raise UsageError(f"--no-semantic goes with --model {_models_with('semantic')}, not {options.model}")
     if options.backbone and "backbone" not in known:
-        raise UsageError(f"--backbone goes with --model chromagan or unet, not {options.model}")
-    if len(options.backbone) > 1 and options.model != "chromagan":
+        raise UsageError(f"--backbone goes with --model {_models_with('backbone')}, not {options.model}")
+    several = "backbone" in known and not isinstance(known["backbone"].default, str)
+    if len(options.backbone) > 1 and not several:
         raise UsageError(f"--backbone: {options.model} takes one; two go with --model chromagan")
     found = {name: value for name, value in _parts(config).items() if name in known}
     if options.chosen_backbones:
         names = _built_names(options.chosen_backbones, options)
-        found["backbone"] = names if options.model == "chromagan" else names[0]
-    elif "tag" in known and not options.init:
-        own = str(getattr(model_record(options.model).factory, "backbone", ""))
-        found["tag"] = _built_names([own], options)[0].partition(".")[2]
-    return found
+        found["backbone"] = names if several else names[0]
+    elif record.network.own_backbone and "tag" in known and not options.init:
+        found["tag"] = _built_names([record.network.own_backbone], options)[0].partition(".")[2]
+    return {**found, **_model_options(options)}
+
+
+def _models_with(option: str) -> str:
+    return " or ".join(name for name in list_models() if option in model_record(name).options)
 
 
 def _parts(config: TrainConfig) -> dict[str, Any]:
-    """Which optional parts of `chromagan` a run uses."""
-    bins = bool(config.objective.asking_for("bins"))
-    return {"semantic": not config.network.no_semantic, "bins": bins, "hints": config.hints.hints}
+    """Which optional parts of a network a run uses, by the names that they have as options."""
+    bins, hints = bool(config.objective.asking_for("bins")), config.hints
+    parts = {"semantic": not config.network.no_semantic, "bins": bins, "hints": hints.hints}
+    return {**parts, "global_hints": True} if hints.global_hints else parts
+
+
+def _model_options(options: NetworkOptions) -> dict[str, Any]:
+    """`--model-option`, by name."""
+    return parse_options(options.model_option, model_record(options.model).network, "--model-option")
 
 
 def _built_names(names: list[str], options: NetworkOptions) -> list[str]:
@@ -199,13 +209,13 @@ def trunk_stages(network: nn.Module, options: NetworkOptions) -> tuple[list[nn.P
     if strangers:
         raise UsageError(f"--frozen-backbones {strangers[0]}: the network has no such branch")
     for trunk in trunks_of(network):
-        stages = trunk.stages() if hasattr(trunk, "stages") else [list(trunk.parameters())]
+        stages = trunk.stages()
         cut = options.trunk_frozen
         if len(stages) == 1:  # timm's backbones come as one stage: frozen whole or not at all
             cut = int(cut == 5)
         if options.no_pretrained:
             cut = 0
-        if getattr(trunk, "always_frozen", False) or _stems(trunk.name)[0] in frozen_whole:
+        if trunk.always_frozen or _stems(trunk.name)[0] in frozen_whole:
             cut = len(stages)
         frozen += [p for s in stages[:cut] for p in s]
         tuned += [p for s in stages[cut:] for p in s]

@@ -1,15 +1,15 @@
-"""Hints in training: drawn from the true colours of a batch, cut into its parts, refused by networks without."""
+"""Hints in training: drawn from the true colours of a batch, refused for networks without."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from chromagan.data.hint_simulation import photo_generators, simulate_global_hints, simulate_hints
+from chromagan.conditioning.condition import NOTHING, Condition
+from chromagan.conditioning.simulate import photo_generators, simulate_global_hints, simulate_hints
 from chromagan.errors import UsageError
-from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints
+from chromagan.models.contract import ColorizationNetwork
 from chromagan.options import Section, option, within
 
 
@@ -36,16 +36,16 @@ class HintOptions(Section):
 
 def check_hints(generator: ColorizationNetwork, options: HintOptions, model: str) -> None:
     """Refuse hints that the network, called `model`, does not take: `UsageError`."""
-    if options.hints and not generator.takes_hints:
+    if options.hints and "local" not in generator.accepts:
         raise UsageError(f"--hints: {model} takes none; leave the option out, or train chromagan or siggraph17")
-    if options.global_hints and not generator.config.get("global_hints"):
+    if options.global_hints and "overall" not in generator.accepts:
         raise UsageError(f"--global-hints: {model} was built without them; leave the option out")
 
 
 def training_hints(
     rgb: Tensor, ab: Tensor, ordinals: Tensor, options: HintOptions, seed: int
-) -> Hints | None:
-    """The hints of a batch, decided by the run's seed and the photos' places in the stream; None without `--hints`.
+) -> Condition:
+    """The hints of a batch, decided by the run's seed and the photos' places in the stream; nothing without `--hints`.
 
     Args:
         rgb: (N, 3, H, W) uint8.
@@ -55,24 +55,9 @@ def training_hints(
         seed: of the run.
     """
     if not options.hints:
-        return None
+        return NOTHING
     generators = photo_generators(ordinals, seed)
     local = simulate_hints(ab, generators, options.hint_free, options.hint_places == "anywhere")
     if not options.global_hints:
-        return local
-    return Hints(local.ab, local.mask, simulate_global_hints(rgb.float() / 255, generators))
-
-
-def parts_of_hints(hints: Hints | None, count: int) -> Sequence[Hints | None]:
-    """Equal parts for gradient accumulation; as many times None for no hints."""
-    if hints is None:
-        return [None] * count
-    chunks = zip(hints.ab.chunk(count), hints.mask.chunk(count), _parts_of_overall(hints.overall, count), strict=True)
-    return [Hints(*one) for one in chunks]
-
-
-def _parts_of_overall(overall: GlobalHints | None, count: int) -> Sequence[GlobalHints | None]:
-    if overall is None:
-        return [None] * count
-    tensors = (overall.histogram, overall.saturation, overall.given)
-    return [GlobalHints(*one) for one in zip(*(t.chunk(count) for t in tensors), strict=True)]
+        return Condition(local)
+    return Condition(local, simulate_global_hints(rgb.float() / 255, generators))

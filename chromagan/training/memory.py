@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
 from chromagan.training.config import TrainConfig
 
 _TRIED = 2  # one photograph alone has no batch statistics where a map is 1 x 1
 
 
-def estimate_memory(generator: nn.Module, config: TrainConfig) -> dict[str, int]:
+def estimate_memory(generator: ColorizationNetwork, config: TrainConfig) -> dict[str, int]:
     """Bytes of a step in float32; autocast needs down to half of it for activations.
 
     Weights, gradients, Adam's two moments (one with `--optimizer sgd`) and the average are counted; activations are
@@ -34,7 +35,7 @@ def estimate_memory(generator: nn.Module, config: TrainConfig) -> dict[str, int]
     L = torch.rand(_TRIED, 1, side, side) * 100
     kept = _saved_bytes(network, L)
     if critic is not None:
-        stride = getattr(generator, "ab_stride", 1)
+        stride = generator.ab_stride
         small = torch.rand(_TRIED, 3, -(-side // stride), -(-side // stride))
         # real and interpolates; the second backward pass of the penalty keeps about as much again
         kept += 3 * _saved_bytes(critic, small[:, :1], small[:, 1:])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chromagan.errors import UsageError
+from chromagan.models.registry import model_record
 from chromagan.options import Section, option, within
 
 
@@ -18,6 +19,9 @@ class NetworkOptions(Section):
         [],
         "one or two semantic branches of chromagan (vgg16 unless given; tf_efficientnet_lite2, or any timm name), or "
         "the encoder of unet (its own unless given)",
+    )
+    model_option: list[str] = option(
+        [], "an option of the network by its own name, NAME=VALUE (a list: a+b); may stand several times", repeated=True
     )
     backbone_weights: list[str] = option(
         [], "local safetensors instead of a download: NAME=FILE for each backbone, or FILE where there is one"
@@ -40,7 +44,10 @@ class NetworkOptions(Section):
     @property
     def chosen_backbones(self) -> list[str]:
         """The backbones that the network is built with; none where the network has its own."""
-        return self.backbone or (["vgg16"] if self.model == "chromagan" else [])
+        if self.backbone:
+            return self.backbone
+        own = model_record(self.model).options.get("backbone")
+        return [] if own is None or isinstance(own.default, str) else list(own.default)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values; the backbones as they are chosen."""

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.distributed import average_gradients
+from chromagan.conditioning.condition import NOTHING, Condition
 from chromagan.losses.objective import Objective, ObjectiveOptions
 from chromagan.losses.registry import Sight
 from chromagan.losses.wasserstein import Adversarial, critic_loss, generator_loss, gradient_penalty, mixing_weights
-from chromagan.models.contract import Hints, Prediction
-from chromagan.training.hints import HintOptions, parts_of_hints, training_hints
+from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.teacher import Teacher
+from chromagan.training.hints import HintOptions, training_hints
 
 Terms = dict[str, Tensor]
 
@@ -25,7 +27,7 @@ Terms = dict[str, Tensor]
 class Truth:
     """A batch as the losses see it: L at full size, L and ab at the size of the prediction, places in the stream.
 
-    `hints` are those that the network is shown, at full size; None for none. `rgb` (N, 3, H, W) in [0, 1] is the photo
+    `condition` is what the network is shown, at full size. `rgb` (N, 3, H, W) in [0, 1] is the photo
     for a teacher that sees colour.
     """
 
@@ -33,19 +35,19 @@ class Truth:
     small_L: Tensor
     small_ab: Tensor
     ordinals: Tensor
-    hints: Hints | None = None
+    condition: Condition = NOTHING
     rgb: Tensor | None = None
 
-    def shown_to(self, teacher: nn.Module) -> Tensor:
+    def shown_to(self, teacher: Teacher) -> Tensor:
         """The photo as a teacher wants it: L, or sRGB."""
-        return self.L if getattr(teacher, "sees_gray", True) or self.rgb is None else self.rgb
+        return self.L if teacher.sees_gray or self.rgb is None else self.rgb
 
     def parts(self, count: int) -> Iterator[Truth]:
         """Equal parts for gradient accumulation."""
         tensors = (self.L, self.small_L, self.small_ab, self.ordinals)
         rgb = [None] * count if self.rgb is None else self.rgb.chunk(count)
-        hints = parts_of_hints(self.hints, count)
-        chunks = zip(*(tensor.chunk(count) for tensor in tensors), hints, rgb, strict=True)
+        conditions = self.condition.chunk(count)
+        chunks = zip(*(tensor.chunk(count) for tensor in tensors), conditions, rgb, strict=True)
         return (Truth(*one) for one in chunks)
 
 
@@ -83,8 +85,8 @@ def prepare_truth(
     lab = rgb_to_lab(colours)
     L = lab[:, :1].contiguous(memory_format=torch.channels_last)
     small = F.avg_pool2d(lab, ab_stride, ceil_mode=True) if ab_stride > 1 else lab
-    hints = None if options is None else training_hints(rgb, lab[:, 1:], ordinals, options, seed)
-    return Truth(L, small[:, :1], small[:, 1:], ordinals, hints, colours)
+    condition = NOTHING if options is None else training_hints(rgb, lab[:, 1:], ordinals, options, seed)
+    return Truth(L, small[:, :1], small[:, 1:], ordinals, condition, colours)
 
 
 class Adversaries:
@@ -110,9 +112,9 @@ class Adversaries:
 
     def __init__(
         self,
-        generator: nn.Module,
+        generator: ColorizationNetwork,
         critic: nn.Module | None,
-        teacher: nn.Module | None,
+        teacher: Teacher | None,
         optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer | None],
         objective: ObjectiveOptions,
         *,
@@ -138,9 +140,8 @@ class Adversaries:
         return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
 
     def _predict(self, truth: Truth) -> Prediction:
-        L, hints = truth.L, () if truth.hints is None else (truth.hints,)
-        with self._arithmetic(L.device):
-            return self._forward(L, *hints)
+        with self._arithmetic(truth.L.device):
+            return self._forward(truth.L, truth.condition)
 
     def teach(self, truth: Truth) -> Tensor:
         """The teacher's class probabilities (N, classes) of a batch, gray or coloured as it wants it, float32."""

@@ -68,14 +68,15 @@ def test_one_saturation_has_the_plain_name():
 class Copier(ColorizationNetwork):
     """Keeps to its hints, and is gray elsewhere; remembers them."""
 
-    takes_hints = True
+    accepts = frozenset({"local"})
 
     def __init__(self):
         super().__init__()
         self.config = {}
         self.seen = []
 
-    def predict(self, L, hints):
+    def predict(self, L, condition):
+        hints = condition.local
         self.seen.append(hints)
         return Prediction(L.new_zeros(len(L), 2, *L.shape[2:]) if hints is None else hints.ab * hints.mask)
 

@@ -1,16 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 
+from chromagan.conditioning.condition import NOTHING, Condition, GlobalHints, LocalHints
 from chromagan.errors import DeviceError, ModelError, UsageError
 from chromagan.images.read import to_photo
 from chromagan.inference import colorizer as module
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.request import Request
 from chromagan.inference.stages import predict, working_size
-from chromagan.models.contract import ColorizationNetwork, GlobalHints, Hints, Prediction
+from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look, balance
 from chromagan.pretrained.card import WeightsCard
 
@@ -210,21 +213,21 @@ def test_balance_draws_photos_towards_a_typical_chroma_and_keeps_hue():
 class Copier(ColorizationNetwork):
     """The hints where there are some, else (5, 5); a histogram's first share comes on top."""
 
-    takes_hints = True
+    accepts = frozenset({"local", "overall"})
 
     def __init__(self):
         super().__init__()
         self.config = {}
         self.seen = []
 
-    def predict(self, L, hints):
-        self.seen.append((len(L), hints is not None))
+    def predict(self, L, condition):
+        self.seen.append((len(L), condition != NOTHING))
         ab = torch.full((len(L), 2, *L.shape[2:]), 5.0)
-        if hints is None:
+        if condition == NOTHING:
             return Prediction(ab)
-        assert hints.ab.shape == ab.shape
-        ab = torch.where(hints.mask > 0, hints.ab, ab)
-        return Prediction(ab if hints.overall is None else ab + hints.overall.histogram[:, :1, None, None])
+        assert condition.local.ab.shape == ab.shape
+        ab = torch.where(condition.local.mask > 0, condition.local.ab, ab)
+        return Prediction(ab if condition.overall is None else ab + condition.overall.histogram[:, :1, None, None])
 
 
 def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
@@ -236,17 +239,18 @@ def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
     for index, shape in enumerate(shapes):
         mask = torch.zeros(1, 1, *shape)
         mask[..., index : index + 3, 2:5] = 1
-        hints.append(Hints(mask * torch.tensor([10.0 + index, -index]).view(1, 2, 1, 1), mask))
-    hints[2] = None
+        hints.append(Condition(LocalHints(mask * torch.tensor([10.0 + index, -index]).view(1, 2, 1, 1), mask)))
+    hints[2] = NOTHING
     statistics = GlobalHints(torch.full((1, 313), 0.25), torch.ones(1, 1), torch.ones(1, 2))
-    hints[4] = Hints(hints[4].ab, hints[4].mask, statistics)
+    hints[4] = replace(hints[4], overall=statistics)
     answers = predict(network, lightness, look, hints, 2)
     assert sorted(network.seen) == [(1, False), (1, True), (2, True), (2, True)]
     assert (answers[2] == 5).all()
     for index in (0, 1, 3, 4, 5):
-        on = hints[index].mask.expand(-1, 2, -1, -1) > 0
+        local = hints[index].local
+        on = local.mask.expand(-1, 2, -1, -1) > 0
         extra = 0.25 if index == 4 else 0
-        assert torch.equal(answers[index][on], hints[index].ab[on] + extra)
+        assert torch.equal(answers[index][on], local.ab[on] + extra)
         assert (answers[index][~on] == 5 + extra).all()
     for index, (L, hint) in enumerate(zip(lightness, hints, strict=True)):
         assert torch.equal(predict(network, [L], look, [hint])[0], answers[index])

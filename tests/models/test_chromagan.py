@@ -5,8 +5,9 @@ import itertools
 import pytest
 import torch
 
+from chromagan.conditioning.condition import Condition, LocalHints
 from chromagan.errors import ModelError
-from chromagan.models.contract import Hints, count_parameters
+from chromagan.models.contract import count_parameters
 from chromagan.models.conv_norm import fold_frozen_norms, unfold_tensors
 from chromagan.models.registry import build_network
 
@@ -31,7 +32,7 @@ def hints_at(shape, row, column, side=4, ab=(40.0, -30.0)):
     window = (slice(None), slice(None), slice(row, row + side), slice(column, column + side))
     colours[window] = torch.tensor(ab)[:, None, None]
     mask[window] = 1
-    return Hints(colours, mask)
+    return Condition(LocalHints(colours, mask))
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +107,13 @@ def test_every_branch_has_a_say_at_its_scales():
 def test_samples_are_independent_in_eval_mode(network):
     L = torch.rand(3, 1, 48, 48) * 100
     hints = hints_at(L.shape, 8, 8)
-    alone = Hints(hints.ab[2:], hints.mask[2:])
+    alone = Condition(LocalHints(hints.local.ab[2:], hints.local.mask[2:]))
     torch.testing.assert_close(network(L, hints).ab[2:], network(L[2:], alone).ab, rtol=1e-4, atol=1e-4)
 
 
 def test_hints_that_give_nothing_are_no_hints(network):
     L = torch.rand(2, 1, 48, 64) * 100
-    nothing = Hints(torch.full((2, 2, 48, 64), 77.0), torch.zeros(2, 1, 48, 64))
+    nothing = Condition(LocalHints(torch.full((2, 2, 48, 64), 77.0), torch.zeros(2, 1, 48, 64)))
     torch.testing.assert_close(network(L, nothing).ab, network(L).ab, rtol=0, atol=1e-5)
 
 
@@ -145,8 +146,8 @@ def test_networks_built_without_hints_or_bins():
     network = build_network("chromagan", backbone=LITE, classes=0, bins=False, hints=False, width=24).eval()
     L = torch.rand(1, 1, 32, 32) * 100
     assert network(L).bin_logits is None
-    assert not network.takes_hints
-    with pytest.raises(ModelError, match="take no colour hints"):
+    assert not network.accepts
+    with pytest.raises(ModelError, match="takes no colour hints"):
         network(L, hints_at(L.shape, 4, 4))
 
 

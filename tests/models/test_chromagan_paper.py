@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from chromagan.conditioning.condition import Condition, LocalHints
 from chromagan.errors import ModelError
-from chromagan.models.contract import Hints, count_parameters
+from chromagan.models.contract import count_parameters
 from chromagan.models.registry import build_network, model_record
 from chromagan.models.trunk import fill_trunk
 from chromagan.training.config import TrainConfig
@@ -173,7 +174,7 @@ def test_neutral_output_is_gray(network):
 
 
 def test_hints_and_negative_classes_are_refused(network):
-    hints = Hints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8))
+    hints = Condition(LocalHints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8)))
     with pytest.raises(ModelError, match="hints"):
         network(torch.zeros(1, 1, 8, 8), hints)
     with pytest.raises(ModelError, match="classes"):

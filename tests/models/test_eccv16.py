@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from chromagan.color.ab_bins import AbBins
+from chromagan.conditioning.condition import Condition, LocalHints
 from chromagan.errors import ModelError
 from chromagan.losses.bins import class_rebalanced_cross_entropy
-from chromagan.models.contract import Hints, count_parameters
+from chromagan.models.contract import count_parameters
 from chromagan.models.eccv16 import Eccv16
 from chromagan.models.registry import model_record
 
@@ -75,7 +76,7 @@ def test_release_trains_its_last_layer():
     network = Eccv16("release", 1.0)
     assert network.model_out.weight.requires_grad
     assert network.config == {"decode": "release", "temperature": 1.0}
-    assert model_record("eccv16").factory.published.config == {"decode": "release"}
+    assert model_record("eccv16").network.published.config == {"decode": "release"}
 
 
 def test_wrong_options_and_hints_are_refused(network):
@@ -84,7 +85,7 @@ def test_wrong_options_and_hints_are_refused(network):
     with pytest.raises(ModelError, match="above 0"):
         Eccv16(temperature=0)
     with pytest.raises(ModelError, match="siggraph17"):
-        network(some_L(8, 8), Hints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8)))
+        network(some_L(8, 8), Condition(LocalHints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8))))
 
 
 @torch.no_grad()

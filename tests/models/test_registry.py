@@ -29,9 +29,9 @@ def test_registered_network_is_found_and_built(own_records):
 
 
 def test_a_name_is_taken_once(own_records):
-    register_model("tiny_of_test", paper="none")(ColorizationNetwork)
+    register_model("tiny_of_test", paper="none")(type("Tiny", (ColorizationNetwork,), {}))
     with pytest.raises(ModelError, match="tiny_of_test"):
-        register_model("tiny_of_test", paper="none")(ColorizationNetwork)
+        register_model("tiny_of_test", paper="none")(type("Tiny", (ColorizationNetwork,), {}))
 
 
 def test_unknown_name_suggests_the_nearest():

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from chromagan.conditioning.condition import Condition, GlobalHints, LocalHints
 from chromagan.errors import ModelError
-from chromagan.models.contract import GlobalHints, Hints, count_parameters
+from chromagan.models.contract import count_parameters
 from chromagan.models.registry import model_record
 from chromagan.models.siggraph17 import Siggraph17
 
@@ -24,7 +25,7 @@ def some_L(n=1, rows=16, columns=24, seed=0):
 def some_hints(L):
     mask = torch.zeros_like(L)
     mask[..., 2:5, 3:6] = 1
-    return Hints(torch.cat((60 * mask, -40 * mask), 1), mask)
+    return Condition(LocalHints(torch.cat((60 * mask, -40 * mask), 1), mask))
 
 
 def test_parameters_and_keys(network):
@@ -39,13 +40,13 @@ def test_parameters_and_keys(network):
     assert shapes["model10.1.bias"] == (128,)
     assert shapes["model_class.0.weight"] == (529, 256, 1, 1)
     assert shapes["model_out.0.weight"] == (2, 128, 1, 1)
-    assert model_record("siggraph17").factory.takes_hints
+    assert model_record("siggraph17").network.accepts == {"local"}
 
 
 @torch.no_grad()
 def test_no_hints_are_hints_of_nothing(network):
     L = some_L()
-    empty = Hints(torch.zeros(1, 2, 16, 24), torch.zeros(1, 1, 16, 24))
+    empty = Condition(LocalHints(torch.zeros(1, 2, 16, 24), torch.zeros(1, 1, 16, 24)))
     assert torch.equal(network(L).ab, network(L, empty).ab)
     assert not torch.allclose(network(L, some_hints(L)).ab, network(L).ab, atol=1e-4)
 
@@ -54,7 +55,7 @@ def test_no_hints_are_hints_of_nothing(network):
 @pytest.mark.parametrize("size", [(1, 1), (7, 13), (37, 41)])
 def test_any_size_with_and_without_hints(network, size):
     L = some_L(1, *size)
-    hints = Hints(torch.full((1, 2, *size), 20.0), torch.ones(1, 1, *size))
+    hints = Condition(LocalHints(torch.full((1, 2, *size), 20.0), torch.ones(1, 1, *size)))
     assert network(L).ab.shape == network(L, hints).ab.shape == (1, 2, *size)
 
 
@@ -76,15 +77,15 @@ def test_photos_of_a_batch_do_not_mix(network):
     hints = some_hints(L)
     both = network(L, hints).ab
     for i in range(2):
-        alone = network(L[i : i + 1], Hints(hints.ab[i : i + 1], hints.mask[i : i + 1])).ab
+        alone = network(L[i : i + 1], hints.chunk(2)[i]).ab
         assert (alone - both[i : i + 1]).abs().max() < 1e-4
 
 
 def test_hints_that_do_not_fit_are_refused(network):
     L = some_L()
     with pytest.raises(ModelError, match="mask"):
-        network(L, Hints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8)))
-    with pytest.raises(ModelError, match="global_hints=True"):
+        network(L, Condition(LocalHints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8))))
+    with pytest.raises(ModelError, match="siggraph17 takes no global hints"):
         network(L, replace(some_hints(L), overall=statistics(1)))
 
 

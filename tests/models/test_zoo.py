@@ -1,22 +1,22 @@
 """What holds for every registered network: sizes, independence, gradients, files, seeds, half precision, hints.
 
 A network of another family is covered as soon as it is registered; only its literal size has to be added here. Networks
-that take hints say so by `takes_hints = True`.
+that take hints say so by `accepts`.
 """
 
 import copy
 import hashlib
 import importlib
-import inspect
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from chromagan.conditioning.condition import Condition, LocalHints
 from chromagan.errors import ModelError
 from chromagan.inference.colorizer import Colorizer
-from chromagan.models.contract import Hints, count_parameters
+from chromagan.models.contract import NOTHING, count_parameters
 from chromagan.models.look import Look
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.create import create_model
@@ -65,7 +65,7 @@ SMALL_OPTIONS = {"classes": 10, "width": 8}
 
 
 def small_options(name):
-    known = inspect.signature(model_record(name).factory).parameters
+    known = model_record(name).options
     return {key: value for key, value in SMALL_OPTIONS.items() if key in known}
 
 
@@ -119,9 +119,9 @@ def test_record_says_what_it_is(blank):
     record = model_record(name)
     assert record.paper
     assert record.title
-    assert isinstance(network, record.factory) if isinstance(record.factory, type) else network.registered_as == name
-    rebuilt = inspect.signature(record.factory).parameters
-    assert set(network.config) == set(rebuilt)
+    assert type(network) is record.network
+    assert network.registered_as == name
+    assert set(network.config) == set(record.options)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -156,7 +156,7 @@ def test_gradients_reach_every_trainable_parameter(network):
     buffers = {key: value.clone() for key, value in network.named_buffers()}
     frozen = {key: value.clone() for key, value in network.named_parameters() if not value.requires_grad}
     try:
-        hints = hints_in_the_middle(2, 64) if network.takes_hints else None
+        hints = hints_in_the_middle(2, 64) if network.accepts else NOTHING
         answer = network.train()(lightness(2, 64, 64), hints)
         outputs = (answer.ab / 10, answer.bin_logits, answer.class_logits)
         sum(output.square().mean() + output.mean() for output in outputs if output is not None).backward()
@@ -203,7 +203,7 @@ def test_half_precision_answers_about_the_same(network):
 def hints_in_the_middle(count, side):
     mask = torch.zeros(count, 1, side, side)
     mask[..., side // 4 : side // 2, side // 4 : side // 2] = 1
-    return Hints(mask * torch.tensor((60.0, -40.0)).view(1, 2, 1, 1), mask)
+    return Condition(LocalHints(mask * torch.tensor((60.0, -40.0)).view(1, 2, 1, 1), mask))
 
 
 @torch.no_grad()
@@ -213,10 +213,10 @@ def test_hints_are_refused_or_used(network):
     for parameter in network.parameters():  # some networks begin with weights of zero for hints
         if not parameter.any():
             parameter.normal_(std=0.1)
-    if not getattr(network, "takes_hints", False):
+    if not network.accepts:
         with pytest.raises(ModelError, match="takes no colour hints"):
             network(L, hints)
         return
     assert not torch.allclose(network(L, hints).ab, network(L).ab)
-    none = Hints(torch.zeros(1, 2, 32, 32), torch.zeros(1, 1, 32, 32))
+    none = Condition(LocalHints(torch.zeros(1, 2, 32, 32), torch.zeros(1, 1, 32, 32)))
     torch.testing.assert_close(network(L, none).ab, network(L).ab)

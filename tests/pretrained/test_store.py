@@ -8,11 +8,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from chromagan.errors import WeightsError, WriteError
+from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
 from chromagan.pretrained.store import digest, load_into, read_weights, save_weights
 
 
-class Net(nn.Module):
+class Net(ColorizationNetwork):
     training_only_prefixes = ("head.",)
 
     def __init__(self, classes=3):

@@ -52,7 +52,7 @@ def train_away(tmp_path, monkeypatch, **options):
 
 
 RECORDS = {name: model_record(name) for name in list_models()}
-OURS = {name: record for name, record in RECORDS.items() if record.factory.__module__.startswith("chromagan.")}
+OURS = {name: record for name, record in RECORDS.items() if record.network.__module__.startswith("chromagan.")}
 TRAINABLE = [name for name, record in OURS.items() if not record.weightless]
 
 

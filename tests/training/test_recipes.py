@@ -12,7 +12,7 @@ from torch import nn
 from chromagan.color.ab_bins import AbBins
 from chromagan.data.loader import Batch
 from chromagan.errors import UsageError
-from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.contract import NOTHING, ColorizationNetwork, Prediction
 from chromagan.models.registry import list_models, model_record, register_model
 from chromagan.training.config import TrainConfig, from_preset, preset_names
 from chromagan.training.run_folder import RunFolder
@@ -27,7 +27,7 @@ class Tiny(ColorizationNetwork):
     """ab at 1/1, bins at 1/4, hints taken; remembers what it was shown."""
 
     bin_stride = 4
-    takes_hints = True
+    accepts = frozenset({"local"})
 
     def __init__(self):
         super().__init__()
@@ -37,7 +37,8 @@ class Tiny(ColorizationNetwork):
         self.to_bins = nn.Conv2d(1, len(self.bins), 5, stride=4, padding=2)
         self.shown = []
 
-    def predict(self, L, hints):
+    def predict(self, L, condition):
+        hints = condition.local
         self.shown.append(hints)
         given = torch.cat((hints.ab, hints.mask), 1) if hints is not None else L.new_zeros(len(L), 3, *L.shape[2:])
         return Prediction(self.to_ab(torch.cat((L / 50 - 1, given / 50), 1)) * 50, bin_logits=self.to_bins(L / 50 - 1))
@@ -127,7 +128,7 @@ def test_contradictions_are_named(wrong, named):
     ("wrong", "named"),
     [
         ({"hints": True, "model": "tiny_without_a_head"}, "--hints: tiny_without_a_head takes none"),
-        ({"hints": True, "global_hints": True}, "global_hints"),
+        ({"hints": True, "global_hints": True}, "--global-hints: .* built without"),
         ({"objective": "ab_bins", "model": "tiny_without_a_head"}, "predicts no ab bins"),
     ],
 )
@@ -213,12 +214,12 @@ def test_hints_show_the_true_colours_and_belong_to_the_photos(photos, tmp_path):
     shown = trainer.generator.shown
     assert [len(hints.ab) for hints in shown] == [8, 8]
     hints = torch.cat([one.ab for one in shown]), torch.cat([one.mask for one in shown])
-    assert torch.equal(hints[0], truth.hints.ab)
+    assert torch.equal(hints[0], truth.condition.local.ab)
     assert 0 < hints[1].mean() < 0.5
     assert (hints[0] * (1 - hints[1])).abs().max() == 0
     later = trainer.prepare(Batch(whole.rgb[8:], whole.ordinals[8:]))
-    assert torch.equal(later.hints.ab, truth.hints.ab[8:])
-    assert Trainer(config(photos), tmp_path / "plain", CPU).prepare(whole).hints is None
+    assert torch.equal(later.condition.local.ab, truth.condition.local.ab[8:])
+    assert Trainer(config(photos), tmp_path / "plain", CPU).prepare(whole).condition == NOTHING
 
 
 def test_global_hints_reach_the_network_that_is_built_for_them(tmp_path):
@@ -226,9 +227,9 @@ def test_global_hints_reach_the_network_that_is_built_for_them(tmp_path):
     trainer = Trainer(run, tmp_path, CPU)
     assert trainer.generator.config == {"global_hints": True}
     truth = trainer.prepare(batch(2))
-    assert truth.hints.overall.histogram.shape == (2, 313)
+    assert truth.condition.overall.histogram.shape == (2, 313)
     parts = list(truth.parts(2))
-    assert torch.equal(parts[1].hints.overall.saturation, truth.hints.overall.saturation[1:])
+    assert torch.equal(parts[1].condition.overall.saturation, truth.condition.overall.saturation[1:])
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     given["annealed_share"] = args.annealed_share
     look = replace(card.look, **{name: value for name, value in given.items() if value is not None})
     card = replace(card, look=look, command=args.training_command or card.command)
-    if args.annealed_share and getattr(network, "bins", None) is None:
+    if args.annealed_share and network.bins is None:
         raise UsageError(f"--annealed-share: the network of {args.source} predicts no bins; leave the option out")
     if not args.keep_class_head and fold_frozen_norms(network):
         card = replace(card, config={**card.config, "folded": True})
@@ -156,8 +156,7 @@ def _write_safetensors(network: ColorizationNetwork, card: WeightsCard, args: ar
 
 
 def _has_training_parts(network: ColorizationNetwork) -> bool:
-    prefixes = tuple(getattr(network, "training_only_prefixes", ()))
-    return any(name.startswith(prefixes) for name in network.state_dict()) if prefixes else False
+    return any(network.training_only(name) for name in network.state_dict())
 
 
 def _write_onnx(network: ColorizationNetwork, card: WeightsCard, args: argparse.Namespace) -> None:

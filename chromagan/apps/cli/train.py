@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             denies = one.name.startswith("no_")
             kind = {"action": "store_true" if denies else argparse.BooleanOptionalAction}
         elif one.kind == list[str]:
-            kind = {"nargs": "+"}
+            kind = {"nargs": "+", "action": "extend" if one.repeated else "store"}
         parser.add_argument(one.flag, default=None, help=shown.replace("%", "%%"), **kind)
     parser.add_argument("--out", type=Path, required=True, help="run folder; the same command goes on where it stopped")
     presets = preset_names()
@@ -75,7 +75,7 @@ def _describe(config: TrainConfig) -> int:
     from chromagan.training.memory import estimate_memory
 
     generator = build_generator(config)
-    head = sum(p.numel() for n, p in generator.named_parameters() if n.startswith("class_head."))
+    head = sum(p.numel() for n, p in generator.named_parameters() if generator.training_only(n))
     memory = estimate_memory(generator, config)
     print(json.dumps(config.as_dict(), indent=1))
     print(f"generator: {count_parameters(generator):,} parameters, {head:,} of them in the class head")

@@ -74,8 +74,7 @@ class ZooExam:
 
 def _inference_parameters(network: ColorizationNetwork) -> int:
     """Parameters that an inference file holds."""
-    prefixes = tuple(getattr(network, "training_only_prefixes", ()))
-    return sum(p.numel() for name, p in network.named_parameters() if not (prefixes and name.startswith(prefixes)))
+    return sum(p.numel() for name, p in network.named_parameters() if not network.training_only(name))
 
 
 def training_pace(run: Path) -> dict[str, float]:

@@ -9,13 +9,12 @@ from typing import Any
 from chromagan.errors import UsageError
 from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.losses.objective import ObjectiveOptions
+from chromagan.models.options import parse_value
 from chromagan.models.registry import model_record
 from chromagan.models.trunk import trunks_of
 from chromagan.training.build import build_generator
 from chromagan.training.config import TrainConfig, preset_options, reconciled
 from chromagan.training.hints import HintOptions
-
-_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
 def parse_options(words: list[str]) -> dict[str, Any]:
@@ -31,19 +30,11 @@ def parse_options(words: list[str]) -> dict[str, Any]:
         name = name.strip().replace("-", "_")
         if not equals or name not in known:
             raise UsageError(f"{word!r}: write OPTION=VALUE with an option of chromagan train, such as size=112")
-        options[name] = _parse_value(known[name].kind, text, word)
+        try:
+            options[name] = parse_value(known[name].kind, text)
+        except ValueError as error:
+            raise UsageError(f"{word!r}: the value is not of the option's type; see chromagan train --help") from error
     return options
-
-
-def _parse_value(kind: Any, text: str, word: str) -> Any:
-    try:
-        if kind is bool:
-            if text.lower() not in _TRUE + _FALSE:
-                raise ValueError(text)
-            return text.lower() in _TRUE
-        return text.split("+") if kind == list[str] else kind(text)
-    except ValueError as error:
-        raise UsageError(f"{word!r}: the value is not of the option's type; see chromagan train --help") from error
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from scipy import stats
 from skimage.color import rgb2hsv, rgb2lab
 
 from chromagan.color.ab_bins import authors_centres
-from chromagan.data import hint_simulation
-from chromagan.data.hint_simulation import (
+from chromagan.conditioning import simulate
+from chromagan.conditioning.simulate import (
     Patch,
     draw_patches,
     draw_squares,
@@ -112,7 +112,7 @@ def test_photos_smaller_than_a_square(size):
 
 
 def test_no_point_at_all(monkeypatch):
-    monkeypatch.setattr(hint_simulation, "STOP", 1.0)
+    monkeypatch.setattr(simulate, "STOP", 1.0)
     hints = simulate_hints(some_ab(2), photo_generators(torch.arange(2), seed=0))
     assert not hints.ab.any()
     assert not hints.mask.any()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
-from chromagan.models.contract import GlobalHints, Hints
+from chromagan.conditioning.condition import GlobalHints, LocalHints
 
 STOP = 1 / 8
 LARGEST = 9
@@ -111,7 +111,7 @@ def _place_anywhere(length: int, side: int, rng: np.random.Generator) -> int:
     return int(rng.integers(length - side + 1))
 
 
-def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0, anywhere: bool = False) -> Hints:
+def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0, anywhere: bool = False) -> LocalHints:
     """Local hints for a batch of training photographs.
 
     Args:
@@ -130,10 +130,10 @@ def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0, anywhe
         squares.append(draw_patches(ab.shape[2], ab.shape[3], rng, anywhere) if shown else [])
     drawn = reveal_squares(ab, squares)
     every = torch.tensor(whole, device=ab.device)[:, None, None, None]
-    return Hints(torch.where(every, ab, drawn.ab).contiguous(), drawn.mask.masked_fill(every, 1))
+    return LocalHints(torch.where(every, ab, drawn.ab).contiguous(), drawn.mask.masked_fill(every, 1))
 
 
-def reveal_squares(ab: Tensor, squares: Sequence[Sequence[Patch]]) -> Hints:
+def reveal_squares(ab: Tensor, squares: Sequence[Sequence[Patch]]) -> LocalHints:
     """Local hints that show the mean colours of given squares.
 
     Args:
@@ -151,7 +151,7 @@ def reveal_squares(ab: Tensor, squares: Sequence[Sequence[Patch]]) -> Hints:
     # Entry 0 is the colour of what is not revealed.
     colours = torch.cat((ab.new_zeros(1, 2), _mean_colours(ab, patches)))
     owners = torch.from_numpy(owner).to(ab.device)
-    return Hints(colours[owners].permute(0, 3, 1, 2), (owners > 0)[:, None].to(ab.dtype))
+    return LocalHints(colours[owners].permute(0, 3, 1, 2), (owners > 0)[:, None].to(ab.dtype))
 
 
 def _mean_colours(ab: Tensor, patches: Sequence[tuple[int, Patch]]) -> Tensor:

@@ -1,0 +1,1 @@
+"""What a person gives (guidance) and what a network sees of it (condition): plain data and tensors."""

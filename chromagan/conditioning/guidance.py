@@ -1,0 +1,261 @@
+"""What a person wishes of one photo's colours, as plain data that can be stored beside the photo.
+
+Every coordinate is a share of the upright photo, x from its left and y from its top edge, 0 to 1, so that the same
+guidance fits a scan and its thumbnail. `to_json` and `from_json` are its form on disk, described in docs/sampling.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from chromagan.errors import UsageError
+
+Point = tuple[float, float]
+RGB = tuple[int, int, int]
+Kind = Literal["colour", "neutral", "saturation"]
+
+VERSION = 1
+_LARGEST_SATURATION = 4.0
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke of a brush: a colour, no colour, or more or less of the colour that is there.
+
+    Attributes:
+        kind: "colour" (`rgb`), "neutral" (gray) or "saturation" (a factor on the chroma, `strength`).
+        points: (x, y) of the brush's path; a single one is a dot.
+        radius: of the brush, as a share of the photo's short side.
+        rgb: sRGB of 8 bits, of a colour stroke alone; its hue and chroma count, the photo's lightness stays.
+        strength: of a colour or neutral stroke how firm the wish is, above 0 and up to 1; of a saturation stroke the
+            factor, 0 to 4.
+        order: strokes of a higher order lie on top, those of one order as they follow each other.
+
+    Raises:
+        UsageError: a value that is out of range or does not belong to the kind.
+    """
+
+    kind: Kind
+    points: tuple[Point, ...]
+    radius: float
+    rgb: RGB | None = None
+    strength: float = 1.0
+    order: int = 0
+
+    def __post_init__(self) -> None:
+        _need(self.kind in get_args(Kind), f"stroke: kind {self.kind!r}; give {', '.join(get_args(Kind))}")
+        object.__setattr__(self, "points", _points(self.points, "stroke", 1))
+        _need(_is_number(self.radius) and 0 < self.radius <= 1, f"stroke: radius {self.radius!r}; above 0, at most 1")
+        if self.kind == "colour":
+            object.__setattr__(self, "rgb", _rgb(self.rgb, "stroke of kind colour"))
+        else:
+            _need(self.rgb is None, f"stroke of kind {self.kind}: it takes no rgb; leave it out")
+        firm = _is_number(self.strength) and 0 < self.strength <= 1
+        factor = self.kind == "saturation" and _is_number(self.strength) and 0 <= self.strength <= _LARGEST_SATURATION
+        limits = "0 to 4" if self.kind == "saturation" else "above 0, at most 1"
+        _need(firm or factor, f"stroke of kind {self.kind}: strength {self.strength!r}; {limits}")
+        _need(_is_whole(self.order), f"stroke: order {self.order!r}; a whole number")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours that a photo should be made of.
+
+    Attributes:
+        colours: sRGB of 8 bits each.
+        shares: how much of each; in equal parts where there are none.
+    """
+
+    colours: tuple[RGB, ...]
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _need(_is_list(self.colours) and len(self.colours) > 0, "palette: give at least one colour")
+        object.__setattr__(self, "colours", tuple(_rgb(one, "palette") for one in self.colours))
+        _need(_is_list(self.shares), "palette: shares are a list of numbers")
+        object.__setattr__(self, "shares", tuple(self.shares))
+        _need(not self.shares or len(self.shares) == len(self.colours), "palette: as many shares as colours, or none")
+        _need(all(_is_number(s) and s > 0 for s in self.shares), "palette: shares are numbers above 0")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A photo whose colours are wanted.
+
+    Attributes:
+        file: its name; whoever paints reads it.
+        strength: how far its colours count, above 0 and up to 1.
+    """
+
+    file: str
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        _need(isinstance(self.file, str) and self.file != "", f"reference: file {self.file!r}; name a photo")
+        _need(
+            _is_number(self.strength) and 0 < self.strength <= 1,
+            f"reference: strength {self.strength!r}; above 0, at most 1",
+        )
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the photo: what lies inside of one of its polygons.
+
+    Attributes:
+        polygons: (x, y) of the corners of each, three or more.
+    """
+
+    polygons: tuple[tuple[Point, ...], ...]
+
+    def __post_init__(self) -> None:
+        _need(_is_list(self.polygons) and len(self.polygons) > 0, "region: give at least one polygon")
+        object.__setattr__(self, "polygons", tuple(_points(one, "region", 3) for one in self.polygons))
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """All that a person gives for one photo.
+
+    Attributes:
+        strokes: of the brush.
+        palette: colours for the whole photo.
+        references: photos whose colours are wanted.
+        only: what alone is coloured.
+        keep: what stays as it is.
+    """
+
+    strokes: tuple[Stroke, ...] = ()
+    palette: Palette | None = None
+    references: tuple[Reference, ...] = ()
+    only: Region | None = None
+    keep: Region | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("strokes", "references"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def to_json(self) -> str:
+        """As text in JSON, of one line, the same for equal guidance; what is as by default is left out."""
+        return json.dumps({"version": VERSION, **_plain(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "guidance") -> Guidance:
+        """Read what `to_json` writes.
+
+        Args:
+            text: JSON, see docs/sampling.md.
+            source: name of the file, for errors.
+
+        Raises:
+            UsageError: not JSON, of an unknown version, with an unknown key, or with a value out of range; the
+                message begins with the source and names what is wrong.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{source}: not JSON ({error}); see docs/sampling.md") from error
+        try:
+            return cls._from_values(values)
+        except UsageError as error:
+            raise UsageError(f"{source}: {error}") from error
+
+    @classmethod
+    def _from_values(cls, values: Any) -> Guidance:
+        _need(isinstance(values, dict), "guidance is an object such as {\"version\": 1, \"strokes\": []}")
+        version = values.pop("version", None)
+        _need(_is_whole(version), f"give \"version\": {VERSION}")
+        _need(version == VERSION, f"version {version!r}; this program reads version {VERSION}")
+        known = _known(cls, values, "guidance")
+        several: dict[str, type] = {"strokes": Stroke, "references": Reference}
+        single: dict[str, type] = {"palette": Palette, "only": Region, "keep": Region}
+        for name in known.keys() & several:
+            _need(_is_list(known[name]), f"{name} is a list")
+            known[name] = tuple(_built(several[name], one, several[name].__name__.lower()) for one in known[name])
+        for name in known.keys() & single:
+            known[name] = _built(single[name], known[name], name)
+        return cls(**known)
+
+
+def _plain(thing: Any) -> dict[str, Any]:
+    """Fields of a dataclass that are not as by default, colours as #rrggbb."""
+    found: dict[str, Any] = {}
+    for field in fields(thing):
+        value = getattr(thing, field.name)
+        if value == field.default:
+            continue
+        if field.name in ("strokes", "references"):
+            found[field.name] = [_plain(one) for one in value]
+        elif field.name in ("palette", "only", "keep"):
+            found[field.name] = _plain(value)
+        elif field.name == "rgb":
+            found[field.name] = _hex(value)
+        elif field.name == "colours":
+            found[field.name] = [_hex(one) for one in value]
+        else:
+            found[field.name] = value
+    return found
+
+
+def _hex(rgb: RGB) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
+
+
+def _known(kind: Any, values: Any, name: str) -> dict[str, Any]:
+    _need(isinstance(values, dict), f"{name} is an object with {', '.join(field.name for field in fields(kind))}")
+    names = [field.name for field in fields(kind)]
+    unknown = sorted(set(values) - set(names))
+    _need(not unknown, f"{name} has no {', '.join(unknown)}; it has {', '.join(names)}")
+    return dict(values)
+
+
+def _built(kind: Any, values: Any, name: str) -> Any:
+    try:
+        return kind(**_known(kind, values, name))
+    except TypeError as error:  # a field without default is missing
+        missing = re.findall(r"'(\w+)'", str(error))
+        raise UsageError(f"{name} lacks {', '.join(missing)}") from error
+
+
+def _need(fine: bool, otherwise: str) -> None:
+    if not fine:
+        raise UsageError(otherwise)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _points(points: Any, name: str, least: int) -> tuple[Point, ...]:
+    """Checked (x, y) pairs, as tuples."""
+    _need(_is_list(points) and len(points) >= least, f"{name}: give at least {least} point{'s' * (least > 1)}")
+    for point in points:
+        pair = _is_list(point) and len(point) == 2 and all(_is_number(side) and 0 <= side <= 1 for side in point)
+        _need(pair, f"{name}: point {point!r}; [x, y], each 0 to 1, a share of the photo's side")
+    return tuple((float(x), float(y)) for x, y in points)
+
+
+def _rgb(rgb: Any, name: str) -> RGB:
+    """A checked colour, also from #rrggbb."""
+    if isinstance(rgb, str) and _HEX.fullmatch(rgb):
+        rgb = tuple(bytes.fromhex(rgb[1:]))
+    fine = _is_list(rgb) and len(rgb) == 3 and all(_is_whole(v) and 0 <= v <= 255 for v in rgb)
+    _need(fine, f"{name}: rgb {rgb!r}; write it as \"#a03c28\"")
+    return (rgb[0], rgb[1], rgb[2])
+
+
+__all__ = ["VERSION", "Guidance", "Palette", "Reference", "Region", "Stroke"]

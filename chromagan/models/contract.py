@@ -65,6 +65,10 @@ class Trunk(nn.Module):
     name: str
     always_frozen: ClassVar[bool] = False
 
+    def key_of(self, name: str) -> str | None:
+        """The key in the state dict here of a tensor of the classifier; None for what lies above the branch."""
+        return name
+
     def stages(self) -> list[list[nn.Parameter]]:
         """Parameters stage by stage, finest first; a single stage is frozen whole or not at all."""
         return [list(self.parameters())]

@@ -96,6 +96,10 @@ class EfficientNetLite2Trunk(Trunk):
             maps.append(x)
         return maps
 
+    def key_of(self, name: str) -> str | None:
+        """See `Trunk`."""
+        return timm_to_trunk(name)
+
     def stages(self) -> list[list[nn.Parameter]]:
         """Parameters octave by octave, finest first: what a trainer freezes or slows down."""
         groups = [[p for stage in octave for p in self.blocks[stage].parameters()] for octave in _OCTAVES]

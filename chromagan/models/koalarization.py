@@ -54,6 +54,10 @@ class FrozenClassifier(Trunk):
         self.channels = _EMBEDDING if embedding else _CLASSES
         self.eval().requires_grad_(False)
 
+    def key_of(self, name: str) -> str:
+        """See `Trunk`."""
+        return f"net.{name}"
+
     @torch.no_grad()
     def forward(self, L: Tensor) -> Tensor:
         """(N, 1, H, W) in [0, 100], squeezed to 299 x 299 as in the paper, to (N, `channels`)."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from chromagan.color.curves import lab_uncurve, lightness_to_f, linear_to_srgb
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.contract import Trunk
-from chromagan.models.efficientnet_lite import EfficientNetLite2Trunk, timm_to_trunk
+from chromagan.models.efficientnet_lite import EfficientNetLite2Trunk
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COUNTER = "num_batches_tracked"  # batch norm's count of batches
@@ -111,6 +111,10 @@ class VGGTrunk(Trunk):
                 maps.append(image)
         return maps
 
+    def key_of(self, name: str) -> str:
+        """See `Trunk`; with or without `features.`."""
+        return f"features.{name.removeprefix('features.')}"
+
     def stages(self) -> list[list[nn.Parameter]]:
         """Parameters block by block, finest first: what a trainer freezes or slows down."""
         groups: list[list[nn.Parameter]] = []
@@ -158,12 +162,17 @@ class TimmTrunk(Trunk):
         self.net = _timm_features(name)
         self.widths = tuple(self.net.feature_info.channels())
         self.strides = tuple(self.net.feature_info.reduction())
+        self._keys = {key.removeprefix("net.").replace("_", "."): key for key in self.state_dict()}
         self._channels_last = str(getattr(self.net, "output_fmt", "")).endswith("NHWC")
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Normalised RGB (N, 3, H, W) to feature maps (N, C, h, w), finest first."""
         maps = self.net(image)
         return [m.permute(0, 3, 1, 2) for m in maps] if self._channels_last else list(maps)
+
+    def key_of(self, name: str) -> str | None:
+        """See `Trunk`: a feature extractor has modules `stages_0` where its classifier has `stages.0`."""
+        return self._keys.get(name.replace("_", "."))
 
     def train(self, mode: bool = True) -> TimmTrunk:
         """Stays in evaluation mode where nothing of it is trained: batch norm's statistics are frozen with the rest."""
@@ -249,26 +258,17 @@ def fill_trunk(trunk: Trunk, tensors: dict[str, Tensor], source: str) -> None:
     Raises:
         WeightsError: a tensor of the trunk is missing or has another shape.
     """
-    inner = trunk.net if isinstance(trunk, TimmTrunk) else trunk
-    named = {_trunk_key(trunk, key): value for key, value in tensors.items()}
+    named = {trunk.key_of(key): value for key, value in tensors.items()}
     chosen = {}
-    for key, value in inner.state_dict().items():
-        found = named.get(key.replace("_", ".") if isinstance(trunk, TimmTrunk) else key)
+    for key, value in trunk.state_dict().items():
+        found = named.get(key)
         if key.endswith(COUNTER):  # some files leave it out, and nothing here reads it
             found = value if found is None else found
         if found is None or found.shape != value.shape:
             have = "is missing" if found is None else f"has shape {tuple(found.shape)}, not {tuple(value.shape)}"
             raise WeightsError(f"{source}: {key} {have}; give the weights of the backbone that --backbone names")
         chosen[key] = found.to(value.dtype)
-    inner.load_state_dict(chosen)
-
-
-def _trunk_key(trunk: Trunk, key: str) -> str | None:
-    """The name that a classifier's tensor has in a trunk."""
-    if isinstance(trunk, EfficientNetLite2Trunk):
-        return timm_to_trunk(key)
-    # timm names the modules of a feature extractor `stages_0` where its classifier has `stages.0`
-    return f"features.{key.removeprefix('features.')}" if isinstance(trunk, VGGTrunk) else key.replace("_", ".")
+    trunk.load_state_dict(chosen)
 
 
 def published_backbone(name: str) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from chromagan.benchmark.models import Settings, precision_refusal, time_models
 from chromagan.benchmark.photos import make_photo
 from chromagan.benchmark.report import CellFigures, PhotoFigures, SpeedReport, as_json, as_markdown
 from chromagan.benchmark.roofline import Roof, Work
+from chromagan.conditioning.condition import NOTHING
 from chromagan.errors import DeviceError, ModelError, UsageError
 from chromagan.models.baselines import MEAN_AB
 
@@ -247,7 +248,7 @@ def test_a_plain_module_has_the_same_weights_in_pytorchs_own_layout(photo):
     assert network.state_dict()["model3.0.weight"].is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(kernel, network.state_dict()["model3.0.weight"])
     L = 100 * torch.rand(1, 1, 32, 32)
-    torch.testing.assert_close(plain.predict(L, None).ab, network(L).ab, rtol=0, atol=1e-2)
+    torch.testing.assert_close(plain.predict(L, NOTHING).ab, network(L).ab, rtol=0, atol=1e-2)
     settings = Settings(
         ["chromagan"], [33], ["float32"], "cpu", runs=3, threads=1, photo=photo, memory=False, plain=True
     )

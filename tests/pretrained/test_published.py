@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from chromagan.conditioning.condition import Condition, LocalHints
 from chromagan.errors import WeightsError
-from chromagan.models.contract import Hints
 from chromagan.pretrained.create import create_model, load_model
 from chromagan.pretrained.store import digest, save_weights
 from chromagan.training.build import ancestors_of, build_generator
@@ -78,7 +78,7 @@ class Reference2017(Encoder):
     def forward(self, L, hints=None):
         given = torch.zeros_like(L.repeat(1, 3, 1, 1))
         if hints is not None:
-            given = torch.cat((hints.ab / 110, hints.mask), 1)
+            given = torch.cat((hints.local.ab / 110, hints.local.mask), 1)
         one = self.model1(torch.cat(((L - 50) / 100, given), 1))
         two = self.model2(one[..., ::2, ::2])
         three = self.model3(two[..., ::2, ::2])
@@ -128,13 +128,11 @@ def test_the_authors_file_gives_the_authors_network(published, tmp_path):
         assert ab.std(dim=(2, 3)).min() > 1
         assert (network(L).ab - ab).abs().max() < 1e-4
         if name == "siggraph17":
-            hints = Hints(
-                (torch.rand(2, 2, *size, generator=generator) - 0.5) * 200,
-                (torch.rand(2, 1, *size, generator=generator) < 0.3).float(),
-            )
+            colours = (torch.rand(2, 2, *size, generator=generator) - 0.5) * 200
+            hints = Condition(LocalHints(colours, (torch.rand(2, 1, *size, generator=generator) < 0.3).float()))
             hinted = reference(L, hints)
             assert (hinted - ab).abs().max() > 0.1
-            assert (network(L, hints=hints).ab - hinted).abs().max() < 1e-4
+            assert (network(L, hints).ab - hinted).abs().max() < 1e-4
 
     # The file names its network by its tensors; written as our own file, it stays the same network.
     again, card = load_model(path)

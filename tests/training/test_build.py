@@ -119,6 +119,19 @@ def test_a_trunk_that_is_always_frozen_is_never_trained(monkeypatch):
         assert len(kept) == len(list(network.trunk.parameters()))
 
 
+def test_a_frozen_classifier_takes_its_own_file(monkeypatch, tmp_path):
+    from chromagan.models import koalarization
+
+    monkeypatch.setattr(koalarization, "_CLASSIFIER", "test_resnet")
+    monkeypatch.setattr(koalarization.FrozenClassifier, "name", "test_resnet")
+    torch.manual_seed(3)
+    whole = import_timm().create_model("test_resnet")
+    save_file(whole.state_dict(), tmp_path / "own.safetensors")
+    config = from_preset("default", model="koalarization", backbone_weights=str(tmp_path / "own.safetensors"))
+    built = build_generator(config).trunk.net.state_dict()
+    assert all(torch.equal(built[key], value) for key, value in whole.state_dict().items())
+
+
 @pytest.mark.parametrize("options", [{"preset": "mobile"}, {"preset": "default", "model": "mobilenet_unet"}])
 def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeypatch, tmp_path):
     timm = import_timm()

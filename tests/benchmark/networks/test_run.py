@@ -17,7 +17,7 @@ from chromagan.benchmark.networks.run import ZooBenchmark, ZooResults, ZooRow
 from chromagan.benchmark.networks.sheet import ZooSheet
 from chromagan.errors import ModelError, TrainingError, UsageError
 from chromagan.evaluation.held_out import HeldOut
-from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.contract import ColorizationNetwork, Prediction, Trunk
 from chromagan.models.registry import register_model
 from chromagan.pretrained.create import create_model
 from chromagan.training.loop import Loop
@@ -49,7 +49,7 @@ class WithTrunk(_Small):
 
     def __init__(self):
         super().__init__(8)
-        self.trunk = nn.Conv2d(1, 1, 1)
+        self.trunk = Trunk()
         self.trunk.name = "some_backbone"
 
 

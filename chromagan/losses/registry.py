@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import logging
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, TypeVar
 
 from torch import Tensor
@@ -94,6 +97,10 @@ class LossTerm(Section):
 
 Term = TypeVar("Term", bound=LossTerm)
 
+GROUP = "chromagan.losses"
+"""The entry points under which other packages name the modules that register their terms."""
+_log = logging.getLogger(__name__)
+
 _TERMS: dict[str, type[LossTerm]] = {}
 
 
@@ -125,10 +132,28 @@ def register_term(name: str) -> Callable[[type[Term]], type[Term]]:
     return enter
 
 
-def loss_terms() -> dict[str, type[LossTerm]]:
-    """The registered terms by name, in the order in which they are summed."""
+@cache
+def _import_terms() -> None:
+    """Import the files of this room, and what other packages name under `chromagan.losses`; they register themselves.
+
+    A stranger's term that cannot be loaded is told in one line, and is as if it were not there.
+    """
     import chromagan.losses as package
 
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
+    for point in importlib.metadata.entry_points(group=GROUP):
+        try:
+            point.load()
+        except Exception as error:  # whatever a stranger's module raises
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            _log.warning(
+                "chromagan: the loss term %s (%s) cannot be loaded: %s; mend or remove it",
+                point.name, point.value, reason,
+            )  # fmt: skip
+
+
+def loss_terms() -> dict[str, type[LossTerm]]:
+    """The registered terms by name, in the order in which they are summed."""
+    _import_terms()
     return dict(sorted(_TERMS.items(), key=lambda one: (one[1].place, one[0])))

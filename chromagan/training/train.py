@@ -66,15 +66,16 @@ def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.i
         UsageError: a figure that does not exist.
         DataError: the held-out photographs cannot be read.
     """
-    photos, exam, preview = trainer.config.photos, trainer.config.exam, None
-    if trainer.folder.writes:
-        grid = load_grid_photos(exam.val or photos.data[0], _PREVIEWED, photos.size)
-        preview = partial(_save_preview, trainer, grid)
-    examined = exam.val and exam.eval_every and exam.metrics
-    return Loop(
-        trainer, snapshot_every, max_minutes, exam=HeldOutExam(exam, trainer) if examined else None, preview=preview,
-        **given,
-    )  # fmt: skip
+    photos, options = trainer.config.photos, trainer.config.exam
+    exam = preview = None
+    # Random numbers that are drawn here, such as for weights that are loaded over, would be missing in the run.
+    with torch.random.fork_rng(devices=[]):
+        if trainer.folder.writes:
+            grid = load_grid_photos(options.val or photos.data[0], _PREVIEWED, photos.size)
+            preview = partial(_save_preview, trainer, grid)
+        if options.val and options.eval_every and options.metrics:
+            exam = HeldOutExam(options, trainer)
+    return Loop(trainer, snapshot_every, max_minutes, exam=exam, preview=preview, **given)
 
 
 def _save_preview(trainer: Trainer, grid: torch.Tensor, path: Path) -> None:

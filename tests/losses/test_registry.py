@@ -80,6 +80,31 @@ def test_a_term_from_outside_is_trained_by_its_flag(warmth, train):
     assert not torch.equal(states[0]["body.weight"], states[1]["body.weight"])
 
 
+def test_a_package_brings_its_term_by_an_entry_point(train, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(registry, "_TERMS", dict(loss_terms()))
+    (tmp_path / "calm_term.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from chromagan.losses.registry import LossTerm, register_term\n"
+        "from chromagan.options import at_least, option\n\n\n"
+        "@register_term('calm')\n@dataclass(frozen=True)\nclass Calm(LossTerm):\n"
+        "    calm_weight: float = option(0.0, 'weight of the mean squared chroma', at_least(0))\n\n"
+        "    def __call__(self, sight):\n        return sight.predicted_ab.square().mean()\n"
+    )
+    (tmp_path / "calm-1.0.dist-info").mkdir()
+    (tmp_path / "calm-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: calm\nVersion: 1.0\n")
+    (tmp_path / "calm-1.0.dist-info" / "entry_points.txt").write_text(
+        "[chromagan.losses]\ncalm = calm_term\nbroken = no_such_module_of_a_test\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    registry._import_terms.cache_clear()
+    code, folder = train("calm", "--calm-weight", "0.5")
+    assert code == 0
+    assert read_stats(folder)[-1]["calm"] > 0
+    assert len([line for line in caplog.messages if "the loss term broken" in line]) == 1
+    monkeypatch.undo()
+    registry._import_terms.cache_clear()
+
+
 def test_its_check_help_and_name_are_read_from_it(warmth, train, capsys):
     assert train("wrong", "--warmth-weight", "-1")[0] == 2
     assert "--warmth-weight is out of range" in capsys.readouterr().err

@@ -261,6 +261,16 @@ def test_one_backward_pass_serves_both_players(photos, tmp_path):
             torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6 * largest)
 
 
+def test_exam_and_preview_draw_no_random_numbers_of_the_run(photos, tmp_path):
+    run = config(photos, val=str(photos), eval_every=4, eval_size=32, metrics=["psnr"], images=4)
+    trainer = Trainer(run, tmp_path, torch.device("cpu"))
+    before = torch.get_rng_state()
+    loop = open_loop(trainer, 4)
+    loop.exam.sit()
+    loop.preview(tmp_path / "preview.jpg")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_evaluation_marks_the_best_state(photos, tmp_path):
     run = config(photos, val=str(photos), eval_every=16, eval_size=32, metrics=["psnr", "colourfulness"], images=48)
     trainer = train(run, tmp_path)

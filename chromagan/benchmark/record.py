@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from chromagan.evaluation.report import versions
+from chromagan.compute.versions import versions
 from chromagan.files.atomic import write_json, write_text
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.compute.distributed import rank
+from chromagan.compute.versions import versions
 from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
 from chromagan.evaluation.comparison import Comparison, Measured, Unpainted
 from chromagan.evaluation.engine import measure, read_picture
-from chromagan.evaluation.pairs import BASELINES, Pairs
-from chromagan.evaluation.report import list_digest, versions
+from chromagan.evaluation.pairs import BASELINES, Pairs, list_digest
 from chromagan.evaluation.result import ComparisonResult
 from chromagan.evaluation.summary import paired_tests, summarize
 from chromagan.models.digest import digest

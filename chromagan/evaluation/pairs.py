@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -112,6 +113,11 @@ def files_by_name(folder: Path) -> dict[str, Path]:
     """
     pairs = match_pairs(folder, {})
     return dict(zip(map(without_suffix, pairs.images), pairs.truth, strict=True))
+
+
+def list_digest(names: Sequence[str]) -> str:
+    """SHA-256 of the sorted names, one a line: two measurements with the same digest used the same list of photos."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
 
 
 def check_sizes(pairs: Pairs, workers: int = 4) -> None:

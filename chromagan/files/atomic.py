@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import secrets
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -89,6 +90,38 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Write strict JSON (`ValueError` for NaN and infinity); `WriteError` as `write_atomically`."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def strict_json(value: Any) -> Any:
+    """The same content with None, JSON's null, for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: strict_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str], option: str) -> list[Path]:
+    """Write texts by file name into a folder, made where it is missing; each file whole or not at all.
+
+    Args:
+        folder: where.
+        texts: by file name.
+        option: that named the folder, for messages.
+
+    Returns:
+        The files.
+
+    Raises:
+        WriteError: the folder cannot be made, or a file cannot be written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: the folder cannot be made ({error.strerror}); choose another {option}") from error
+    for name, text in texts.items():
+        write_text(Path(folder) / name, text)
+    return [Path(folder) / name for name in texts]
 
 
 def remove_unfinished(folder: str | Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from chromagan.errors import DataError, UsageError
-from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods, picture_size
+from chromagan.evaluation.pairs import check_sizes, list_digest, match_pairs, parse_methods, picture_size
 
 
 def write(path, height=6, width=8):
@@ -117,3 +117,8 @@ def test_names_of_methods(tmp_path):
     assert list(parse_methods([f"truth={tmp_path / 'plain'}"], "--colorized", ("real",))) == ["truth"]
     with pytest.raises(UsageError, match="^--colorized real=.*taken"):
         parse_methods([f"real={tmp_path / 'plain'}"], "--colorized", ("real",))
+
+
+def test_list_digest_depends_on_the_names_alone():
+    names = ["b.png", "a.png"]
+    assert list_digest(names) == list_digest(names[::-1]) != list_digest(names[:1])

@@ -1,6 +1,7 @@
 """Files stand complete under their name, or not at all."""
 
 import json
+import math
 import os
 import sys
 import threading
@@ -12,9 +13,11 @@ from chromagan.files.atomic import (
     dismiss,
     moved_into_place,
     remove_unfinished,
+    strict_json,
     write_atomically,
     write_json,
     write_text,
+    write_texts,
 )
 
 
@@ -81,3 +84,17 @@ def test_a_thread_that_was_dismissed_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
     assert len(errors) == 2
     assert "its batch has ended" in errors[0]
+
+
+def test_what_is_not_finite_is_null():
+    content = {"a": math.nan, "b": [1, 2.5, math.inf, True], "c": ({"d": -math.inf, "e": "nan"},)}
+    text = json.dumps(strict_json(content), allow_nan=False)
+    assert json.loads(text) == {"a": None, "b": [1, 2.5, None, True], "c": [{"d": None, "e": "nan"}]}
+
+
+def test_texts_are_written_or_one_error_says_why(tmp_path):
+    (first, second) = write_texts(tmp_path / "new" / "folder", {"a.md": "ä", "b.csv": "1,2\n"}, "--out")
+    assert first.read_text(encoding="utf-8") == "ä"
+    assert second.read_bytes() == b"1,2\n"
+    with pytest.raises(WriteError, match="cannot be made .* choose another --out"):
+        write_texts(first / "below", {"a": ""}, "--out")

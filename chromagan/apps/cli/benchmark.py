@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("name a photo or a folder with --data, or measure a process with --cold or --megapixels")
     if args.copies < 1 or args.runs < 1 or (args.megapixels is not None and not 0 < args.megapixels <= 500):
         raise UsageError("--copies and --runs are at least 1, and --megapixels lies between 0 and 500")
-    from chromagan.evaluation.report import versions
+    from chromagan.compute.versions import versions
     from chromagan.files.atomic import write_json
 
     figures: dict[str, Any] = {"versions": versions(), "processors": os.cpu_count(), "load_before": _load()}
@@ -85,7 +85,7 @@ def _train(args: argparse.Namespace) -> int:
     from chromagan.benchmark.photos import make_photo
     from chromagan.benchmark.training import time_training
     from chromagan.compute.device import choose_device
-    from chromagan.evaluation.report import versions
+    from chromagan.compute.versions import versions
     from chromagan.files.atomic import write_json
     from chromagan.reports.tables import format_table
     from chromagan.training.config import from_preset

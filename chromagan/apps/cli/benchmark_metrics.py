@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     if args.size < 11 or args.pairs < 1 or args.runs < 1 or (args.workers is not None and args.workers < 1):
         raise UsageError("--size is at least 11, and --pairs, --runs and --workers are at least 1")
     from chromagan.benchmark.metrics import make_pairs, time_metrics
-    from chromagan.evaluation.report import versions
+    from chromagan.compute.versions import versions
     from chromagan.files.atomic import write_json
     from chromagan.files.find import find_photo_files
     from chromagan.reports.tables import format_table

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--out {args.out}: that is the name of the tables; give one for the JSON, such as speed.json")
     from chromagan.benchmark.models import Settings, time_models
     from chromagan.benchmark.report import as_json, as_markdown
-    from chromagan.evaluation.report import versions
+    from chromagan.compute.versions import versions
     from chromagan.files.atomic import write_json
 
     settings = Settings(

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     from tqdm import tqdm
 
+    from chromagan.compute.versions import versions
     from chromagan.evaluation.fairness.files import masked_skin, read_pictures
     from chromagan.evaluation.fairness.measure import (
         detected_skin,
@@ -44,8 +45,7 @@ def run(args: argparse.Namespace) -> int:
         measure_fairness,
     )
     from chromagan.evaluation.fairness.report import NOTES, printed_table, write_fairness
-    from chromagan.evaluation.pairs import without_suffix
-    from chromagan.evaluation.report import list_digest, versions
+    from chromagan.evaluation.pairs import list_digest, without_suffix
 
     methods, settings, pairs = _methods(args)
     truth = dict(zip(map(without_suffix, pairs.images), pairs.truth, strict=True))

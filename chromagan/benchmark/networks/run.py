@@ -22,8 +22,8 @@ import torch
 from chromagan.benchmark.networks.figures import ZooExam, plain, training_pace
 from chromagan.benchmark.networks.matrix import ZooEntry, ZooPlan
 from chromagan.benchmark.networks.sheet import ZooSheet
+from chromagan.compute.versions import versions
 from chromagan.errors import ChromaganError, TrainingError, UsageError
-from chromagan.evaluation.report import versions
 from chromagan.files.atomic import write_json
 from chromagan.losses.bins import Bins
 from chromagan.models.contract import ColorizationNetwork

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from chromagan.errors import WriteError
 from chromagan.evaluation.comparison_report.findings import metrics_of
 from chromagan.evaluation.comparison_report.tables import latex, markdown
-from chromagan.evaluation.report import strict_json
 from chromagan.evaluation.result import ComparisonResult, MethodResult
-from chromagan.files.atomic import write_json
+from chromagan.files.atomic import strict_json, write_json
 from chromagan.metrics.registry import directions
 
 Pictures = Callable[[str, int], NDArray[np.uint8] | None]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chromagan.evaluation.report import strict_json
 from chromagan.evaluation.result import ComparisonResult
+from chromagan.files.atomic import strict_json
 from chromagan.reports.tables import format_table
 
 FIGURES = ("psnr", "colourfulness", "colourfulness_absolute", "lightness_difference")

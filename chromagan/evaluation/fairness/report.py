@@ -15,7 +15,7 @@ from chromagan.evaluation.fairness.measure import Face, FairnessResult
 from chromagan.evaluation.fairness.plot import fairness_svg
 from chromagan.evaluation.fairness.shift import MEASURES
 from chromagan.evaluation.fairness.skin import GROUPINGS
-from chromagan.evaluation.report import strict_json, write_texts
+from chromagan.files.atomic import strict_json, write_texts
 from chromagan.metrics.figure import Figure
 from chromagan.reports.tables import escaped, format_table, markdown_table
 

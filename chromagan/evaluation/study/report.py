@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from chromagan.evaluation.report import strict_json, write_texts
 from chromagan.evaluation.study.results import MethodFoolRate, Participant, StudyResult
+from chromagan.files.atomic import strict_json, write_texts
 from chromagan.reports.render import render
 from chromagan.reports.tables import escaped, format_table, markdown_table
 from chromagan.version import __version__

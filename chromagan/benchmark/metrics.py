@@ -23,6 +23,8 @@ from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.metric import Pair, Picture, PictureMetric, Shown, measure_pair
 from chromagan.metrics.registry import choose_metrics
+from chromagan.reports.figures import plural
+from chromagan.reports.tables import format_table
 
 METRICS = ("psnr", "ssim", "ciede2000", "colourfulness")
 Files = tuple[Path, Path]
@@ -114,6 +116,18 @@ def time_metrics(pairs: Sequence[Files], runs: int = 3, workers: int | None = No
     differences = {metric: max(abs(a[metric] - b[metric]) for a, b in both) for metric in METRICS}
     medians = {name: 1e3 * statistics.median(times[1:]) / len(pairs) for name, times in seconds.items()}
     return MetricTimings(medians, differences, len(pairs), workers)
+
+
+def metrics_table(timings: MetricTimings, size: int) -> str:
+    """The figures for a terminal, over pictures of a size in pixels."""
+    whole = timings.milliseconds["scikit-image"]
+    rows = [(name, f"{value:.2f}", f"1 / {whole / value:.1f}") for name, value in timings.milliseconds.items()]
+    title = f"{size} px, {plural(timings.workers, 'thread')}"
+    off = ", ".join(f"{metric} {value:.1e}" for metric, value in timings.differences.items())
+    return (
+        format_table((title, "ms a pair", "of scikit-image"), rows)
+        + f"\nlargest difference from scikit-image over {timings.pairs} pairs: {off}"
+    )
 
 
 def _square(picture: Picture, size: int) -> Picture:

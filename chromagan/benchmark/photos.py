@@ -26,6 +26,8 @@ from chromagan.images.write import output_suffix, write_photo
 from chromagan.inference.batch import BatchOptions, colorize_files
 from chromagan.inference.plan import Job
 from chromagan.inference.stages import stage_seconds
+from chromagan.reports.figures import plural
+from chromagan.reports.tables import format_table
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
@@ -95,6 +97,16 @@ def time_folder(colorizer: Colorizer, paths: Sequence[Path], runs: int = 5) -> T
         len(paths),
         sum(alone[path].megapixels for path in paths),
     )
+
+
+def timings_table(timings: Timings) -> str:
+    """The figures for a terminal."""
+    total = sum(timings.parts.values())
+    stages = {f"({name})": value for name, value in timings.stages.items()}
+    seconds = {**timings.parts, "their sum": total, **stages, "whole": timings.whole}
+    rows = [(name, f"{value:.4f}", f"{value / total:.2f}") for name, value in seconds.items()]
+    title = f"{plural(timings.photos, 'photo')}, {timings.megapixels:.1f} megapixels"
+    return format_table((title, "seconds", "of the sum"), rows)
 
 
 def _one_round(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, float]:

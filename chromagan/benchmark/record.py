@@ -19,12 +19,14 @@ def machine() -> dict[str, Any]:
     return {"versions": versions(), "processors": os.cpu_count(), "load_before": load}
 
 
-def write_record(path: Path, content: dict[str, Any], table: str = "") -> None:
-    """Write the figures as JSON, and a table, if any, beside them as `.md`.
+def write_record(path: Path | None, content: dict[str, Any], table: str = "") -> None:
+    """Write the figures as JSON, and a table, if any, beside them as `.md`; nothing without a path.
 
     Raises:
         WriteError: a file cannot be written.
     """
+    if path is None:
+        return
     write_json(path, content)
     if table:
         write_text(path.with_suffix(".md"), table + "\n")

@@ -29,6 +29,7 @@ from chromagan.losses.wasserstein import gradient_penalty
 from chromagan.models.contract import Prediction
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import import_timm
+from chromagan.reports.tables import format_table
 from chromagan.training.config import TrainConfig
 from chromagan.training.interruption import StopSignals
 from chromagan.training.loop import Loop
@@ -103,6 +104,19 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
     timings.teraflops, timings.peak_teraflops = _arithmetic(trainer, fixed, device, timings)
     trainer.folder.close()
     return timings
+
+
+def training_tables(timings: TrainTimings, title: str) -> str:
+    """The figures for a terminal; `title` says of what."""
+    rates, share = timings.images_per_second, timings.teraflops / timings.peak_teraflops
+    rows = [(name, f"{rate:.2f}", f"{rate / rates['textbook']:.2f}") for name, rate in rates.items()]
+    phases = [(name, f"{value:.4f}") for name, value in timings.phases.items()]
+    return "\n".join((
+        format_table((title, "images/s", "x textbook"), rows), format_table(("phase", "seconds"), phases),
+        f"data, logging, bookkeeping: {100 * timings.bookkeeping:.1f} % of the loop; peak memory "
+        f"{timings.peak_bytes / 1e9:.2f} GB; {timings.teraflops:.3f} of {timings.peak_teraflops:.3f} teraflops "
+        f"({100 * share:.0f} %)",
+    ))  # fmt: skip
 
 
 class Textbook:

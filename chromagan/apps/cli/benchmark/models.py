@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from chromagan.errors import UsageError, WriteError
+from chromagan.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,24 +31,15 @@ def run(args: argparse.Namespace) -> int:
     if args.out and args.out.suffix == ".md":
         raise UsageError(f"--out {args.out}: that is the name of the tables; give one for the JSON, such as speed.json")
     from chromagan.benchmark.models import Settings, time_models
+    from chromagan.benchmark.record import machine, write_record
     from chromagan.benchmark.report import as_json, as_markdown
-    from chromagan.compute.versions import versions
-    from chromagan.files.atomic import write_json
 
     settings = Settings(
         args.models, args.sizes, args.precision, args.device, args.batch_size, args.runs, args.threads, args.photo,
         not args.no_memory, args.plain,
     )  # fmt: skip
-    # other work on the machine in the last minute, where the system tells: timings under load say little
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    report = time_models(settings)
+    record, report = machine(), time_models(settings)
     table = as_markdown(report)
     print(table)
-    if args.out:
-        machine = {"versions": versions(), "processors": os.cpu_count(), "load_before": load}
-        try:
-            write_json(args.out, {**machine, **as_json(report)})
-            args.out.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
-        except OSError as error:
-            raise WriteError(f"{args.out}: cannot be written ({error.strerror}); choose another --out") from error
+    write_record(args.out, {**record, **as_json(report)}, table)
     return 0

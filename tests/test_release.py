@@ -44,7 +44,7 @@ def test_the_wheel_is_small_and_holds_the_package_alone(archives):
     assert tops == {"chromagan", f"chromagan-{__version__}.dist-info"}
     assert "chromagan/py.typed" in names
     kinds = {Path(name).suffix for name in names if name.startswith("chromagan/")}
-    texts = {".html", ".css", ".js", ".svg", ".md", ".tex", ".csv", ".json"}
+    texts = {".html", ".css", ".js", ".svg", ".md", ".tex", ".txt", ".csv", ".json"}
     assert kinds <= texts | {".py", ".typed", ".safetensors"}, kinds
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "chromagan").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == sources

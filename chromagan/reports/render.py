@@ -15,7 +15,7 @@ from chromagan.reports.tables import latex_text
 
 
 def render(template: str, **content: Any) -> str:
-    """A page or drawing, which another template may hold without escaping it again; or Markdown or LaTeX as it is.
+    """A page or drawing, which another template may hold without escaping it again; or plain text as it is.
 
     Args:
         template: a file of `chromagan/reports/templates`.
@@ -26,7 +26,7 @@ def render(template: str, **content: Any) -> str:
 
 
 def _is_page(template: str | None) -> bool:
-    return not str(template).endswith((".md", ".tex"))
+    return not str(template).endswith((".md", ".tex", ".txt"))
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from chromagan.benchmark.networks.matrix import ZooPlan
+from chromagan.benchmark.networks.matrix import Matrix
 from chromagan.color.lab import rgb_to_lab
 from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
 from chromagan.evaluation.held_out import HeldOut
@@ -24,20 +24,20 @@ METRICS = ("psnr", "ssim", "colourfulness")
 _TIMED, _SECONDS = 20, 5.0
 
 
-class ZooExam:
+class Exam:
     """The held-out photographs, read once, and what is measured on them for every network alike.
 
     Args:
-        plan: with the folder, its size and limit, and the file of VGG16.
+        matrix: with the folder, its size and limit, and the file of VGG16.
         device: where the networks are.
     """
 
-    def __init__(self, plan: ZooPlan, device: torch.device) -> None:
+    def __init__(self, matrix: Matrix, device: torch.device) -> None:
         self.device = device
-        self.held_out = HeldOut(plan.val, plan.eval_size, METRICS, None, plan.eval_limit, device, download=False)
-        self.distance = Vgg16Distance(plan.vgg16).to(device) if plan.vgg16 else None
+        self.held_out = HeldOut(matrix.val, matrix.eval_size, METRICS, None, matrix.eval_limit, device, download=False)
+        self.distance = Vgg16Distance(matrix.vgg16).to(device) if matrix.vgg16 else None
         self.photos = [torch.from_numpy(photo).permute(2, 0, 1) for photo in self.held_out.photos]
-        self.size, self.colourfulness = plan.eval_size, plan.colourfulness
+        self.size, self.colourfulness = matrix.eval_size, matrix.colourfulness
 
     def measure(self, network: ColorizationNetwork) -> dict[str, float]:
         """Figures of a network in evaluation mode: those of `HeldOut.evaluate`, the distance, size and speed."""

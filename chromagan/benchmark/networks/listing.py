@@ -13,6 +13,7 @@ from chromagan.errors import WeightsError
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import ModelRecord, build_network, list_models, model_record
 from chromagan.pretrained.create import shipped_weights
+from chromagan.reports.render import render
 from chromagan.reports.tables import markdown_table
 
 SIDE = 256
@@ -36,6 +37,11 @@ class ZooEntry:
     training_parameters: int
     multiply_adds: int
     shipped: bool
+
+    @property
+    def billions(self) -> str:
+        """The multiply-adds in words."""
+        return f"{self.multiply_adds / 1e9:.2f} G" if self.multiply_adds else "0"
 
     @property
     def weights(self) -> str:
@@ -85,27 +91,9 @@ def list_zoo(pattern: str = "*") -> list[ZooEntry]:
     return [zoo_entry(name) for name in list_models(pattern)]
 
 
-def _in_billions(count: int) -> str:
-    return f"{count / 1e9:.2f} G" if count else "0"
-
-
 def zoo_text(entries: list[ZooEntry]) -> str:
     """The list for a terminal, a few lines a network."""
-    blocks = []
-    for entry in entries:
-        record, more = entry.record, ""
-        if entry.training_parameters != entry.parameters:
-            more = f" ({entry.training_parameters:,} in training)"
-        blocks.append(
-            f"{record.name}: {record.title or 'see the paper'}\n"
-            f"    size:    {entry.parameters:,} parameters{more}\n"
-            f"    speed:   {_in_billions(entry.multiply_adds)} multiply-adds at {SIDE} px\n"
-            f"    answers: {record.outputs}\n"
-            f"    paper:   {record.paper}\n"
-            f"    licence: {record.licence}\n"
-            f"    weights: {entry.weights}"
-        )
-    return "\n\n".join(blocks)
+    return render("zoo.txt", entries=entries, side=SIDE).rstrip("\n")
 
 
 def zoo_markdown(entries: list[ZooEntry]) -> str:
@@ -114,25 +102,11 @@ def zoo_markdown(entries: list[ZooEntry]) -> str:
         (
             f"`{e.record.name}`", f"{e.parameters:,}",
             "" if e.training_parameters == e.parameters else f"{e.training_parameters:,}",
-            _in_billions(e.multiply_adds), e.record.outputs, e.record.licence, e.weights,
+            e.billions, e.record.outputs, e.record.licence, e.weights,
         )
         for e in entries
     ]  # fmt: skip
-    papers = [f"- `{e.record.name}`: {e.record.title or 'see the paper'}. Paper: {e.record.paper}" for e in entries]
-    return f"""# The zoo
-
-Written by `chromagan zoo --markdown > docs/zoo.md` from the registry; a test keeps it current. Edit the records instead
-(`@register_model` in `chromagan/models`, one file a network).
-
-Parameters are those at inference, and in the next column those with the heads that only training needs. Multiply-adds
-are those of convolutions and matrix products for one photo of {SIDE} x {SIDE}. The licence is that of the
-implementation, and of published weights where theirs is another. How fast each is on your machine:
-`chromagan benchmark models`.
-
-{markdown_table(_HEADER, rows, "lrrrlll")}
-
-{chr(10).join(papers)}
-"""
+    return render("zoo.md", entries=entries, side=SIDE, table=markdown_table(_HEADER, rows, "lrrrlll"))
 
 
 __all__ = ["SIDE", "ZooEntry", "list_zoo", "zoo_entry", "zoo_markdown", "zoo_text"]

@@ -37,8 +37,13 @@ def parse_options(words: list[str]) -> dict[str, Any]:
     return options
 
 
+def file_name(label: str) -> str:
+    """A label as the name of a file or folder."""
+    return "".join(c if c.isalnum() or c in "._-=" else "-" for c in label)
+
+
 @dataclass(frozen=True)
-class ZooEntry:
+class Entry:
     """One row of the table: a network with options of its own.
 
     Attributes:
@@ -52,11 +57,11 @@ class ZooEntry:
     options: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def parse(label: str) -> ZooEntry:
+    def parse(label: str) -> Entry:
         """Read a label; `ModelError` or `UsageError` where it names nothing."""
         model, _, options = label.partition(":")
         model_record(model)
-        return ZooEntry(label, model, parse_options([word for word in options.split(",") if word]))
+        return Entry(label, model, parse_options([word for word in options.split(",") if word]))
 
     @property
     def weightless(self) -> bool:
@@ -66,11 +71,11 @@ class ZooEntry:
     @property
     def folder(self) -> str:
         """The label as a file name."""
-        return "".join(c if c.isalnum() or c in "._-=" else "-" for c in self.label)
+        return file_name(self.label)
 
 
 @dataclass(frozen=True)
-class ZooPlan:
+class Matrix:
     """What all rows share.
 
     Attributes:
@@ -113,7 +118,7 @@ class ZooPlan:
         """Plain values: the settings under which rows can stand in one table."""
         return dataclasses.asdict(self)
 
-    def config(self, entry: ZooEntry, seed: int, images: int) -> tuple[TrainConfig, str]:
+    def config(self, entry: Entry, seed: int, images: int) -> tuple[TrainConfig, str]:
         """The configuration of one run, and what its network starts from.
 
         Args:

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from chromagan.benchmark.networks.figures import ZooExam, plain, training_pace
-from chromagan.benchmark.networks.matrix import ZooEntry, ZooPlan
-from chromagan.benchmark.networks.sheet import ZooSheet
+from chromagan.benchmark.networks.figures import Exam, plain, training_pace
+from chromagan.benchmark.networks.matrix import Entry, Matrix
+from chromagan.benchmark.networks.sheet import ContactSheet
 from chromagan.compute.versions import versions
 from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.files.atomic import write_json
@@ -40,7 +40,7 @@ _PACE_SECONDS, _PACE_STEPS = 10.0, 30
 
 
 @dataclass
-class ZooRow:
+class Row:
     """One trained network.
 
     Attributes:
@@ -48,7 +48,7 @@ class ZooRow:
         images: photographs that it was trained on.
         start: "pretrained", "not pretrained" (its backbone began from nothing), "no backbone" or "not trained".
         objective: what it was trained on, in the words of the configuration.
-        figures: by name, see `ZooExam.measure` and `training_pace`.
+        figures: by name, see `Exam.measure` and `training_pace`.
         config: of the run.
     """
 
@@ -63,19 +63,19 @@ class ZooRow:
 
 
 @dataclass
-class ZooResults:
+class Results:
     """All finished rows, those that failed with the reason, and why the benchmark stopped before its end, if it did."""
 
-    rows: list[ZooRow] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
 
 
-class ZooBenchmark:
+class NetworkBenchmark:
     """A benchmark in a folder.
 
     Args:
-        plan: what all rows share.
+        matrix: what all rows share.
         out: folder for `zoo.json`, the runs, their weights and the columns of the contact sheet.
         device: where.
         sheet: photographs of the contact sheet.
@@ -88,36 +88,36 @@ class ZooBenchmark:
 
     def __init__(
         self,
-        plan: ZooPlan,
+        matrix: Matrix,
         out: Path,
         device: torch.device,
-        sheet: ZooSheet,
+        sheet: ContactSheet,
         keep_states: bool = False,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.plan, self.out, self.device, self.sheet = plan, out, device, sheet
+        self.matrix, self.out, self.device, self.sheet = matrix, out, device, sheet
         self.keep_states, self.tell = keep_states, tell
-        self.rows: list[ZooRow] = []
+        self.rows: list[Row] = []
         self.lengths: dict[str, int] = {}
         self._read()
-        self._exam: ZooExam | None = None
+        self._exam: Exam | None = None
 
-    def run(self, entries: Sequence[str], seeds: int, max_minutes: float = math.inf) -> ZooResults:
+    def run(self, entries: Sequence[str], seeds: int, max_minutes: float = math.inf) -> Results:
         """Train and measure what is not finished yet; all first seeds come before the second ones.
 
         Args:
-            entries: labels, see `ZooEntry`.
+            entries: labels, see `Entry`.
             seeds: runs of each, with the seeds 0, 1, ...
             max_minutes: stop cleanly after this time; the same call goes on.
 
         Raises:
             ModelError, UsageError: an entry that means nothing; told before anything is trained.
         """
-        parsed = [ZooEntry.parse(label) for label in entries]
+        parsed = [Entry.parse(label) for label in entries]
         if len({entry.folder for entry in parsed}) != len(parsed):
             raise UsageError("two entries of the list have the same name; leave one out")
         deadline = time.monotonic() + 60 * max_minutes
-        results = ZooResults(self.rows)
+        results = Results(self.rows)
         todo = [(entry, seed) for seed in range(seeds) for entry in parsed if not (entry.weightless and seed)]
         for number, (entry, seed) in enumerate(todo, 1):
             if any(row.label == entry.label and row.seed == seed for row in self.rows):
@@ -133,15 +133,15 @@ class ZooBenchmark:
                 break
         return results
 
-    def _finish_row(self, entry: ZooEntry, seed: int, minutes: float) -> str:
+    def _finish_row(self, entry: Entry, seed: int, minutes: float) -> str:
         """Train the rest of one run and measure it; says why it stopped before its end, or nothing."""
         if minutes <= 0:
             return "the time limit"
         if entry.weightless:
             network = build_network(entry.model).to(self.device).eval()
-            self._add(ZooRow(entry.label, entry.model, seed, 0, "not trained", "-"), network)
+            self._add(Row(entry.label, entry.model, seed, 0, "not trained", "-"), network)
             return ""
-        config, start = self.plan.config(entry, seed, self._length(entry))
+        config, start = self.matrix.config(entry, seed, self._length(entry))
         run = self.out / "runs" / f"{entry.folder}-{seed}"
         trainer = Trainer(config, run, self.device)
         every = max(trainer.batch_size, trainer.length // _SNAPSHOTS)
@@ -149,7 +149,7 @@ class ZooBenchmark:
         if not trainer.finished:
             return reason
         network = trainer.averaged_generator()
-        row = ZooRow(entry.label, entry.model, seed, trainer.images, start, _objective(config, trainer))
+        row = Row(entry.label, entry.model, seed, trainer.images, start, _objective(config, trainer))
         row.figures, row.config = training_pace(run), config.flat()
         save_weights(
             run / "weights.safetensors", network, model=entry.model, config=network.config,
@@ -163,24 +163,24 @@ class ZooBenchmark:
                 state.unlink()
         return ""
 
-    def _length(self, entry: ZooEntry) -> int:
+    def _length(self, entry: Entry) -> int:
         """Photographs of an entry's runs; by minutes it is measured once, so that a resumed run has the same."""
-        if self.plan.images:
-            return self.plan.images
+        if self.matrix.images:
+            return self.matrix.images
         if entry.label not in self.lengths:
-            config, _ = self.plan.config(entry, 0, 10**9)
+            config, _ = self.matrix.config(entry, 0, 10**9)
             pace = _measure_pace(config, self.device)
             self._tidy()
             batch_size = config.schedule.batch_size
-            steps = max(1, round(60 * self.plan.minutes * pace / batch_size))
+            steps = max(1, round(60 * self.matrix.minutes * pace / batch_size))
             self.lengths[entry.label] = steps * batch_size
             self._write()
             self.tell(f"{entry.label}: {pace:.1f} photographs/s, so {self.lengths[entry.label]:,} in its minutes")
         return self.lengths[entry.label]
 
-    def _add(self, row: ZooRow, network: ColorizationNetwork) -> None:
+    def _add(self, row: Row, network: ColorizationNetwork) -> None:
         if self._exam is None:
-            self._exam = ZooExam(self.plan, self.device)
+            self._exam = Exam(self.matrix, self.device)
         row.figures = plain(row.figures | self._exam.measure(network))
         if row.seed == 0:
             self.sheet.add_column(self.out, row.label, network, self.device)
@@ -194,11 +194,11 @@ class ZooBenchmark:
             return
         try:
             then = json.loads(file.read_text())
-            rows = [ZooRow(**row) for row in then["rows"]]
+            rows = [Row(**row) for row in then["rows"]]
             settings, self.lengths = then["settings"], then["lengths"]
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(f"{file}: not the results of such a benchmark ({error}); name another --out") from error
-        now = json.loads(json.dumps(self.plan.as_dict()))
+        now = json.loads(json.dumps(self.matrix.as_dict()))
         changed = [f"{k}: {settings.get(k)!r} there, {now.get(k)!r} now" for k in now if now.get(k) != settings.get(k)]
         if changed:
             raise TrainingError(f"{self.out} belongs to another benchmark ({'; '.join(changed)}); choose another --out")
@@ -206,7 +206,7 @@ class ZooBenchmark:
 
     def _write(self) -> None:
         content = {
-            "settings": self.plan.as_dict(), "versions": versions(), "device": device_name(self.device),
+            "settings": self.matrix.as_dict(), "versions": versions(), "device": device_name(self.device),
             "lengths": self.lengths, "rows": [asdict(row) for row in self.rows],
         }  # fmt: skip
         write_json(self.out / RESULTS, content)

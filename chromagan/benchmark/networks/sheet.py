@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chromagan.benchmark.networks.matrix import file_name
 from chromagan.color.lab import rgb_to_lab
 from chromagan.errors import ReadError, WriteError
 from chromagan.evaluation.held_out_photos import reduce_and_crop
@@ -42,7 +43,7 @@ def sheet_photos(paths: Sequence[str] = ()) -> list[Pixels]:
     return [np.ascontiguousarray(getattr(skimage.data, name)()[..., :3]) for name in SAMPLES]
 
 
-class ZooSheet:
+class ContactSheet:
     """Keeps each network's column as a file of its own, so that a benchmark that goes on need not paint it again.
 
     Args:
@@ -98,8 +99,7 @@ class ZooSheet:
 
 
 def _column_file(out: Path, label: str) -> Path:
-    name = "".join(c if c.isalnum() or c in "._-=" else "-" for c in label)
-    return out / "columns" / f"{name}.png"
+    return out / "columns" / f"{file_name(label)}.png"
 
 
 def _headed(label: str, column: Pixels) -> Pixels:

@@ -11,10 +11,10 @@ from torch import nn
 
 from chromagan.apps.cli.main import main
 from chromagan.benchmark.networks import run
-from chromagan.benchmark.networks.matrix import ZooEntry, ZooPlan, parse_options
-from chromagan.benchmark.networks.report import zoo_markdown
-from chromagan.benchmark.networks.run import ZooBenchmark, ZooResults, ZooRow
-from chromagan.benchmark.networks.sheet import ZooSheet
+from chromagan.benchmark.networks.matrix import Entry, Matrix, parse_options
+from chromagan.benchmark.networks.report import ranking_markdown
+from chromagan.benchmark.networks.run import NetworkBenchmark, Results, Row
+from chromagan.benchmark.networks.sheet import ContactSheet
 from chromagan.errors import ModelError, TrainingError, UsageError
 from chromagan.evaluation.held_out import HeldOut
 from chromagan.models.contract import ColorizationNetwork, Prediction, Trunk
@@ -76,14 +76,14 @@ def photos(tmp_path_factory):
 COMMON = {"size": 32, "batch_size": 4, "workers": 0, "warmup": 0, "precision": "float32", "ema": 0.9, "lr": 0.01}
 
 
-def plan(photos, **given):
-    return ZooPlan([str(photos)], str(photos), **{"images": 40, "common": COMMON, "no_pretrained": True,
+def matrix(photos, **given):
+    return Matrix([str(photos)], str(photos), **{"images": 40, "common": COMMON, "no_pretrained": True,
                                                  "eval_size": 32, "eval_limit": 3, **given})  # fmt: skip
 
 
 def benchmark(photos, out, **given):
-    sheet = ZooSheet([cv2.imread(str(photos / "00.png"))], 32)
-    return ZooBenchmark(plan(photos, **given), out, torch.device("cpu"), sheet)
+    sheet = ContactSheet([cv2.imread(str(photos / "00.png"))], 32)
+    return NetworkBenchmark(matrix(photos, **given), out, torch.device("cpu"), sheet)
 
 
 def figures_of(rows):
@@ -166,11 +166,11 @@ def test_a_kill_costs_no_finished_row_and_changes_no_figure(photos, tmp_path, mo
 def test_the_time_limit_stops_cleanly_and_is_told(photos, tmp_path):
     results = benchmark(photos, tmp_path).run(MODELS[:2], 1, max_minutes=1e-6)
     assert results.stopped == "the time limit"
-    assert "the same command goes on" in zoo_markdown(results, plan(photos), "cpu")
+    assert "the same command goes on" in ranking_markdown(results, matrix(photos), "cpu")
     results = benchmark(photos, tmp_path).run(MODELS[:2], 1)
     assert len(results.rows) == 2
-    named = plan(photos, common={"teacher_weights": "home/of/somebody/teacher.safetensors"})
-    table = zoo_markdown(results, named, "cpu")
+    named = matrix(photos, common={"teacher_weights": "home/of/somebody/teacher.safetensors"})
+    table = ranking_markdown(results, named, "cpu")
     assert "teacher.safetensors" in table
     assert "somebody" not in table
 
@@ -180,10 +180,10 @@ def test_the_table_ranks_at_equal_colourfulness_and_counts_seeds(photos):
         figures = {"psnr": psnr, "parameters": 1.0, "photos": 3.0, "left_out": 0.0, "gray_psnr": 22.0,
                    "true_colourfulness": 43.0, "train_images_per_second": 5.0}  # fmt: skip
         figures |= {} if equal is None else {"psnr_at_equal_colourfulness": equal}
-        return ZooRow(label, label, seed, 40, "no backbone", "ab_mse", figures)
+        return Row(label, label, seed, 40, "no backbone", "ab_mse", figures)
 
     rows = [row("pale", 0, 25.0, 21.0), row("gray", 0, 30.0), row("bold", 0, 23.0, 22.0), row("bold", 1, 23.0, 23.0)]
-    table = zoo_markdown(ZooResults(rows), plan(photos), "cpu").splitlines()
+    table = ranking_markdown(Results(rows), matrix(photos), "cpu").splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[:5]]
     column = {name: [line[i] for line in cells[2:]] for i, name in enumerate(cells[0])}
     assert column["network"] == ["bold", "pale", "gray"]
@@ -212,7 +212,7 @@ def test_one_network_that_fails_is_told_and_the_others_stand(photos, tmp_path, m
     results = benchmark(photos, tmp_path).run(MODELS[:2], 1)
     assert [row.label for row in results.rows] == ["zoo_test_trunk"]
     assert results.failures == {"zoo_test_small, seed 0": "the chroma term is nan"}
-    assert "failed: zoo_test_small, seed 0: the chroma term is nan" in zoo_markdown(results, plan(photos), "cpu")
+    assert "failed: zoo_test_small, seed 0: the chroma term is nan" in ranking_markdown(results, matrix(photos), "cpu")
 
 
 def test_minutes_become_photographs_once(photos, tmp_path, monkeypatch):
@@ -228,17 +228,17 @@ def test_minutes_become_photographs_once(photos, tmp_path, monkeypatch):
 
 
 def test_local_weights_and_recipes_decide_a_runs_configuration(photos):
-    entry = ZooEntry.parse("zoo_test_trunk")
-    config, start = plan(photos).config(entry, 3, 40)
+    entry = Entry.parse("zoo_test_trunk")
+    config, start = matrix(photos).config(entry, 3, 40)
     assert (config.network.no_pretrained, config.seed, start) == (True, 3, "not pretrained")
-    config, start = plan(photos, weights={"some_backbone": "x.safetensors"}).config(entry, 0, 40)
+    config, start = matrix(photos, weights={"some_backbone": "x.safetensors"}).config(entry, 0, 40)
     files = ["some_backbone=x.safetensors"]
     assert (config.network.no_pretrained, config.network.backbone_weights, start) == (False, files, "pretrained")
-    config, start = plan(photos, no_pretrained=False).config(ZooEntry.parse("zoo_test_small"), 0, 40)
+    config, start = matrix(photos, no_pretrained=False).config(Entry.parse("zoo_test_small"), 0, 40)
     assert (config.network.no_pretrained, config.network.backbone_weights, start) == (False, [], "no backbone")
-    recipe = plan(photos, recipes=True, common={}).config(ZooEntry.parse("zoo_test_small"), 0, 40)[0]
+    recipe = matrix(photos, recipes=True, common={}).config(Entry.parse("zoo_test_small"), 0, 40)[0]
     assert (recipe.optimizer.lr, recipe.flat()["objective"]) == (0.25, "ab_l1")
-    shared = plan(photos, common={}).config(ZooEntry.parse("zoo_test_small:size=48"), 0, 40)[0]
+    shared = matrix(photos, common={}).config(Entry.parse("zoo_test_small:size=48"), 0, 40)[0]
     assert (shared.optimizer.lr, shared.flat()["objective"], shared.photos.size) == (3e-4, "ab_l1", 48)
 
 
@@ -255,5 +255,5 @@ def test_what_makes_no_sense_is_told_before_training(photos, tmp_path):
     }  # fmt: skip
     for budget in ({"images": 0}, {"images": 5, "minutes": 1.0}):
         with pytest.raises(UsageError, match="--images or by --minutes"):
-            plan(photos, **budget)
+            matrix(photos, **budget)
     assert not (tmp_path / "runs").exists()

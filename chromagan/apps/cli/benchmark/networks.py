@@ -46,22 +46,22 @@ def run(args: argparse.Namespace) -> int:
     """Train, measure, write table and sheet; 1 when a network failed."""
     if args.seeds < 1:
         raise UsageError("--seeds is at least 1")
-    from chromagan.benchmark.networks.matrix import ZooPlan, parse_options
-    from chromagan.benchmark.networks.report import ranked, zoo_markdown
-    from chromagan.benchmark.networks.run import ZooBenchmark, device_name
-    from chromagan.benchmark.networks.sheet import ZooSheet, sheet_photos
+    from chromagan.benchmark.networks.matrix import Matrix, parse_options
+    from chromagan.benchmark.networks.report import ranked, ranking_markdown
+    from chromagan.benchmark.networks.run import NetworkBenchmark, device_name
+    from chromagan.benchmark.networks.sheet import ContactSheet, sheet_photos
     from chromagan.compute.device import choose_device
     from chromagan.models.registry import list_models
 
     device = choose_device(args.device)
-    plan = ZooPlan(
+    matrix = Matrix(
         args.data, args.val, args.images, args.minutes, parse_options(args.common), args.recipes, args.no_pretrained,
         _files(args.backbone_weights), args.eval_size, args.eval_limit, args.vgg16, args.equal_colourfulness,
     )  # fmt: skip
-    sheet = ZooSheet(sheet_photos(args.sheet), args.eval_size)
-    benchmark = ZooBenchmark(plan, args.out, device, sheet, args.keep_states, _tell)
+    sheet = ContactSheet(sheet_photos(args.sheet), args.eval_size)
+    benchmark = NetworkBenchmark(matrix, args.out, device, sheet, args.keep_states, _tell)
     results = benchmark.run(args.models or list_models(), args.seeds, args.max_minutes)
-    table = zoo_markdown(results, plan, device_name(device))
+    table = ranking_markdown(results, matrix, device_name(device))
     print(table)
     try:
         (args.out / "zoo.md").write_text(table + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from skimage import data, io
 from chromagan import Colorizer
 from chromagan.apps.cli.main import main
 from chromagan.errors import UsageError
+from chromagan.losses.bins import Bins
 from chromagan.models.look import Look, mixture
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm
@@ -209,11 +210,11 @@ def test_heads_are_added_and_kept(photos, files, tmp_path):
 
 def test_presets_take_their_options_back(tmp_path):
     for preset in ("default", "cpu", "lite", "mobile", "fast", "chromagan"):
-        plain = from_preset(preset, bin_weight=0.0, hints=False)
+        plain = from_preset(preset, bin_weight=0.0, hints=False).objective.term(Bins)
         assert (plain.rebalance, plain.bin_weight) == (False, 0.0)
-        assert from_preset(preset, objective="ab_bins").bin_weight == 0.0
-    assert from_preset("mobile", model="unet").bin_weight == 0.0
-    assert from_preset("paper").bin_weight == 0.0
+        assert from_preset(preset, objective="ab_bins").objective.term(Bins).bin_weight == 0.0
+    assert from_preset("mobile", model="unet").objective.term(Bins).bin_weight == 0.0
+    assert from_preset("paper").objective.term(Bins).bin_weight == 0.0
 
 
 def test_exports_refuse_a_share_without_bins(trained, tmp_path, capsys):

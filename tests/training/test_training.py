@@ -27,6 +27,7 @@ from chromagan.models.registry import register_model
 from chromagan.models.trunk import import_timm
 from chromagan.training.checkpoint import load_state, state_files
 from chromagan.training.config import from_preset
+from chromagan.training.loop import Loop
 from chromagan.training.run_folder import RunFolder, read_stats
 from chromagan.training.step import prepare_truth
 from chromagan.training.train import open_loop
@@ -306,7 +307,7 @@ def test_half_precision_learns_and_the_critic_keeps_float32(photos, tmp_path, pr
     trainer = Trainer(config(photos, precision=precision, images=160, lr=1e-2), tmp_path, torch.device("cpu"))
     trainer.critic.register_forward_hook(lambda module, given, answer: seen.append((given[1].dtype, answer.dtype)))
     trainer.generator.body[0].register_forward_hook(lambda module, given, answer: seen.append(answer.dtype))
-    open_loop(trainer, 160, tick=16).run()
+    Loop(trainer, 160, tick=16).run()  # without previews, which are painted in the precision of the product
     assert {getattr(torch, precision), (torch.float32, torch.float32)} == set(seen) - {torch.float32}
     assert trainer.scaler.is_enabled() == (precision == "float16")
     chroma = [line["chroma"] for line in read_stats(tmp_path)]

@@ -5,7 +5,7 @@ import torch
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.models.contract import Prediction
-from chromagan.models.look import balance, mixture, settle
+from chromagan.models.look import Look, balance, mixture, settle
 
 BINS = AbBins()
 
@@ -66,5 +66,5 @@ def test_mean_chroma_is_that_of_the_shares():
 def test_networks_without_bins_are_left_alone():
     plain = Prediction(torch.randn(1, 2, 4, 4))
     assert torch.equal(mixture(plain, None, 1.0), plain.ab)
-    assert torch.equal(settle(plain, None), plain.ab)
-    torch.testing.assert_close(settle(plain, None, typical=9.0), balance(plain.ab, 9.0))
+    assert torch.equal(settle(plain, Look()), plain.ab)
+    torch.testing.assert_close(settle(plain, Look(typical_chroma=9.0)), balance(plain.ab, 9.0))

@@ -9,6 +9,7 @@ from chromagan.version import __version__
 
 if TYPE_CHECKING:
     from chromagan.conditioning.condition import Hints
+    from chromagan.evaluation.evaluate import evaluate
     from chromagan.inference.colorizer import Colorizer
     from chromagan.models.contract import Prediction
     from chromagan.models.registry import list_models
@@ -20,6 +21,7 @@ _HOMES = {
     "Hints": "chromagan.conditioning.condition",
     "Prediction": "chromagan.models.contract",
     "create_model": "chromagan.pretrained.create",
+    "evaluate": "chromagan.evaluation.evaluate",
     "list_models": "chromagan.models.registry",
 }
 
@@ -36,4 +38,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
-__all__ = ["Colorizer", "Hints", "Prediction", "__version__", "create_model", "list_models"]
+__all__ = ["Colorizer", "Hints", "Prediction", "__version__", "create_model", "evaluate", "list_models"]

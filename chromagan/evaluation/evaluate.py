@@ -1,0 +1,191 @@
+"""An evaluation from options to figures and report: what `chromagan evaluate` and `chromagan.evaluate` do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chromagan.compute.device import choose_device
+from chromagan.compute.distributed import process_group
+from chromagan.errors import UsageError
+from chromagan.evaluation.compare import compare, pictures_of
+from chromagan.evaluation.comparison import Comparison
+from chromagan.evaluation.comparison_report import frontier
+from chromagan.evaluation.comparison_report.files import write_comparison
+from chromagan.evaluation.comparison_report.tables import plain_table
+from chromagan.evaluation.engine import default_workers
+from chromagan.evaluation.options import EvaluateOptions
+from chromagan.evaluation.painters import ModelPainter, SimulatedHints
+from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods
+from chromagan.evaluation.protocols import protocol as find_protocol
+from chromagan.evaluation.published import published_table
+from chromagan.evaluation.result import ComparisonResult
+from chromagan.inference.colorizer import Colorizer
+from chromagan.metrics.metric import Resources
+from chromagan.metrics.opening import open_metrics
+from chromagan.metrics.registry import choose_metrics
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Attributes:
+        result: every figure, with intervals, paired tests, settings and versions.
+        frontiers: by the name of a model's first row, the table of what more colour costs it.
+        rows: the same as strict JSON.
+        published: published figures of the protocol, as Markdown, where they were asked for.
+    """
+
+    result: ComparisonResult
+    frontiers: dict[str, str]
+    rows: list[dict[str, Any]]
+    published: str | None
+
+    @property
+    def figures(self) -> dict[str, dict[str, float]]:
+        """By method and metric, the figures of the table, the rows that cost nothing included."""
+        methods = self.result.methods
+        return {row.name: {metric: figure.value for metric, figure in row.summary.items()} for row in methods}
+
+    def text(self) -> str:
+        """The tables for a terminal."""
+        several = len(self.frontiers) > 1
+        parts = [f"{name}\n{table}\n" if several else f"{table}\n" for name, table in self.frontiers.items()]
+        return "\n".join([*parts, plain_table(self.result), *([f"\n{self.published}"] if self.published else [])])
+
+
+def evaluate(options: EvaluateOptions | None = None, **given: Any) -> Evaluation | None:
+    """Compare colorizers - folders of pictures by any program, or models - with the truth.
+
+    Every true photo is decoded once and painted once by every model, at every saturation and number of hints. With
+    several processes (torchrun) all call this, and they share the work.
+
+        found = chromagan.evaluate(data="photos", model=["chromagan", "mine.safetensors"], out="report")
+        found.figures["mine"]["psnr"]
+
+    Args:
+        options: what to compare and how.
+        **given: fields of `EvaluateOptions`, in place of `options`.
+
+    Returns:
+        What was found; None in all processes but the first.
+
+    Raises:
+        UsageError: options that contradict each other, a name that does not exist.
+        DataError: pictures and truths do not match, or the folder `out` holds figures of another configuration.
+        ReadError, WriteError, WeightsError, ModelError, DeviceError: see their messages.
+    """
+    options = options or EvaluateOptions(**given)
+    device = str(choose_device(options.device))
+    with process_group(device.partition(":")[0]):
+        comparison, label, missing = open_comparison(options, device)
+        result = compare(comparison, label, missing, _description(options, comparison))
+        if result is None:
+            return None
+        found = Evaluation(result, *_frontiers(comparison, result), _published(options, result))
+        if options.out:
+            pictures = pictures_of(comparison, tuple(result.settings["mean_ab"]))
+            write_comparison(result, pictures, Path(options.out), {"results": found.rows}, found.published)
+        return found
+
+
+def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, str, dict[str, str]]:
+    """What the engine is to do, what it is called, and of metrics that cannot be had why.
+
+    Args:
+        options: what to compare and how.
+        device: where networks run.
+    """
+    protocol = find_protocol(options.protocol)
+    if options.list:
+        protocol = protocol.with_list(Path(options.list))
+    metrics = choose_metrics(options.metrics)
+    if (options.classifier or options.classifier_weights) and not any("classifier" in one.needs for one in metrics):
+        raise UsageError("--classifier is for the metrics accuracy, agreement and class_kl; add them to --metrics")
+
+    def select(names: Sequence[str]) -> Sequence[str]:
+        chosen = protocol.select(names)
+        protocol.check(chosen)
+        return chosen
+
+    pairs = match_pairs(Path(options.photos), parse_methods(options.pred), select, options.limit)
+    workers = default_workers()
+    if protocol.size is None:
+        check_sizes(pairs, workers)
+    resources = Resources(
+        images=pairs.images,
+        networks=options.metric_networks,
+        device=device,
+        download=not options.no_download and int(os.environ.get("WORLD_SIZE", "1")) == 1,
+        protocol=protocol.label,
+        classifier=options.classifier or "",
+        classifier_weights=Path(options.classifier_weights) if options.classifier_weights else None,
+    )
+    opened = open_metrics(metrics, resources)
+    comparison = Comparison(
+        pairs=pairs,
+        protocol=protocol,
+        painters=_painters(options, device),
+        metrics=[metric for metric in metrics if metric.name not in opened.missing],
+        networks=opened.networks,
+        collectors=opened.collectors,
+        out=Path(options.out) if options.out else None,
+        workers=workers,
+        device=device,
+    )
+    label = protocol.label if options.limit is None else f"{protocol.label}, the first {len(pairs.images)}"
+    return comparison, label, opened.missing
+
+
+def _painters(options: EvaluateOptions, device: str) -> list[ModelPainter]:
+    hints = None
+    if options.simulated_hints is not None:
+        size = 4 if options.hint_size is None else options.hint_size
+        hints = SimulatedHints(tuple(options.simulated_hints), size, options.hint_seed or 0)
+    painters = []
+    for word in options.models:
+        name, separator, model = word.partition("=")
+        if not separator or Path(word).exists():
+            name, model = (Path(word).stem if Path(word).suffix else word), word
+        colorizer = Colorizer.from_pretrained(model, device, options.size)
+        painters.append(ModelPainter(name, colorizer, options.factors, hints))
+    return painters
+
+
+def _description(options: EvaluateOptions, comparison: Comparison) -> dict[str, Any]:
+    """What readers want to know besides; for one model also its settings, where programs have always found them."""
+    folders = {word.partition("=")[0]: word.partition("=")[2] or word for word in options.pred}
+    described: dict[str, Any] = {"data": str(options.photos), "folders": folders, "limit": options.limit}
+    if len(comparison.painters) == 1:
+        first = next(iter(comparison.painters[0].settings.values()))
+        described |= {key: value for key, value in first.items() if key not in ("saturation", "simulated_hints")}
+    return described
+
+
+def _frontiers(comparison: Comparison, result: ComparisonResult) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """What more colour costs each model: a table a model, and all rows as JSON."""
+    tables: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
+    if not set(frontier.FIGURES) <= {metric.name for metric in comparison.metrics}:
+        return tables, rows
+    for painter in comparison.painters:
+        lines = [frontier.frontier_line(result, name) for name in painter.names]
+        settings = [painter.settings[name] for name in painter.names]
+        factors = [one["saturation"] for one in settings]
+        hints = [one["simulated_hints"] for one in settings if "simulated_hints" in one]
+        tables[painter.names[0]] = frontier.frontier_table(factors, lines, hints)
+        given = [{"simulated_hints": count} for count in hints] or [{}] * len(lines)
+        found = zip(painter.names, given, frontier.frontier_results(factors, lines), strict=True)
+        rows += [{"method": name, **hint, **line} for name, hint, line in found]
+    return tables, rows
+
+
+def _published(options: EvaluateOptions, result: ComparisonResult) -> str | None:
+    if not options.against:
+        return None
+    own = [(row.name, {metric: figure.value for metric, figure in row.summary.items()}) for row in result.methods]
+    return published_table(options.protocol.partition("/")[0], own)

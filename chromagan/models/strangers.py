@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from importlib.metadata import EntryPoint, entry_points
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _asked: set[EntryPoint] = set()
 
 
@@ -26,6 +26,6 @@ def load_strangers(group: str) -> None:
         except (Exception, SystemExit) as error:  # whatever a stranger's module raises when it is imported
             package = point.dist.name if point.dist is not None else point.value
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:160]
-            _LOG.warning(
+            _log.warning(
                 "package %s: its %s %r is left out (%s); update it or remove it", package, group, point.name, reason
             )

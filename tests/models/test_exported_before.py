@@ -1,7 +1,7 @@
 """A file that was exported before networks declared what they accept loads, key by key, and answers as it did.
 
-`exported_before.json` has the metadata of such a file, the names and shapes of its tensors, and what the network of that
-time (commit a7eb51c) answered; the tensors' values are made up by `values`, the same on every machine.
+`exported_before.json` has the metadata of such a file, the names and shapes of its tensors, and what the network of
+that time (commit a7eb51c) answered; the tensors' values are made up by `values`, the same on every machine.
 """
 
 import json

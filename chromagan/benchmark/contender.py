@@ -106,6 +106,3 @@ def load_contenders(models: Sequence[str] | None, device: str, skipped: dict[str
         except ModelError as error:
             skipped[model] = str(error)
     return found
-
-
-__all__ = ["Contender", "inference_network", "load_contender", "load_contenders"]

@@ -311,6 +311,3 @@ def _process_peak(cell: tuple[str, int, str, int] | None) -> int | None:
         reason = cost.message.splitlines()[-1] if cost.message else f"exit code {cost.exit_code}"
         raise DeviceError(f"memory of {cell} cannot be measured, its process failed: {reason}; use --no-memory")
     return cost.peak_bytes
-
-
-__all__ = ["PRECISIONS", "Settings", "precision_refusal", "run_once", "time_models"]

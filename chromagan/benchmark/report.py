@@ -189,6 +189,3 @@ def _notes(report: SpeedReport) -> list[str]:
         by_origin.setdefault(origin, []).append(name)
     lines += [f"weights {origin}: {', '.join(names)}" for origin, names in by_origin.items()]
     return lines + [f"left out: {what}: {reason}" for what, reason in report.skipped.items()]
-
-
-__all__ = ["CellFigures", "PhotoFigures", "SpeedReport", "as_json", "as_markdown"]

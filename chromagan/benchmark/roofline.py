@@ -139,6 +139,3 @@ def seconds_of(action: Callable[[], object], device: torch.device) -> float:
     action()
     settle(device)
     return time.perf_counter() - start
-
-
-__all__ = ["Roof", "RoofMeter", "Work", "seconds_of", "settle", "work_of"]

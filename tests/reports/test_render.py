@@ -45,3 +45,11 @@ def test_pages_fetch_nothing():
     for template in TEMPLATES.iterdir():
         text = template.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|@import|: *url\(|<link rel=.stylesheet", text), template.name
+
+
+def test_no_module_puts_markup_together_by_itself():
+    tags = "a|circle|div|html|li|line|p|path|rect|section|span|svg|t[dhr]|table|text"
+    markup = re.compile(rf"html\.escape|import html|</?({tags})[ >/]")
+    assert markup.search('f"<td>{name}</td>"')
+    package = Path(chromagan.reports.__file__).parents[1]
+    assert not [file.name for file in package.rglob("*.py") if markup.search(file.read_text(encoding="utf-8"))]

@@ -107,6 +107,3 @@ def zoo_markdown(entries: list[ZooEntry]) -> str:
         for e in entries
     ]  # fmt: skip
     return render("zoo.md", entries=entries, side=SIDE, table=markdown_table(_HEADER, rows, "lrrrlll"))
-
-
-__all__ = ["SIDE", "ZooEntry", "list_zoo", "zoo_entry", "zoo_markdown", "zoo_text"]

@@ -1,1 +1,1 @@
-"""Measuring models and folders."""
+"""Colorizers compared with the truth: one engine for folders, models and networks in training."""

@@ -20,7 +20,7 @@ from chromagan.metrics.figure import Figure
 from chromagan.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_of_features
 from chromagan.metrics.inception import FEATURES, InceptionFeatures
 from chromagan.metrics.intervals import disjoint_subsets, interval_from_subsets
-from chromagan.metrics.kernel_distance import polynomial_mmd
+from chromagan.metrics.kernel_distance import drawn_subsets, polynomial_mmd
 from chromagan.metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
 from chromagan.metrics.metric import Picture, Resources
 from chromagan.metrics.network_files import network_tensors
@@ -224,12 +224,9 @@ class InceptionDistances:
         """As `chromagan.metrics.kernel_distance.kernel_distance`, which wants all features in memory."""
         if max(len(ours), len(true)) <= KID_SUBSET_SIZE:
             return self._mmd(key, ours, true)
-        generator = torch.Generator().manual_seed(self._seed)
         found = []
-        for _ in range(KID_SUBSETS):
-            a, b = ([z[i] for i in torch.randperm(len(z), generator=generator)[:KID_SUBSET_SIZE].tolist()]
-                    for z in (ours, true))  # fmt: skip
-            found.append(self._mmd(key, a, b))
+        for a, b in drawn_subsets(len(ours), len(true), KID_SUBSETS, KID_SUBSET_SIZE, self._seed):
+            found.append(self._mmd(key, [ours[i] for i in a.tolist()], [true[i] for i in b.tolist()]))
         return float(torch.tensor(found, dtype=torch.float64).mean())
 
     def _mmd(self, key: str, ours: Indices, true: Indices) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -57,10 +58,16 @@ def kernel_distance(
         return math.nan, math.nan
     if max(len(features), len(truth)) <= subset_size:
         return polynomial_mmd(features, truth), 0.0
-    generator = torch.Generator().manual_seed(seed)
     found = []
-    for _ in range(subsets):
-        chosen = [z[torch.randperm(len(z), generator=generator)[:subset_size].to(z.device)] for z in (features, truth)]
-        found.append(polynomial_mmd(*chosen))
+    for ours, true in drawn_subsets(len(features), len(truth), subsets, subset_size, seed):
+        found.append(polynomial_mmd(features[ours.to(features.device)], truth[true.to(truth.device)]))
     values = torch.tensor(found, dtype=torch.float64)
     return float(values.mean()), float(values.std(correction=0))
+
+
+def drawn_subsets(count: int, true_count: int, subsets: int, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Places in two sets, `size` of each or all, drawn without replacement."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(subsets):
+        ours, true = (torch.randperm(number, generator=generator)[:size] for number in (count, true_count))
+        yield ours, true

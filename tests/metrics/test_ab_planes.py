@@ -37,6 +37,13 @@ def test_a_constant_error_passes_the_thresholds_from_its_size_on(offset, within)
     assert ab_errors((zero, zero + np.float32(offset), zero), (zero, zero, zero)).auc == pytest.approx(within / 151)
 
 
+def test_the_error_is_the_mean_over_pixels_and_two_channels():
+    zero, one_pixel = np.zeros((4, 5), np.float32), np.zeros((4, 5), np.float32)
+    one_pixel[0, 0] = 10
+    assert ab_errors((zero + 50, zero + 3, zero), (zero, zero, zero)).mse == pytest.approx(9 / 2)
+    assert ab_errors((zero + 50, zero, one_pixel), (zero, zero, zero)).mse == pytest.approx(100 / 40)
+
+
 def test_sizes_must_agree():
     lab = lab_of_8bit(noise(0))
     with pytest.raises(ValueError, match="cannot be compared"):

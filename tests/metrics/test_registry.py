@@ -1,4 +1,7 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +46,14 @@ def test_labels():
     assert describe("fid_tf_disjoint").label == "FID, TF Inception, disjoint"
     assert describe("my_own").label == "my own"
     assert describe("my_own").higher_is_better is None
+
+
+@pytest.mark.process
+def test_a_metric_is_found_without_loading_the_others():
+    program = (
+        "import sys; from chromagan.metrics.registry import get_metric; assert get_metric('ssim').digits == 4\n"
+        "print([name for name in ('torch', 'scipy', 'chromagan.metrics.psnr') if name in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root)
+    assert answer.stdout.strip() == "[]", answer.stderr

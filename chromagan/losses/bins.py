@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +21,7 @@ _FACTORS = (2, 4, 8, 16, 32)
 class Bins(LossTerm):
     """The cross-entropy of ab bins beside another chroma term."""
 
-    weight_option: ClassVar[str] = "bin_weight"
-    place: ClassVar[int] = 1
+    weight_option, needs, place = "bin_weight", frozenset({"bins"}), 1
 
     bin_weight: float = option(
         0.0, "weight of the cross-entropy of ab bins beside --objective (chromagan)", at_least(0)
@@ -33,11 +31,6 @@ class Bins(LossTerm):
     def __call__(self, sight: Sight) -> Tensor:
         """In nats."""
         return bin_error(sight)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The network's bins."""
-        return frozenset({"bins"})
 
 
 def bin_error(sight: Sight) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -49,8 +48,7 @@ _OF_AB = {"ab_mse": ab_mse, "ab_l1": ab_l1, "ab_huber": ab_huber}
 class Chroma(LossTerm):
     """The chroma term, by `--objective`."""
 
-    place: ClassVar[int] = 0
-    always: ClassVar[bool] = True
+    place, always = 0, True
 
     objective: str = option(
         "ab_mse",
@@ -66,7 +64,7 @@ class Chroma(LossTerm):
         return _OF_AB[self.objective](sight.predicted_ab, sight.ab, sight.ab_unit)
 
     @property
-    def needs(self) -> frozenset[str]:
+    def needs(self) -> frozenset[str]:  # type: ignore[override]
         """For `ab_bins` the network's."""
         return frozenset({"bins"} if self.objective == "ab_bins" else ())
 
@@ -76,6 +74,6 @@ class Chroma(LossTerm):
         return f"--objective {self.objective}"
 
     @property
-    def words(self) -> str:
+    def words(self) -> str:  # type: ignore[override]
         """Its kind."""
         return self.objective

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +17,7 @@ from chromagan.options import option
 class ClassDistribution(LossTerm):
     """What the class head learns from a frozen classifier."""
 
-    place: ClassVar[int] = 3
-    teaches_colours: ClassVar[bool] = False
+    needs, words, place, teaches_colours = frozenset({"teacher"}), "classes", 3, False
 
     teacher: str = option("tf_efficientnet_lite2", "classifier of the class term, by its timm name")
     teacher_weights: str = option("", "local safetensors of the teacher instead of a download")
@@ -32,16 +30,6 @@ class ClassDistribution(LossTerm):
         if sight.classify is None or sight.class_logits is None:
             return None
         return class_divergence(sight.class_logits, sight.classify())
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The teacher."""
-        return frozenset({"teacher"})
-
-    @property
-    def words(self) -> str:
-        """In the plural."""
-        return "classes"
 
 
 def class_divergence(class_logits: Tensor, teacher: Tensor) -> Tensor:

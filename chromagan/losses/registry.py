@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -59,16 +59,17 @@ class LossTerm(Section):
     Attributes:
         name: in the log; set by `register_term`.
         weight_option: the field that holds the weight; `NAME_weight` unless the class says otherwise.
+        needs: what it cannot do without, of "bins", "teacher" and "critic"; the run provides it, or refuses.
+        words: what the term is in a table of runs; its name unless the class says otherwise.
         place: terms are summed by place, then by name, so that a figure does not depend on who was imported first.
         always: it is computed, for the log, with weight 0 too.
         teaches_colours: the colours can be learned from it alone.
     """
 
-    name: ClassVar[str] = ""
-    weight_option: ClassVar[str] = ""
-    place: ClassVar[int] = 100
-    always: ClassVar[bool] = False
-    teaches_colours: ClassVar[bool] = True
+    # Without annotations, which would make them options.
+    name = weight_option = words = ""
+    needs = frozenset[str]()
+    place, always, teaches_colours = 100, False, True
 
     def __call__(self, sight: Sight) -> Tensor | None:
         """The term, a scalar to be minimised, its weight left out; None where it has nothing to say."""
@@ -80,19 +81,9 @@ class LossTerm(Section):
         return float(getattr(self, self.weight_option))
 
     @property
-    def needs(self) -> frozenset[str]:
-        """What it cannot do without, of "bins", "teacher" and "critic"; the run provides it, or refuses in one line."""
-        return frozenset()
-
-    @property
     def asked_by(self) -> str:
         """The flag that makes the term part of a run, for messages."""
         return "--" + self.weight_option.replace("_", "-")
-
-    @property
-    def words(self) -> str:
-        """What the term is in a table of runs."""
-        return self.name
 
 
 Term = TypeVar("Term", bound=LossTerm)
@@ -121,7 +112,8 @@ def register_term(name: str) -> Callable[[type[Term]], type[Term]]:
     """
 
     def enter(term: type[Term]) -> type[Term]:
-        term.name, term.weight_option = name, term.weight_option or f"{name}_weight"
+        term.name, term.words = name, term.words or name
+        term.weight_option = term.weight_option or f"{name}_weight"
         if name in _TERMS:
             raise UsageError(f"the loss term {name!r} is taken; choose another name for {term.__qualname__}")
         if term.weight_option not in term.options():

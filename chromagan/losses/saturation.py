@@ -7,7 +7,6 @@ lightness, so that pale and dark colours count as much as vivid ones. Hue is lef
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from chromagan.options import at_least, option
 class Saturation(LossTerm):
     """The squared error of HSL saturation."""
 
-    place: ClassVar[int] = 2
+    place = 2
 
     saturation_weight: float = option(0.0, "weight of the squared error of HSL saturation", at_least(0))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ PenaltyOn = Literal["sum", "mean"]
 class Adversarial(LossTerm):
     """The generator's part of the game, and the penalty of the critic's."""
 
-    place: ClassVar[int] = 4
+    needs, words, place = frozenset({"critic"}), "adversary", 4
 
     adversarial_weight: float = option(0.005, "weight of the adversarial term; 0 trains without a critic")
     gradient_penalty: float = option(10.0, "weight of the gradient penalty")
@@ -50,16 +50,6 @@ class Adversarial(LossTerm):
         """Minus the critic's mean score; None before there is a critic."""
         assert sight.critic is not None
         return generator_loss(sight.critic(sight.L, sight.predicted_ab))
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The critic."""
-        return frozenset({"critic"})
-
-    @property
-    def words(self) -> str:
-        """Whom it needs."""
-        return "adversary"
 
 
 def generator_loss(fake_scores: Tensor) -> Tensor:

@@ -254,7 +254,7 @@ class _Colours(nn.Module):
         super().__init__()
         self.ab = nn.Conv2d(1, 2, 4, stride=4)
 
-    def forward(self, L):
+    def forward(self, L, condition=None):
         return Prediction(self.ab(L / 50 - 1) * 50)
 
 

@@ -23,8 +23,8 @@ from chromagan.benchmark.child_process import ProcessCost, measure_process
 from chromagan.errors import ChromaganError, DataError
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import output_suffix, write_photo
-from chromagan.inference.batch import BatchOptions, colorize_files
-from chromagan.inference.plan import Job
+from chromagan.inference.batch import colorize_files
+from chromagan.inference.batch_plan import Job
 from chromagan.inference.stages import stage_seconds
 from chromagan.reports.figures import plural
 from chromagan.reports.tables import format_table
@@ -136,7 +136,7 @@ def _colorize(colorizer: Colorizer, jobs: Sequence[Job]) -> None:
         if error is not None:
             failures.append(error)
 
-    colorize_files(jobs, lambda: colorizer, BatchOptions(), report)
+    colorize_files(jobs, lambda: colorizer, report)
     if failures:
         # A time for fewer photos than were asked for would be no figure.
         raise failures[0]

@@ -66,4 +66,4 @@ def psnr_at_colourfulness(
 def _pictures(answers: Sequence[tuple[Tensor, Walk]], factor: float) -> Iterator[tuple[Pixels, Pixels]]:
     """Pairs of (H, W, 3) uint8: the colorized photo and its truth."""
     for truth, walk in answers:
-        yield walk.end(saturation=factor), truth.permute(1, 2, 0).contiguous().numpy()
+        yield walk.coloured(factor).end(), truth.permute(1, 2, 0).contiguous().numpy()

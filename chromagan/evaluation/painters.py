@@ -119,5 +119,5 @@ class ModelPainter:
         for walk.condition in self.hints.of(truth, image, (rows, columns)) if self.hints else [NOTHING]:
             # One at a time: an answer then does not depend, to the last bit, on which other numbers were asked for.
             self.colorizer.answer([walk])
-            answers += [to_8bit_rgb(walk.end(saturation=factor)) for factor in self.factors]
+            answers += [to_8bit_rgb(walk.coloured(factor).end()) for factor in self.factors]
         return answers

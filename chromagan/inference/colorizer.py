@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, to_photo
 from chromagan.images.write import write_photo
+from chromagan.inference.batch import stream
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
+from chromagan.inference.sources import pictures
 from chromagan.inference.stages import Walk, answer
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
@@ -182,6 +185,38 @@ class Colorizer(OldNames, HubColorizer):
         self.answer(walks)
         return [[self.end(*one)] for one in zip(photos, requests, walks, strict=True)]
 
+    def stream(self, images: Iterable[Any], request: Request | None = None, **changes: Any) -> Iterator[Any]:
+        """Colorize pictures one after another, in their order, while the next ones are read and painted.
+
+        Args:
+            images: as for a call; may be without end, and is asked for a picture as there is room for it.
+            request: what is asked for, of each.
+            **changes: fields of the request by name.
+
+        Yields:
+            For each picture what a call gives.
+
+        Raises:
+            ChromaganError: a picture failed; those before it have been given.
+        """
+        asked, kinds = _request(request, changes), deque[Any]()
+
+        def remembered() -> Iterator[Any]:
+            for image in images:
+                kinds.append(image)
+                yield image
+
+        for pages in stream(pictures(remembered(), asked), self):
+            yield from_photo(pages[0][0].photo, kinds.popleft())
+
+    def open(self, image: Any) -> Session:
+        """A session of one photo, which is read and prepared once and painted many times.
+
+        Args:
+            image: as for a call.
+        """
+        return Session(self, to_photo(image))
+
     def start(self, photo: Photo, request: Request) -> Walk:
         """Begin a photo's way through the stages; on the CPU, in any thread."""
         return Walk(photo.pixels, request.over(self.look)).start(self.network)
@@ -197,6 +232,34 @@ class Colorizer(OldNames, HubColorizer):
     def mark_of(self, request: Request) -> ProvenanceMark:
         """The mark of what this colorizer makes for a request."""
         return replace(self.mark, seed=request.seed, request=request.digest)
+
+
+class Session:
+    """One photo, read and prepared once and painted many times: a new saturation costs no pass through the network.
+
+    Args:
+        colorizer: that paints it.
+        photo: the photo.
+    """
+
+    def __init__(self, colorizer: Colorizer, photo: Photo) -> None:
+        self.colorizer, self.photo = colorizer, photo
+        self._asked: Request | None = None
+        self._walk: Walk | None = None
+
+    def paint(self, request: Request | None = None, **changes: Any) -> list[Colored]:
+        """The photo as the request has it; the same as `Colorizer.colorize` gives.
+
+        Args:
+            request: what is asked for.
+            **changes: fields of the request by name.
+        """
+        asked = _request(request, changes)
+        neutral = replace(asked, saturation=1.0, seed=0)
+        if self._walk is None or neutral != self._asked:
+            self._walk, self._asked = self.colorizer.start(self.photo, neutral), neutral
+            self.colorizer.answer([self._walk])
+        return [self.colorizer.end(self.photo, asked, self._walk.coloured(asked.saturation))]
 
 
 def _request(request: Request | float | None, changes: dict[str, Any]) -> Request:
@@ -215,4 +278,4 @@ def _for_inference(module: Any, device: Any) -> Any:
     return place(module.eval().requires_grad_(False), device)
 
 
-__all__ = ["Colored", "Colorizer", "Request"]
+__all__ = ["Colored", "Colorizer", "Request", "Session"]

@@ -7,10 +7,11 @@ those that a process must not wait for.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from chromagan.files.atomic import dismiss
@@ -67,8 +68,8 @@ class Crew:
 
         for _ in range(count):
             thread = threading.Thread(target=run, name=name, daemon=True)
+            self._threads.append(thread)  # before it starts: Ctrl-C may come between
             thread.start()
-            self._threads.append(thread)
 
     def fail(self, error: BaseException) -> None:
         """Stop the crew for an error; the first one counts."""
@@ -91,7 +92,7 @@ class Crew:
         self.stop.set()
         deadline = time.monotonic() + seconds
         try:
-            for thread in self._threads:
+            for thread in filter(lambda thread: thread.ident, self._threads):  # those that have started
                 thread.join(max(0.0, deadline - time.monotonic()))
         finally:  # a second Ctrl-C ends the waiting
             hanging = [thread for thread in self._threads if thread.is_alive()]
@@ -100,10 +101,10 @@ class Crew:
 
 
 class Belt(Generic[T]):
-    """A short queue between two stages, which has an end."""
+    """A queue between two stages, which has an end; short, where `room` is given."""
 
-    def __init__(self, crew: Crew, room: int) -> None:
-        self._crew, self._room = crew, room
+    def __init__(self, crew: Crew, room: int | None) -> None:
+        self._crew, self._room = crew, math.inf if room is None else room
         self._items: deque[T] = deque()
         self._ended, self._changed = False, threading.Condition()
 
@@ -115,17 +116,23 @@ class Belt(Generic[T]):
                 self._items.append(item)
                 self._changed.notify_all()
 
-    def get(self, most: int = 1) -> list[T]:
-        """Wait for an item, and take what else is there already, up to so many; nothing where the belt has ended."""
+    def get(self, most: int = 1, alike: Callable[[T], Hashable] | None = None) -> list[T]:
+        """Wait for an item, and take what else is there already; nothing where the belt has ended.
+
+        Args:
+            most: so many in all, at most.
+            alike: only those for which it gives the same as for the first.
+        """
         with self._changed:
             self._crew.wait_for(self._changed, lambda: bool(self._items) or self._ended)
             self._crew.check()
-            return self._take(most)
+            kind = None if alike is None or not self._items else alike(self._items[0])
+            return self._take([one for one in self._items if alike is None or alike(one) == kind][:most])
 
     def rest(self) -> list[T]:
         """All that is there, stopped or not."""
         with self._changed:
-            return self._take(len(self._items))
+            return self._take(list(self._items))
 
     def end(self) -> None:
         """Nothing more will come."""
@@ -133,7 +140,8 @@ class Belt(Generic[T]):
             self._ended = True
             self._changed.notify_all()
 
-    def _take(self, most: int) -> list[T]:
-        taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+    def _take(self, taken: list[T]) -> list[T]:
+        gone = {id(one) for one in taken}
+        self._items = deque(one for one in self._items if id(one) not in gone)
         self._changed.notify_all()
         return taken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chromagan.errors import ChromaganError, DeviceError, WriteError
-from chromagan.inference.plan import Job
+from chromagan.inference.batch_plan import Job
 
 
 def describe(error: BaseException) -> str:

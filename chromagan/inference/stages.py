@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -181,17 +182,22 @@ class Walk:
         self.prepared = prepare(self.pixels, self.look.size, network)
         return self
 
-    def end(self, lightness: float | None = None, saturation: float = 1.0) -> NDArray[Any]:
+    def coloured(self, saturation: float) -> Walk:
+        """The same way with a further factor on its colours."""
+        other = copy(self)
+        other.ab = self.ab * saturation
+        return other
+
+    def end(self, lightness: float | None = None) -> NDArray[Any]:
         """The last stage; on the CPU, in any thread.
 
         Args:
             lightness: a constant L instead of the photo's own, for a colour layer.
-            saturation: a further factor on the colours.
 
         Returns:
             (H, W, 3) RGB at the photo's depth.
         """
-        return np.ascontiguousarray(join(self.pixels, self.ab * saturation, lightness))
+        return np.ascontiguousarray(join(self.pixels, self.ab, lightness))
 
 
 def answer(

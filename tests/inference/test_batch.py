@@ -10,10 +10,10 @@ import torch
 from chromagan.errors import ChromaganError
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
-from chromagan.inference import batch, stages
-from chromagan.inference.batch import BatchOptions, colorize_files
+from chromagan.inference import batch, pixel_budget, stages
+from chromagan.inference.batch import colorize_files
+from chromagan.inference.batch_plan import plan_jobs
 from chromagan.inference.colorizer import Colorizer
-from chromagan.inference.plan import plan_jobs
 from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
@@ -52,11 +52,10 @@ def folder(tmp_path):
     return photos
 
 
-def run(inputs, out, colorizer=make_colorizer, options=None, **plan_options):
+def run(inputs, out, colorizer=make_colorizer, files=None, **plan_options):
     plan = plan_jobs([str(i) for i in inputs], out, **plan_options)
     told = {}
-    options = options or BatchOptions()
-    outcome = colorize_files(plan.jobs, colorizer, options, lambda job, error: told.update({job.source: error}))
+    outcome = colorize_files(plan.jobs, colorizer, lambda job, error: told.update({job.source: error}), files)
     return plan, outcome, {path.name: str(error) for path, error in told.items() if error}
 
 
@@ -204,13 +203,13 @@ def test_interruption_leaves_whole_files_only(folder, tmp_path, monkeypatch):
 
 def test_pixels_in_flight_are_bounded(folder, tmp_path, monkeypatch):
     most = [0]
-    correct = batch.PixelBudget.correct
+    correct = pixel_budget.PixelBudget.correct
 
     def watched(self, pixels):
         correct(self, pixels)
         most[0] = max(most[0], self._held)
 
-    monkeypatch.setattr(batch.PixelBudget, "correct", watched)
+    monkeypatch.setattr(pixel_budget.PixelBudget, "correct", watched)
     monkeypatch.setattr(batch, "PIXELS_IN_FLIGHT", 2000)
     _, outcome, _ = run([folder], tmp_path / "out")
     assert outcome.done == 12

@@ -14,15 +14,15 @@ from chromagan.errors import ChromaganError
 from chromagan.files.atomic import write_atomically
 from chromagan.images import decode
 from chromagan.images.read import read_photo
-from chromagan.inference import batch, crew, stages
-from chromagan.inference.batch import BatchOptions, colorize_files
+from chromagan.inference import batch, crew, sinks, stages
+from chromagan.inference.batch import colorize_files
+from chromagan.inference.batch_plan import plan_jobs
 from chromagan.inference.colorizer import Colorizer
-from chromagan.inference.plan import plan_jobs
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
 
 STAGES = ("header", "decode", "prepare", "network", "enlarge", "finish", "write")
-THREADS = ("reader", "painter", "writer")
+THREADS = ("reader", "preparer", "painter", "writer")
 
 
 class Unforeseen(BaseException):
@@ -86,7 +86,7 @@ class Faults:
         return Colorizer(Painter(), look=Look(size=16), device="cpu", sha256="5" * 64, model="painter")
 
     def install(self, monkeypatch):  # noqa: C901
-        header, pages, write, put = batch.read_header, batch.read_pages, batch.write_photo, crew.Belt.put
+        header, pages, write, put = batch.read_header, batch.read_pages, sinks.write_photo, crew.Belt.put
         prepare, predict, enlarge, join = stages.prepare, stages.predict, stages.enlarge, stages.join
         turns, names = Counter(), {}  # names: by the identity of pixels and of L, which are kept beside them
 
@@ -139,7 +139,7 @@ class Faults:
         monkeypatch.setattr(stages, "enlarge", enlarge_or_fail)
         monkeypatch.setattr(stages, "join", join_or_fail)
         monkeypatch.setattr(batch, "read_pages", pages_or_fail)
-        monkeypatch.setattr(batch, "write_photo", write_or_fail)
+        monkeypatch.setattr(sinks, "write_photo", write_or_fail)
         monkeypatch.setattr(batch, "count_processors", lambda: 8)
         monkeypatch.setattr(crew.Belt, "put", put_or_die)
 
@@ -152,7 +152,7 @@ def run(photos, out, faults):
     """The batch's outcome, or the error that ended it; what must hold in any case is checked here."""
     plan, before = plan_jobs([str(photos)], out), len(crew.abandoned)
     try:
-        result = colorize_files(plan.jobs, faults.make_colorizer, BatchOptions(), faults.report)
+        result = colorize_files(plan.jobs, faults.make_colorizer, faults.report)
     except ChromaganError as error:
         result = error
     names = outputs(out)
@@ -244,7 +244,7 @@ def test_interrupting_a_stage_that_hangs(tmp_path, monkeypatch, stage):
 
 
 def test_no_photos_are_a_batch(tmp_path):
-    outcome = colorize_files([], Faults().make_colorizer, BatchOptions(), lambda job, error: None)
+    outcome = colorize_files([], Faults().make_colorizer, lambda job, error: None)
     assert (outcome.done, outcome.failed) == (0, 0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from chromagan.errors import ReadError
 from chromagan.images.read import Photo, to_photo
 from chromagan.images.write import output_suffix
-from chromagan.inference.plan import Job
+from chromagan.inference.batch_plan import Job
 
 PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 """`camera` was taken in black and white; the others are turned gray first."""

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chromagan.apps.cli import words
@@ -13,8 +14,8 @@ from chromagan.errors import ChromaganError, UsageError
 from chromagan.inference.request import Request
 
 if TYPE_CHECKING:
+    from chromagan.inference.batch_plan import Job, Plan
     from chromagan.inference.colorizer import Colorizer
-    from chromagan.inference.plan import Job, Plan
 
 INTERRUPTED = 130
 FORMATS = ("jpeg", "png", "tiff", "webp", "heif", "avif")
@@ -52,23 +53,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _colorize(args: argparse.Namespace, request: Request) -> int:
-    plan = _plan(args)
+    plan = _plan(args, request)
     for source, reason in plan.refused:
         _tell(f"chromagan: error: {source}: {reason}")
     if not plan.jobs:
         print(_summary(0, len(plan.skipped), len(plan.refused), args.out))
         return 1 if plan.refused else 0
-    from chromagan.inference.batch import BatchOptions, colorize_files
+    from chromagan.inference.batch import colorize_files
+    from chromagan.inference.sinks import Files
 
     def make_colorizer() -> Colorizer:
         from chromagan.inference.colorizer import Colorizer
 
         return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
 
-    options = BatchOptions(request, not args.no_metadata, args.quality)
     progress = _Progress(len(plan.jobs), args.debug)
     try:
-        outcome = colorize_files(plan.jobs, make_colorizer, options, progress.report)
+        files = Files(not args.no_metadata, args.quality)
+        outcome = colorize_files(plan.jobs, make_colorizer, progress.report, files)
     except ChromaganError:
         progress.close()
         raise
@@ -96,13 +98,14 @@ def _check(args: argparse.Namespace) -> Request:
     return Request(saturation=args.saturation, size=args.size)
 
 
-def _plan(args: argparse.Namespace) -> Plan:
-    from chromagan.inference.plan import check_jobs, plan_jobs
+def _plan(args: argparse.Namespace, request: Request) -> Plan:
+    from chromagan.inference.batch_plan import check_jobs, plan_jobs
 
     if args.demo:
         from chromagan.apps.cli.demo import demo_jobs
 
-        return check_jobs(demo_jobs(args.out, args.format, args.compare, args.layer), args.overwrite)
+        jobs = demo_jobs(args.out, args.format, args.compare, args.layer)
+        return check_jobs([replace(job, request=request) for job in jobs], args.overwrite)
     return plan_jobs(
         args.inputs,
         args.out,
@@ -110,6 +113,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         compare=args.compare,
         layer=args.layer,
         overwrite=args.overwrite,
+        request=request,
     )
 
 

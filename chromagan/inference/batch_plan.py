@@ -6,7 +6,7 @@ import glob
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chromagan.errors import ReadError, UsageError
@@ -15,6 +15,7 @@ from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import Photo
 from chromagan.images.write import output_suffix
+from chromagan.inference.request import Request
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Job:
         compare: where the sheet before | after goes, if one is wanted.
         layer: where the colour layer goes, if one is wanted.
         load: gives the photo's pages; they are read from `source` unless given.
+        request: what is asked for.
     """
 
     source: Path
@@ -34,6 +36,7 @@ class Job:
     compare: Path | None = None
     layer: Path | None = None
     load: Callable[[], list[Photo]] | None = None
+    request: Request = field(default_factory=Request)
 
     @property
     def outputs(self) -> list[Path]:
@@ -58,6 +61,7 @@ def plan_jobs(
     compare: bool = False,
     layer: bool = False,
     overwrite: bool = False,
+    request: Request | None = None,
 ) -> Plan:
     """Decide what is read and what is written.
 
@@ -71,6 +75,7 @@ def plan_jobs(
         compare: also write NAME-compare.
         layer: also write NAME-layer (PNG; TIFF for a TIFF, which may have pages).
         overwrite: write over outputs that exist. Never over an input.
+        request: what is asked for, of every photo.
 
     Raises:
         UsageError: the output is a file where a folder is needed.
@@ -85,7 +90,7 @@ def plan_jobs(
     jobs = []
     for source, relative in _photos(inputs, root, plan.refused):
         target = root if single else root / relative.with_suffix(_suffix(relative, photo_format))
-        jobs.append(_job(source, target, compare, layer))
+        jobs.append(replace(_job(source, target, compare, layer), request=request or Request()))
     return check_jobs(jobs, overwrite, plan)
 
 

@@ -8,7 +8,7 @@ from chromagan.errors import UsageError
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import read_photo
 from chromagan.images.write import write_photo
-from chromagan.inference.plan import plan_jobs
+from chromagan.inference.batch_plan import plan_jobs
 
 
 def photo(path):

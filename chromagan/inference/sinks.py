@@ -1,0 +1,98 @@
+"""Where colorized photos go: files, or the program that asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chromagan.errors import WriteError
+from chromagan.images.metadata import ProvenanceMark
+from chromagan.images.read import Photo
+from chromagan.images.write import write_pages, write_photo
+from chromagan.inference.batch_plan import Job
+from chromagan.inference.request import Request
+from chromagan.inference.sheet import compare_sheet
+
+if TYPE_CHECKING:
+    import torch
+
+    from chromagan.inference.stages import Walk
+
+LAYER_LIGHTNESS = 60.0
+
+
+class Painter(Protocol):
+    """What a batch needs of a `Colorizer`, whose methods these are."""
+
+    device: torch.device
+    batch_size: int
+    mark: ProvenanceMark
+
+    def start(self, photo: Photo, request: Request) -> Walk:
+        """See `Colorizer`."""
+
+    def answer(self, walks: Sequence[Walk]) -> None:
+        """See `Colorizer`."""
+
+    def end(self, photo: Photo, request: Request, walk: Walk) -> Any:
+        """See `Colorizer`."""
+
+    def mark_of(self, request: Request) -> ProvenanceMark:
+        """See `Colorizer`."""
+
+
+class Sink(Protocol):
+    """The end of a photo's way."""
+
+    def __call__(self, job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> Any:
+        """Take a photo that has its colours.
+
+        Args:
+            job: what was to be done.
+            pages: the photo's pages, each with its way; the list may be emptied, to free what it holds.
+            colorizer: whose colours they are.
+        """
+
+
+@dataclass(frozen=True)
+class Files:
+    """Writes the files that a job names.
+
+    Attributes:
+        keep_metadata: carry EXIF, XMP, IPTC and resolution over; the provenance mark is always written.
+        quality: of lossy formats, 1 to 100.
+    """
+
+    keep_metadata: bool = True
+    quality: int = 95
+
+    def __call__(self, job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> None:
+        """See `Sink`; `WriteError` where a file cannot be written."""
+        try:
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise WriteError(f"cannot make the folder {job.output.parent}: {reason}; choose another with -o") from error
+        mark = colorizer.mark_of(job.request)
+        if job.layer:
+            self._save([replace(photo, pixels=walk.end(LAYER_LIGHTNESS)) for photo, walk in pages], job.layer, mark)
+        done = [replace(photo, pixels=walk.end()) for photo, walk in pages]
+        if job.compare:
+            sheets = [compare_sheet(photo, coloured) for (photo, _), coloured in zip(pages, done, strict=True)]
+            self._save(sheets, job.compare, mark)
+        # The colorized photo is written last: where it stands, the job is finished.
+        pages.clear()
+        self._save(done, job.output, mark)
+
+    def _save(self, photos: list[Photo], path: Path, mark: ProvenanceMark) -> None:
+        if len(photos) > 1:
+            write_pages(photos, path, mark, self.keep_metadata)
+        else:
+            write_photo(photos[0], path, mark, self.keep_metadata, self.quality)
+
+
+def hand_over(job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> list[list[Any]]:
+    """Hand the pictures over to the program: for each page what `Colorizer.colorize` gives. See `Sink`."""
+    return [[colorizer.end(photo, job.request, walk)] for photo, walk in pages]

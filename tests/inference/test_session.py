@@ -1,0 +1,80 @@
+"""A photo that is painted many times, and pictures that come one after another."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from chromagan.errors import ChromaganError, UsageError
+from chromagan.images.read import to_photo
+from chromagan.inference.colorizer import Colorizer
+from chromagan.inference.request import Request
+from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
+
+
+class Counting(ColorizationNetwork):
+    """Colours by lightness, and counts how often it is asked."""
+
+    stride = ab_stride = 4
+
+    def __init__(self):
+        super().__init__()
+        self.config, self.asked = {}, []
+
+    def predict(self, L, hints):
+        self.asked.append(tuple(L.shape))
+        low = torch.nn.functional.avg_pool2d(L, 4)
+        return Prediction(torch.cat((low * 0.3, 20 - low * 0.4), 1))
+
+
+@pytest.fixture
+def colorizer():
+    return Colorizer(Counting(), look=Look(size=32), device="cpu")
+
+
+def photo(seed=0, rows=60, columns=80):
+    noise = np.random.default_rng(seed).integers(0, 256, (rows // 10, columns // 10), np.uint8)
+    return np.asarray(Image.fromarray(noise).resize((columns, rows), Image.Resampling.BICUBIC))
+
+
+def test_a_session_paints_what_a_call_paints_and_asks_the_network_once_a_size(colorizer):
+    session = colorizer.open(photo())
+    for changes in ({}, {"saturation": 0.5}, {"saturation": 1.4, "seed": 3}):
+        (ours,) = session.paint(**changes)
+        assert np.array_equal(ours.photo.pixels, colorizer(photo(), **changes))
+        assert (ours.seed, ours.mark.request) == (changes.get("seed", 0), Request(**changes).digest)
+    assert len(colorizer.network.asked) == 1 + 3  # the session's, and that of each call
+    (other,) = session.paint(Request(size=64))
+    assert len(colorizer.network.asked) == 5
+    assert colorizer.network.asked[-1][2:] == (64, 84)
+    assert np.array_equal(other.photo.pixels, colorizer(photo(), size=64))
+    assert session.paint(saturation=0.0)[0].ab.abs().max() == 0
+    with pytest.raises(UsageError):
+        session.paint(saturation=-1)
+
+
+def test_each_photo_can_have_a_request_of_its_own(colorizer):
+    photos = [to_photo(photo(seed)) for seed in range(3)]
+    requests = [Request(), Request(saturation=0.3), Request(size=64)]
+    for ours, one, request in zip(colorizer.colorize(photos, requests), photos, requests, strict=True):
+        assert np.array_equal(ours[0].photo.pixels, colorizer.colorize([one], request)[0][0].photo.pixels)
+    with pytest.raises(ValueError, match="shorter"):
+        colorizer.colorize(photos, requests[:2])
+
+
+def test_a_stream_keeps_the_order_and_the_kind_of_the_pictures(colorizer, tmp_path):
+    images = [photo(seed, 40 + 10 * (seed % 4), 60) for seed in range(12)]
+    Image.fromarray(images[3]).save(tmp_path / "3.png")
+    given = [*images[:3], tmp_path / "3.png", *images[4:11], Image.fromarray(images[11])]
+    made = list(colorizer.stream(iter(given), saturation=0.8))
+    for index, (ours, image) in enumerate(zip(made, images, strict=True)):
+        assert isinstance(ours, Image.Image) == (index in (3, 11))
+        assert np.array_equal(np.asarray(ours), colorizer(image, saturation=0.8))
+
+
+def test_a_picture_that_fails_is_raised_in_its_place(colorizer, tmp_path):
+    flow = colorizer.stream([photo(0), photo(1), tmp_path / "gone.png", photo(2)])
+    assert next(flow).shape == next(flow).shape == (60, 80, 3)
+    with pytest.raises(ChromaganError, match=r"gone\.png"):
+        next(flow)

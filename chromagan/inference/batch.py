@@ -161,4 +161,5 @@ def _header_pixels(job: Job) -> int:
             header = read_header(file, str(job.source))
     except ReadError:
         return 0  # reading the photo says what is wrong with it
-    return header.width * header.height
+    # Some damaged headers hold several numbers where one should be; reading the photo says that, too.
+    return header.width * header.height if isinstance(header.width, int) and isinstance(header.height, int) else 0

@@ -203,7 +203,7 @@ class Pipeline:
     def _admit(self, item: Item) -> None:
         """Wait for an item's turn and for its share of the budget."""
         try:
-            item.weight = self._weigh(item.job)
+            item.weight = int(self._weigh(item.job))
         except (Stopped, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from chromagan.compute.device import choose_device, place
+from chromagan.conditioning.encode import encode
 from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
 from chromagan.images.metadata import ProvenanceMark
@@ -219,7 +220,10 @@ class Colorizer(OldNames, HubColorizer):
 
     def start(self, photo: Photo, request: Request) -> Walk:
         """Begin a photo's way through the stages; on the CPU, in any thread."""
-        return Walk(photo.pixels, request.over(self.look)).start(self.network)
+        walk = Walk(photo.pixels, request.over(self.look)).start(self.network)
+        rows, columns = walk.prepared.L.shape[2:]
+        walk.condition = encode(request.guidance, (rows, columns), self.network.accepts)
+        return walk
 
     def answer(self, walks: Sequence[Walk]) -> None:
         """The colours of photos that have begun; those of one working shape share a batch."""

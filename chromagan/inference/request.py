@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 
+from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
 from chromagan.models.look import Look
 
@@ -17,6 +18,7 @@ class Request:
     """What one call asks for; checked here and nowhere else.
 
     Attributes:
+        guidance: colours that a person gives, for weights that take them.
         saturation: factor on the chroma, over that of the look, 0 to 10.
         size: working size in pixels; that of the look unless given.
         seed: of whatever is drawn at random; it stands in the mark.
@@ -25,6 +27,7 @@ class Request:
         UsageError: a value out of range.
     """
 
+    guidance: Guidance = Guidance()
     saturation: float = 1.0
     size: int | None = None
     seed: int = 0

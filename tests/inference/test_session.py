@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from chromagan.conditioning.guidance import Guidance, Stroke
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.images.read import to_photo
 from chromagan.inference.colorizer import Colorizer
@@ -78,3 +79,37 @@ def test_a_picture_that_fails_is_raised_in_its_place(colorizer, tmp_path):
     assert next(flow).shape == next(flow).shape == (60, 80, 3)
     with pytest.raises(ChromaganError, match=r"gone\.png"):
         next(flow)
+
+
+class Copier(Counting):
+    """The wish where there is one, else no red and no green."""
+
+    accepts = frozenset({"local"})
+
+    def predict(self, L, condition):
+        plain = super().predict(L, condition)
+        if condition.local is None:
+            return plain
+        mask = torch.nn.functional.max_pool2d(condition.local.mask, 4)
+        ab = torch.nn.functional.avg_pool2d(condition.local.ab * condition.local.mask, 4)
+        return Prediction(torch.where(mask > 0, ab, plain.ab))
+
+
+RED = Guidance(strokes=(Stroke("colour", ((0.25, 0.5),), radius=0.2, rgb=(200, 60, 40)),))
+
+
+def test_hints_reach_the_network_from_colorizer_and_session(colorizer):
+    guided = Colorizer(Copier(), look=Look(size=32), device="cpu")
+    image = np.full((64, 64), 120, np.uint8)
+    made = guided(image, guidance=RED)
+    plain = guided(image)
+    inside, outside = (slice(28, 36), slice(12, 20)), (slice(28, 36), slice(48, 60))
+    assert (made[inside].astype(int)[..., 0] - plain[inside][..., 0]).min() > 40
+    assert np.array_equal(made[outside], plain[outside])
+    session = guided.open(image)
+    assert np.array_equal(session.paint()[0].photo.pixels, plain)
+    assert np.array_equal(session.paint(guidance=RED)[0].photo.pixels, made)
+    assert np.array_equal(next(guided.stream([image], guidance=RED)), made)
+    with pytest.raises(UsageError, match="colour hints"):
+        colorizer(image, guidance=RED)
+    assert Request(guidance=RED).digest not in (Request().digest, Request(guidance=RED, saturation=0.9).digest)

@@ -7,9 +7,11 @@ import contextlib
 import sys
 import traceback
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chromagan.apps.cli import words
+from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.inference.request import Request
 
@@ -33,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
     add("--batch-size", type=int, default=4, metavar="N", help="photos that go through the network together")
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
+    add("--hints", type=Path, metavar="FILE|FOLDER", help="colours at places, for weights that take them: a JSON "
+        "file for one photo, or a folder with NAME.json for each photo NAME that has hints")  # fmt: skip
     add("--format", choices=FORMATS, help="format of all outputs (default: that of the input)")
     add("--quality", type=int, default=95, help="of lossy formats, 1 to 100 (default: 95)")
     add("--compare", action="store_true", help="also write NAME-compare: before | after")
@@ -101,12 +105,14 @@ def _check(args: argparse.Namespace) -> Request:
 def _plan(args: argparse.Namespace, request: Request) -> Plan:
     from chromagan.inference.batch_plan import check_jobs, plan_jobs
 
+    if args.hints and args.demo:
+        raise UsageError("--hints goes with photos of your own; leave --demo out")
     if args.demo:
         from chromagan.apps.cli.demo import demo_jobs
 
         jobs = demo_jobs(args.out, args.format, args.compare, args.layer)
         return check_jobs([replace(job, request=request) for job in jobs], args.overwrite)
-    return plan_jobs(
+    plan = plan_jobs(
         args.inputs,
         args.out,
         photo_format=args.format,
@@ -115,6 +121,29 @@ def _plan(args: argparse.Namespace, request: Request) -> Plan:
         overwrite=args.overwrite,
         request=request,
     )
+    if args.hints:
+        plan.jobs = _guided(plan.jobs, args.hints)
+    return plan
+
+
+def _guided(jobs: list[Job], hints: Path) -> list[Job]:
+    """The jobs with what a person says of their colours."""
+    if not hints.exists():
+        raise UsageError(f"--hints {hints}: there is no such file or folder; check the name")
+    if not hints.is_dir() and len(jobs) > 1:
+        raise UsageError(f"--hints {hints} is of one photo, and there are {len(jobs)}; give a folder with NAME.json")
+
+    def guided(job: Job) -> Job:
+        file = hints / f"{job.source.stem}.json" if hints.is_dir() else hints
+        if not file.is_file():
+            return job
+        try:
+            guidance = Guidance.from_json(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--hints {file}: cannot be read: {error}") from error
+        return replace(job, request=replace(job.request, guidance=guidance))
+
+    return [guided(job) for job in jobs]
 
 
 def _summary(done: int, skipped: int, failed: int, out: str) -> str:

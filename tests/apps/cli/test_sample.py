@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -28,6 +29,18 @@ class Painter(ColorizationNetwork):
 
     def predict(self, L, hints):
         return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
+
+
+class Wishing(Painter):
+    """Paints what it is told, everywhere."""
+
+    accepts = frozenset({"local"})
+
+    def predict(self, L, condition):
+        plain = super().predict(L, condition)
+        if condition.local is None:
+            return plain
+        return Prediction(condition.local.ab.amax((2, 3), keepdim=True).expand_as(plain.ab))
 
 
 @pytest.fixture
@@ -209,3 +222,26 @@ def test_top_level_script_is_the_command(photos, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("chromagan: error: ")
     assert done.stdout.startswith("0 colorized, 1 failed")
+
+
+def test_hints_of_one_photo_and_of_a_folder(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *a, **k: Colorizer(Wishing(), look=Look(32), device="cpu"))
+    stroke = {"kind": "colour", "points": [[0.2, 0.5], [0.8, 0.5]], "radius": 0.5, "rgb": "#c83c28"}
+    file = tmp_path / "hints" / "a.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "strokes": [stroke]}))
+    assert sample(photos / "a.jpg", "--hints", file, "-o", tmp_path / "one") == 0
+    assert sample(photos, "--hints", file.parent, "-o", tmp_path / "all") == 0
+    mark = {path.name: read_provenance(path) for path in (tmp_path / "all").rglob("*.*")}
+    assert mark.pop("a.jpg") == read_provenance(tmp_path / "one" / "a.jpg")
+    assert {one.request for one in mark.values()} == {Request().digest}
+    warm = read_photo(tmp_path / "one" / "a.jpg").pixels.astype(int)
+    assert (warm[..., 0] - warm[..., 2]).mean() > 30
+    capsys.readouterr()
+    assert sample(photos, "--hints", file, "-o", tmp_path / "none") == 2
+    assert "give a folder" in one_error(capsys.readouterr())
+    assert sample(photos, "--hints", tmp_path / "gone", "-o", tmp_path / "none") == 2
+    assert "no such file" in one_error(capsys.readouterr())
+    file.write_text('{"version": 1, "brush": []}')
+    assert sample(photos, "--hints", file.parent, "-o", tmp_path / "none") == 2
+    assert "brush" in one_error(capsys.readouterr())

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +32,22 @@ class ProcessCost:
     exit_code: int
     message: str
 
+    @property
+    def reason(self) -> str:
+        """Why it failed: its last words, or its exit code."""
+        return self.message.splitlines()[-1] if self.message else f"exit code {self.exit_code}"
 
-def measure_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> ProcessCost:
-    """Run a command to its end, with its output kept off the screen.
+
+def measure_process(command: Sequence[str]) -> ProcessCost:
+    """Run a command to its end, with its output kept off the screen; it finds this very package.
 
     Args:
         command: the program and its arguments.
-        environment: variables over those of this process.
     """
     launcher = [sys.executable, str(Path(__file__).resolve()), *command]
-    answer = subprocess.run(launcher, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    search = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
+    answer = subprocess.run(launcher, capture_output=True, text=True, env=environment)
     if answer.returncode:
         raise OSError(answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "the launcher failed")
     return ProcessCost(**json.loads(answer.stdout))

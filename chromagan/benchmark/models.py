@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -302,12 +301,9 @@ def run_once(model: str, size: int, precision: str, threads: int) -> None:
 
 def _process_peak(cell: tuple[str, int, str, int] | None) -> int | None:
     """Peak memory of a process that runs a cell once, or that imports the same and does nothing."""
-    package = str(Path(__file__).resolve().parents[2])
-    search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     program = "import sys, json; from chromagan.benchmark.models import run_once\n"
     program += "cell = json.loads(sys.argv[1])\nif cell: run_once(*cell)"
-    cost = measure_process([sys.executable, "-c", program, json.dumps(cell)], {"PYTHONPATH": search})
+    cost = measure_process([sys.executable, "-c", program, json.dumps(cell)])
     if cost.exit_code:
-        reason = cost.message.splitlines()[-1] if cost.message else f"exit code {cost.exit_code}"
-        raise DeviceError(f"memory of {cell} cannot be measured, its process failed: {reason}; use --no-memory")
+        raise DeviceError(f"memory of {cell} cannot be measured, its process failed: {cost.reason}; use --no-memory")
     return cost.peak_bytes

@@ -6,7 +6,6 @@ machine falls on all alike. Ratios of medians are the figures to compare; second
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import tempfile
@@ -179,16 +178,13 @@ def measure_sample(path: Path, model: str, runs: int = 1, **options: object) -> 
     Raises:
         DataError: the command failed; the message is its own.
     """
-    package = str(Path(__file__).resolve().parents[2])
-    search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     costs = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             command = sample_command(path, Path(folder), model, **options)  # type: ignore[arg-type]
-            cost = measure_process(command, {"PYTHONPATH": search})
+            cost = measure_process(command)
         if cost.exit_code:
-            reason = cost.message.splitlines()[-1] if cost.message else f"exit code {cost.exit_code}"
-            raise DataError(f"{path}: the command `chromagan sample` failed: {reason}")
+            raise DataError(f"{path}: the command `chromagan sample` failed: {cost.reason}")
         costs.append(cost)
     return costs
 

@@ -132,10 +132,11 @@ def settle(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def seconds_of(action: Callable[[], object], device: torch.device) -> float:
-    """Seconds that an action takes on a device, from an idle device to an idle device."""
+def seconds_of(action: Callable[[], object], device: torch.device, times: int = 1) -> float:
+    """Seconds that an action takes on a device, so many times in a row, from an idle device to an idle device."""
     settle(device)
     start = time.perf_counter()
-    action()
+    for _ in range(times):
+        action()
     settle(device)
     return time.perf_counter() - start

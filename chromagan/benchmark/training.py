@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
+from chromagan.benchmark.roofline import seconds_of, settle
 from chromagan.compute.device import Module, place
 from chromagan.data.loader import Batch
 from chromagan.losses.class_distribution import ClassDistribution
@@ -97,7 +98,7 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
         }
         for _ in range(runs + 1):
             for name, action in contestants.items():
-                rates[name].append(steps * trainer.batch_size / _seconds(action, steps, device))
+                rates[name].append(steps * trainer.batch_size / seconds_of(action, device, steps))
     timings = TrainTimings({name: statistics.median(found[1:]) for name, found in rates.items()})
     timings.phases = _phases(trainer, fixed, device, runs)
     timings.peak_bytes = _peak_bytes(device)
@@ -183,9 +184,11 @@ def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> 
 
     @contextmanager
     def timed(name: str) -> Iterator[None]:
-        with _stopwatch(device) as seconds:
-            yield
-        found.setdefault(name, []).append(seconds[0])
+        settle(device)
+        start = time.perf_counter()
+        yield
+        settle(device)
+        found.setdefault(name, []).append(time.perf_counter() - start)
 
     for _ in range(runs + 1):
         with timed("Lab"):
@@ -212,8 +215,8 @@ def _arithmetic(trainer: Trainer, batch: Batch, device: torch.device, timings: T
     precision = trainer.adversaries.autocast or torch.float32
     side = 8192 if device.type == "cuda" else 2048
     square = torch.randn(side, side, device=device).to(precision)
-    _seconds(lambda: square @ square, 2, device)
-    peak = max(2 * side**3 / _seconds(lambda: square @ square, 1, device) for _ in range(5))
+    seconds_of(lambda: square @ square, device, 2)
+    peak = max(2 * side**3 / seconds_of(lambda: square @ square, device) for _ in range(5))
     return counter.total / seconds / 1e12, peak / 1e12
 
 
@@ -230,28 +233,6 @@ class _Operations(TorchDispatchMode):
         if func._overloadpacket in flop_registry:
             self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=result)
         return result
-
-
-@contextmanager
-def _stopwatch(device: torch.device) -> Iterator[list[float]]:
-    seconds = [0.0]
-    _settle(device)
-    start = time.perf_counter()
-    yield seconds
-    _settle(device)
-    seconds[0] = time.perf_counter() - start
-
-
-def _seconds(action: Callable[[], object], times: int, device: torch.device) -> float:
-    with _stopwatch(device) as seconds:
-        for _ in range(times):
-            action()
-    return seconds[0]
-
-
-def _settle(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _peak_bytes(device: torch.device) -> int:

@@ -36,6 +36,7 @@ def _primaries() -> NDArray[np.float64]:
 # linear channel = Y + x * (X - Y) + z * (Z - Y)
 _X_Z = [(np.float32(row[0]), np.float32(row[2])) for row in _primaries()]
 _LUMINANCE = np.array(curves.RGB_TO_XYZ[1]) / sum(curves.RGB_TO_XYZ[1])
+_LUMINANCE_STEPS = np.array([[*(_LUMINANCE * 65_535), 0.5]], np.float32)  # with what rounds when it is cut off
 
 
 def uncurve(f: Floats, out: Floats, scratch: Floats) -> Floats:
@@ -85,6 +86,28 @@ def given_lightness(L: Floats, f: Floats, y: Floats, scratch: Floats) -> None:
     """Lab's f and relative luminance Y of L itself, one number or one a pixel."""
     np.copyto(f, curves.lightness_to_f(L).ravel())
     uncurve(f, y, scratch)
+
+
+def lightness8(photo: NDArray[np.uint8], out: Floats, lab: Floats) -> None:
+    """L of an 8-bit gray (H, W) or RGB (H, W, 3) photo into (H, W); (H, W, 3) `lab` is worked in."""
+    if photo.ndim == 2:
+        cv2.LUT(np.ascontiguousarray(photo), _lightness8(), dst=out)
+        return
+    cv2.LUT(np.ascontiguousarray(photo), tables(256).light, dst=lab)
+    luminance = cv2.transform(lab, _LUMINANCE_STEPS)
+    np.take(_lightness_of_luminance(), luminance.astype(np.uint16), out=out, mode="clip")
+
+
+@cache
+def _lightness_of_luminance() -> Floats:
+    """L of 65,536 steps of luminance: half of a step is 0.02 of an 8-bit level in the darkest codes, less above."""
+    return curves.f_to_lightness(curves.lab_curve(np.arange(65_536) / 65_535)).astype(np.float32)
+
+
+@cache
+def _lightness8() -> Floats:
+    """L of the 256 gray codes."""
+    return curves.f_to_lightness(tables(256).f)
 
 
 def lightness_of(photo: Codes, f: Floats, y: Floats, scratch: Floats) -> None:
@@ -165,16 +188,14 @@ def fit(f: Floats, y: Floats, chroma_x: Floats, chroma_z: Floats) -> list[Floats
     return rgb
 
 
-def encode8(plane: Floats, scratch: Floats, index: NDArray[np.int64]) -> NDArray[np.uint8]:
+def encode8(plane: Floats, scratch: Floats) -> NDArray[np.uint8]:
     """8-bit sRGB codes of a linear channel, rounded; light outside [0, 1] is clipped."""
     np.multiply(plane, np.float32(_CODES), out=scratch)
-    np.copyto(index, scratch, casting="unsafe")
-    return np.take(_codes8(), index, mode="clip")
+    return np.take(_codes8(), scratch.astype(np.int64), mode="clip")
 
 
-def encode16(plane: Floats, scratch: Floats, index: NDArray[np.int64]) -> NDArray[np.uint16]:
+def encode16(plane: Floats, scratch: Floats) -> NDArray[np.uint16]:
     """16-bit sRGB codes of a linear channel, rounded; light outside [0, 1] is clipped. Overwrites the channel."""
-    del index  # of use to the table of `encode8` alone
     np.clip(plane, 0, 1, out=plane)
     np.power(plane, np.float32(1 / curves.SRGB_GAMMA), out=scratch)
     np.multiply(scratch, np.float32(curves.SRGB_SCALE), out=scratch)

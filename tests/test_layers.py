@@ -23,7 +23,7 @@ ROWS = (
     ("conditioning",),
     ("color", "compute", "files"),
     ("options",),
-    ("errors", "version"),
+    ("errors", "strangers", "version"),
 )
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 # The package's faces hand out names of any row; nothing inside may import them.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import logging
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from torch import Tensor
 from chromagan.color.ab_bins import AbBins
 from chromagan.errors import UsageError
 from chromagan.options import Section
+from chromagan.strangers import load_strangers
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,6 @@ Term = TypeVar("Term", bound=LossTerm)
 
 GROUP = "chromagan.losses"
 """The entry points under which other packages name the modules that register their terms."""
-_log = logging.getLogger(__name__)
 
 _TERMS: dict[str, type[LossTerm]] = {}
 
@@ -126,23 +124,12 @@ def register_term(name: str) -> Callable[[type[Term]], type[Term]]:
 
 @cache
 def _import_terms() -> None:
-    """Import the files of this room, and what other packages name under `chromagan.losses`; they register themselves.
-
-    A stranger's term that cannot be loaded is told in one line, and is as if it were not there.
-    """
+    """Import the files of this room and those of other packages under `chromagan.losses`; they register themselves."""
     import chromagan.losses as package
 
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    for point in importlib.metadata.entry_points(group=GROUP):
-        try:
-            point.load()
-        except Exception as error:  # whatever a stranger's module raises
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            _log.warning(
-                "chromagan: the loss term %s (%s) cannot be loaded: %s; mend or remove it",
-                point.name, point.value, reason,
-            )  # fmt: skip
+    load_strangers(GROUP)
 
 
 def loss_terms() -> dict[str, type[LossTerm]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import logging
 import math
 import pkgutil
 from collections.abc import Iterable, Sequence
@@ -21,11 +20,11 @@ from typing import TypeVar
 
 from chromagan.errors import UsageError
 from chromagan.metrics.metric import Metric
+from chromagan.strangers import load_stranger
 
 GROUP = "chromagan.metrics"
 M = TypeVar("M", bound=Metric)
 _METRICS: dict[str, Metric] = {}
-_log = logging.getLogger(__name__)
 
 
 def register(metric: M) -> M:
@@ -124,14 +123,10 @@ def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
 def _foreign(name: str) -> Metric | None:
     """A stranger's metric; one that cannot be loaded is told once, in one line, and is as if it were not there."""
     point = _entry_points().get(name)
-    if point is None:
-        return None
-    try:
-        found = point.load()
+
+
+    def check(found: object) -> None:
         if not isinstance(found, Metric) or found.name != name:
             raise TypeError(f"it is {found!r:.60}, not a Metric of that name")
-    except Exception as error:  # whatever a stranger's module raises
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        _log.warning("chromagan: the metric %s (%s) cannot be loaded: %s; mend or remove it", name, point.value, reason)
-        return None
-    return found
+
+    return None if point is None else load_stranger(point, check)

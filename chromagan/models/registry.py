@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork
-from chromagan.models.strangers import load_strangers
+from chromagan.strangers import load_strangers
 
 Network = TypeVar("Network", bound=type[ColorizationNetwork])
 

@@ -100,7 +100,7 @@ def test_a_package_brings_its_term_by_an_entry_point(train, tmp_path, monkeypatc
     code, folder = train("calm", "--calm-weight", "0.5")
     assert code == 0
     assert read_stats(folder)[-1]["calm"] > 0
-    assert len([line for line in caplog.messages if "the loss term broken" in line]) == 1
+    assert len([line for line in caplog.messages if "chromagan.losses: broken" in line]) == 1
     monkeypatch.undo()
     registry._import_terms.cache_clear()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chromagan.models.contract import Prediction
     from chromagan.models.registry import list_models
     from chromagan.pretrained.create import create_model
+    from chromagan.training.train import train
 
 # Imported on first use: the command line answers --help without waiting for PyTorch.
 _HOMES = {
@@ -23,6 +24,7 @@ _HOMES = {
     "create_model": "chromagan.pretrained.create",
     "evaluate": "chromagan.evaluation.evaluate",
     "list_models": "chromagan.models.registry",
+    "train": "chromagan.training.train",
 }
 
 
@@ -38,4 +40,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
-__all__ = ["Colorizer", "Hints", "Prediction", "__version__", "create_model", "evaluate", "list_models"]
+__all__ = ["Colorizer", "Hints", "Prediction", "__version__", "create_model", "evaluate", "list_models", "train"]

@@ -10,12 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from chromagan import Colorizer
-from chromagan.compute.device import choose_device
+from chromagan import Colorizer, train
 from chromagan.files.find import find_photo_files
 from chromagan.images.read import read_photo
 from chromagan.training.config import from_preset
-from chromagan.training.train import train
 
 
 def main() -> int:
@@ -31,7 +29,7 @@ def main() -> int:
         "default", model="unet", backbone="", data=[str(args.photos)], images=args.images, size=64, batch_size=4,
         workers=0, adversarial_weight=0.0, class_weight=0.0, min_chroma=0.0,
     )  # fmt: skip
-    trainer, reason = train(config, args.out, choose_device("auto"))
+    trainer, reason = train(config, args.out)
     print(f"{trainer.images:,} photographs seen; stopped by {reason or 'the end of the run'}")
 
     colorizer = Colorizer(trainer.averaged_generator(), model="small")

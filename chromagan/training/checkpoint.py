@@ -32,6 +32,7 @@ def save_state(folder: Path, state: dict[str, Any], best: bool = False) -> Path:
         state: tensors and plain types; `images` names the file.
         best: this state is the best so far; `best.pt` becomes it.
     """
+    # The state whole under its name, then its second name, and only then fewer of those before.
     path = folder / f"state-{state['images']:09d}.pt"
     write_atomically(path, lambda file: torch.save(state, file), sync=True)
     if best:

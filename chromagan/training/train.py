@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from chromagan.compute.device import choose_device
 from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.evaluation.held_out import HeldOut, check_best_metric
 from chromagan.evaluation.held_out_options import HeldOutOptions
@@ -84,18 +85,18 @@ def _save_preview(trainer: Trainer, grid: torch.Tensor, path: Path) -> None:
 
 def train(
     config: TrainConfig,
-    out: Path,
-    device: torch.device,
+    out: str | Path,
+    device: str | torch.device = "auto",
     snapshot_every: int = 10_000,
     max_minutes: float = math.inf,
     stop_at: int = 0,
 ) -> tuple[Trainer, str]:
-    """Train, or go on where the same call stopped.
+    """Train, or go on where the same call stopped; `chromagan.training.config.from_preset` makes a configuration.
 
     Args:
         config: what to compute.
         out: the run folder.
-        device: where.
+        device: where; "auto" takes a GPU where there is one.
         snapshot_every: photographs between checkpoints.
         max_minutes: stop cleanly after this time.
         stop_at: stop cleanly after so many photographs of the run; 0 does not.
@@ -109,5 +110,5 @@ def train(
         TrainingError: the folder belongs to another run, a loss is not finite, or another rank is lost; the last
             checkpoint stands.
     """
-    trainer = Trainer(config, out, device)
+    trainer = Trainer(config, Path(out), choose_device(device) if isinstance(device, str) else device)
     return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()

@@ -130,7 +130,7 @@ class _Job:
         chroma_x /= 500
         chroma_z /= 200
         *six, low, high = np.empty((8, f.size), np.float32)
-        beyond = outside(to_linear(*chosen, six), low, high)
+        beyond = outside(to_linear(f, y, chroma_x, chroma_z, six), low, high)
         if beyond is not None:
             scratch.defer(beyond, top * shape[1], list(chosen), where)
 

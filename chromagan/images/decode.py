@@ -16,6 +16,7 @@ from chromagan.images import tiff
 from chromagan.images.header import BROKEN, Header, broken
 from chromagan.images.read_header import read_header
 
+_BAND = 1 << 20  # pixels that are turned at a time
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2"}
 _DIRECT = {"L": "L", "RGB": "RGB", "RGBA": "RGBA", "LA": "LA", "CMYK": "CMYK", "1": "L", "RGBX": "RGB", "RGBa": "RGBA",
            "La": "LA", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}  # fmt: skip
@@ -107,8 +108,16 @@ def _imdecode(data: np.ndarray, flags: int) -> np.ndarray | None:
     except cv2.error:
         return None  # the caller asks Pillow, which says what is wrong
     if pixels is not None and pixels.ndim == 3:
-        code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-        cv2.cvtColor(pixels, code, dst=pixels)
+        return swap_red_and_blue(pixels)
+    return pixels
+
+
+def swap_red_and_blue(pixels: np.ndarray) -> np.ndarray:
+    """Turn RGB into BGR or back, alpha kept, in place and by bands: OpenCV alone would copy the whole."""
+    code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    rows = max(1, _BAND // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        pixels[top : top + rows] = cv2.cvtColor(pixels[top : top + rows], code)
     return pixels
 
 

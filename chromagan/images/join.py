@@ -215,6 +215,7 @@ def join_chroma(
     ab: Tensor | NDArray[np.generic],
     lightness: float | None = None,
     threads: int | None = None,
+    out: Codes | None = None,
 ) -> Codes:
     """Colour a photo: its own lightness at every pixel, with chroma from a grid that covers it.
 
@@ -230,6 +231,7 @@ def join_chroma(
         lightness: an L in [0, 100] that stands in for the photo's own at every pixel (for a colour layer).
         threads: how many threads share the work; `torch.get_num_threads()` unless given. The result does not depend
             on it.
+        out: where to write; may be the RGB photo itself, whose pixels are then lost.
 
     Returns:
         (H, W, 3) RGB of the type of `pixels`; uint8 for L.
@@ -246,7 +248,8 @@ def join_chroma(
         raise UsageError(f"lightness must lie in [0, 100], not {lightness}")
     height, width = pixels.shape[:2]
     grids = _grids(ab, (height, width))
-    out = np.empty((height, width, 3), np.uint16 if pixels.dtype == np.uint16 else np.uint8)
+    if out is None:
+        out = np.empty((height, width, 3), np.uint16 if pixels.dtype == np.uint16 else np.uint8)
     L = pixels.astype(np.float32, copy=False) if pixels.dtype == np.float32 else None
     if lightness is not None:
         L = np.asarray(lightness, np.float32)

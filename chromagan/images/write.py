@@ -28,6 +28,7 @@ from chromagan.errors import UsageError, WriteError
 from chromagan.files.atomic import write_atomically
 from chromagan.files.suffixes import WRITTEN
 from chromagan.images import xmp as xmp_packet
+from chromagan.images.decode import swap_red_and_blue
 from chromagan.images.exif import PREFIX
 from chromagan.images.icc import output_profile
 from chromagan.images.metadata import Metadata, ProvenanceMark
@@ -88,7 +89,12 @@ def output_suffix(photo_format: str, requested: str | None, depth: int) -> str:
 
 
 def write_photo(
-    photo: Photo, path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool = True, quality: int = 95
+    photo: Photo,
+    path: str | Path,
+    mark: ProvenanceMark | None,
+    keep_metadata: bool = True,
+    quality: int = 95,
+    spend: bool = False,
 ) -> None:
     """Write a photo in the format that the extension of `path` names; see the table at the top of this file.
 
@@ -98,6 +104,7 @@ def write_photo(
         mark: the provenance mark; None only for pictures that no network has coloured.
         keep_metadata: False drops EXIF, IPTC, the source's XMP and the resolution; the mark stays.
         quality: 1 to 100, for the lossy formats.
+        spend: the pixels are needed no more and may be written over: a large photo then needs no second copy.
 
     Raises:
         WriteError: unknown extension, too large for the format, no encoder, disk full, no permission.
@@ -109,7 +116,7 @@ def write_photo(
     if max(height, width) > _LONGEST_SIDE.get(name, 2**31 - 1):
         raise WriteError(f"{path}: {name} holds at most {_LONGEST_SIDE[name]} pixels a side; write PNG or TIFF")
     encode = {"png": _encode_png, "jpeg": _encode_jpeg}.get(name, _encode_other)
-    pieces = _encode(path, lambda: encode(photo, _metadata(photo, mark, keep_metadata), quality, name))
+    pieces = _encode(path, lambda: encode(photo, _metadata(photo, mark, keep_metadata), quality, name, spend))
     return write_atomically(path, lambda file: file.writelines(pieces))
 
 
@@ -187,12 +194,14 @@ def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     return pixels if alpha is None else np.dstack((pixels, alpha))
 
 
-def _to_opencv(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Gray, BGR or BGRA as OpenCV encodes it (gray with alpha becomes BGRA)."""
+def _to_opencv(pixels: np.ndarray, alpha: np.ndarray | None, spend: bool) -> np.ndarray:
+    """Gray, BGR or BGRA as OpenCV encodes it (gray with alpha becomes BGRA); in place where the pixels may be spent."""
     if alpha is not None:
         channels = [pixels] * 3 if pixels.ndim == 2 else list(cv2.split(pixels))[::-1]
         return cv2.merge([*channels, alpha])
-    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    if pixels.ndim == 2:
+        return pixels
+    return swap_red_and_blue(pixels) if spend and pixels.flags.writeable else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
 
 
 def _imencode(suffix: str, pixels: np.ndarray, options: list[int]) -> memoryview:
@@ -202,21 +211,21 @@ def _imencode(suffix: str, pixels: np.ndarray, options: list[int]) -> memoryview
     return encoded.data
 
 
-def _encode_png(photo: Photo, kept: Metadata, quality: int, name: str) -> Pieces:
+def _encode_png(photo: Photo, kept: Metadata, quality: int, name: str, spend: bool) -> Pieces:
     if photo.pixels.ndim == 2 and photo.alpha is not None and photo.pixels.dtype == np.uint8:
         buffer = io.BytesIO()  # OpenCV knows no gray with alpha
         Image.fromarray(_with_alpha(photo.pixels, photo.alpha), "LA").save(buffer, "PNG", compress_level=3)
         return splice_png(buffer.getvalue(), kept.exif, kept.xmp, kept.dpi)
-    encoded = _imencode(".png", _to_opencv(photo.pixels, photo.alpha), _PNG_OPTIONS)
+    encoded = _imencode(".png", _to_opencv(photo.pixels, photo.alpha, spend), _PNG_OPTIONS)
     return splice_png(encoded, kept.exif, kept.xmp, kept.dpi)
 
 
-def _encode_jpeg(photo: Photo, kept: Metadata, quality: int, name: str) -> Pieces:
+def _encode_jpeg(photo: Photo, kept: Metadata, quality: int, name: str, spend: bool) -> Pieces:
     pixels = _to_8bit(photo.pixels)
     if photo.alpha is not None:
         pixels = _over_white(pixels, _to_8bit(photo.alpha))
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    encoded = _imencode(".jpg", _to_opencv(pixels, None), [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
+    encoded = _imencode(".jpg", _to_opencv(pixels, None, spend), [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
     exif, xmp, iptc = kept.exif, kept.xmp, kept.iptc
     if not fits_jpeg(xmp):  # the mark must stand in any case
         found = xmp_packet.find_mark(xmp)
@@ -233,7 +242,7 @@ def _over_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.rint(pixels * cover + 255 * (1 - cover)).astype(np.uint8)
 
 
-def _encode_other(photo: Photo, kept: Metadata, quality: int, name: str) -> Pieces:
+def _encode_other(photo: Photo, kept: Metadata, quality: int, name: str, spend: bool) -> Pieces:
     """WebP and AVIF by Pillow, HEIF by pillow-heif."""
     buffer = io.BytesIO()
     blocks = {"exif": kept.exif, "xmp": kept.xmp}

@@ -78,7 +78,9 @@ class Files:
         mark = colorizer.mark_of(job.request)
         if job.layer:
             self._save([replace(photo, pixels=walk.end(LAYER_LIGHTNESS)) for photo, walk in pages], job.layer, mark)
-        done = [replace(photo, pixels=walk.end()) for photo, walk in pages]
+        # What the program decoded for itself is written over: a large photo is then in memory once.
+        own = job.load is None and not job.compare
+        done = [replace(photo, pixels=walk.end(spend=own)) for photo, walk in pages]
         if job.compare:
             sheets = [compare_sheet(photo, coloured) for (photo, _), coloured in zip(pages, done, strict=True)]
             self._save(sheets, job.compare, mark)
@@ -90,7 +92,7 @@ class Files:
         if len(photos) > 1:
             write_pages(photos, path, mark, self.keep_metadata)
         else:
-            write_photo(photos[0], path, mark, self.keep_metadata, self.quality)
+            write_photo(photos[0], path, mark, self.keep_metadata, self.quality, spend=True)
 
 
 def hand_over(job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> list[list[Any]]:

@@ -188,16 +188,18 @@ class Walk:
         other.ab = self.ab * saturation
         return other
 
-    def end(self, lightness: float | None = None) -> NDArray[Any]:
+    def end(self, lightness: float | None = None, spend: bool = False) -> NDArray[Any]:
         """The last stage; on the CPU, in any thread.
 
         Args:
             lightness: a constant L instead of the photo's own, for a colour layer.
+            spend: the photo's own pixels are needed no more and may be written over.
 
         Returns:
             (H, W, 3) RGB at the photo's depth.
         """
-        return np.ascontiguousarray(join(self.pixels, self.ab, lightness))
+        own = self.pixels if spend and self.pixels.ndim == 3 and self.pixels.flags.writeable else None
+        return np.ascontiguousarray(join(self.pixels, self.ab, lightness, None, own))
 
 
 def answer(

@@ -8,6 +8,7 @@ from PIL import Image
 from chromagan.conditioning.guidance import Guidance, Stroke
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.images.read import to_photo
+from chromagan.images.write import write_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, Prediction
@@ -113,3 +114,13 @@ def test_hints_reach_the_network_from_colorizer_and_session(colorizer):
     with pytest.raises(UsageError, match="colour hints"):
         colorizer(image, guidance=RED)
     assert Request(guidance=RED).digest not in (Request().digest, Request(guidance=RED, saturation=0.9).digest)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_a_picture_can_be_saved_twice_and_what_is_spent_makes_the_same_file(colorizer, tmp_path, suffix):
+    (made,) = colorizer.open(photo()).paint()
+    pixels = made.photo.pixels.copy()
+    made.save(tmp_path / f"a{suffix}")
+    assert np.array_equal(made.photo.pixels, pixels)
+    write_photo(made.photo, tmp_path / f"b{suffix}", made.mark, spend=True)
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()

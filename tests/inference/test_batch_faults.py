@@ -119,10 +119,10 @@ class Faults:
             self.at("finish", names[id(pixels)][0])
             return join(pixels, *arguments)
 
-        def write_or_fail(photo, path, *arguments):
+        def write_or_fail(photo, path, *arguments, **options):
             if ("write", path.name) in self.errors:  # in the middle of the file
                 write_atomically(path, lambda file: (file.write(b"half"), self.at("write", path.name)))
-            write(photo, path, *arguments)
+            write(photo, path, *arguments, **options)
             self.written[path.name] += 1
 
         def put_or_die(belt, items):

@@ -9,21 +9,33 @@ from chromagan.version import __version__
 
 if TYPE_CHECKING:
     from chromagan.conditioning.condition import Hints
+    from chromagan.conditioning.guidance import Guidance
     from chromagan.evaluation.evaluate import evaluate
-    from chromagan.inference.colorizer import Colorizer
+    from chromagan.inference.colorizer import Colored, Colorizer, Session
+    from chromagan.inference.request import Request
+    from chromagan.inference.stages import paint
     from chromagan.models.contract import Prediction
+    from chromagan.models.look import Look
     from chromagan.models.registry import list_models
     from chromagan.pretrained.create import create_model
+    from chromagan.training.export import export
     from chromagan.training.train import train
 
 # Imported on first use: the command line answers --help without waiting for PyTorch.
 _HOMES = {
+    "Colored": "chromagan.inference.colorizer",
     "Colorizer": "chromagan.inference.colorizer",
+    "Guidance": "chromagan.conditioning.guidance",
     "Hints": "chromagan.conditioning.condition",
+    "Look": "chromagan.models.look",
     "Prediction": "chromagan.models.contract",
+    "Request": "chromagan.inference.request",
+    "Session": "chromagan.inference.colorizer",
     "create_model": "chromagan.pretrained.create",
     "evaluate": "chromagan.evaluation.evaluate",
+    "export": "chromagan.training.export",
     "list_models": "chromagan.models.registry",
+    "paint": "chromagan.inference.stages",
     "train": "chromagan.training.train",
 }
 
@@ -40,4 +52,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
-__all__ = ["Colorizer", "Hints", "Prediction", "__version__", "create_model", "evaluate", "list_models", "train"]
+__all__ = [
+    "Colored", "Colorizer", "Guidance", "Hints", "Look", "Prediction", "Request", "Session", "__version__",
+    "create_model", "evaluate", "export", "list_models", "paint", "train",
+]  # fmt: skip

@@ -38,7 +38,7 @@ def load_stranger(point: EntryPoint, check: Callable[[Any], object] | None = Non
         package = "its package" if point.dist is None else f"package {point.dist.name}"
         reason = (str(error) or type(error).__name__).splitlines()[0][:160]
         _log.warning(
-            "chromagan: %s: %s (%s) cannot be loaded: %s; mend %s or remove it",
+            "%s: %s (%s) cannot be loaded: %s; mend %s or remove it",
             point.group, point.name, point.value, reason, package,
         )  # fmt: skip
         return None

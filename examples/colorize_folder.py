@@ -9,11 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from chromagan import Colorizer
+from chromagan import Colorizer, Request
 from chromagan.errors import ChromaganError
 from chromagan.files.find import find_photo_files
 from chromagan.images.read import read_photo
-from chromagan.inference.request import Request
 
 
 def main() -> int:

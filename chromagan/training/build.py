@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import logging
 from typing import Any
 
 from safetensors import SafetensorError
@@ -21,6 +21,8 @@ from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbo
 from chromagan.training.config import TrainConfig
 from chromagan.training.grow import grow
 from chromagan.training.network_options import NetworkOptions
+
+log = logging.getLogger(__name__)
 
 _IMAGENET_CLASSES = 1000
 _FILE_DECIDES = ("bins", "hints", "global_hints")  # parts that weights have or have not
@@ -187,7 +189,7 @@ def build_teacher(config: TrainConfig) -> Teacher | None:
     """The teacher of the class term, None when the run has no such term."""
     if not config.wants_teacher:
         if config.objective.asking_for("teacher"):
-            print("no class term: --no-pretrained without --teacher-weights", file=sys.stderr)
+            log.warning("no class term: --no-pretrained without --teacher-weights")
         return None
     term = config.objective.term(ClassDistribution)
     name, local, gray = term.teacher, term.teacher_weights, term.teacher_gray

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +15,8 @@ from chromagan.compute.distributed import any_rank, gather, rank, world_size
 from chromagan.training.interruption import StopSignals
 from chromagan.training.meter import Meter, check_terms
 from chromagan.training.run import Run
+
+log = logging.getLogger(__name__)
 
 TICK = 1_000
 # Ranks agree on stopping every so many steps: on a GPU the question waits for the device.
@@ -79,7 +81,7 @@ class Loop:
         run.folder.close()
         words = run.last_words()
         if words:
-            print(f"chromagan: {words}", file=sys.stderr)
+            log.warning("%s", words)
         return reason
 
     def _train(self, batches: Iterator[Any], signals: StopSignals, bar: tqdm) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import math
-import sys
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,20 @@ from typing import Any
 import torch
 
 from chromagan.compute.device import choose_device
-from chromagan.compute.distributed import gather, rank, world_size
+from chromagan.compute.distributed import gather, local_rank, process_group, rank, world_size
+from chromagan.errors import UsageError
 from chromagan.evaluation.held_out import HeldOut, check_best_metric
 from chromagan.evaluation.held_out_options import HeldOutOptions
 from chromagan.metrics.registry import better
+from chromagan.models.contract import count_parameters
+from chromagan.training.build import build_generator
 from chromagan.training.config import TrainConfig
 from chromagan.training.loop import Loop
+from chromagan.training.memory import estimate_memory
 from chromagan.training.preview import load_grid_photos, save_grid
 from chromagan.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 _PREVIEWED = 12
 
@@ -40,7 +48,7 @@ class HeldOutExam:
         )  # fmt: skip
         if rank() == 0:
             for message in self.held_out.missing.values():
-                print(f"chromagan: {message}", file=sys.stderr)
+                log.warning("%s", message)
 
     def sit(self) -> bool:
         """Measure and log; whether these weights are the best so far."""
@@ -90,16 +98,21 @@ def train(
     snapshot_every: int = 10_000,
     max_minutes: float = math.inf,
     stop_at: int = 0,
+    rank_timeout: float = 600.0,
 ) -> tuple[Trainer, str]:
-    """Train, or go on where the same call stopped; `chromagan.training.config.from_preset` makes a configuration.
+    """Train, or go on where the same call stopped. With several processes (torchrun) all call this.
+
+        config = chromagan.training.config.from_preset("default", data=["photos"], images=100_000)
+        trainer, reason = chromagan.train(config, "runs/mine")
 
     Args:
         config: what to compute.
         out: the run folder.
-        device: where; "auto" takes a GPU where there is one.
+        device: where; "auto" takes a GPU where there is one, and each process of torchrun its own.
         snapshot_every: photographs between checkpoints.
         max_minutes: stop cleanly after this time.
         stop_at: stop cleanly after so many photographs of the run; 0 does not.
+        rank_timeout: seconds after which a process that says nothing is taken for lost.
 
     Returns:
         The run as it stands, and why it stopped.
@@ -110,5 +123,32 @@ def train(
         TrainingError: the folder belongs to another run, a loss is not finite, or another rank is lost; the last
             checkpoint stands.
     """
-    trainer = Trainer(config, Path(out), choose_device(device) if isinstance(device, str) else device)
-    return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()
+    _check(config)
+    if snapshot_every < 1:
+        raise UsageError("--snapshot-every must be at least 1 photograph")
+    device = choose_device(device) if isinstance(device, str) else device
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = choose_device(f"cuda:{local_rank()}")
+    with process_group(device.type, rank_timeout):
+        trainer = Trainer(config, Path(out), device)
+        return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()
+
+
+def describe(config: TrainConfig) -> str:
+    """What a run would be: its configuration, parameters, steps and memory, for a terminal."""
+    _check(config)
+    generator = build_generator(config)
+    head = sum(p.numel() for n, p in generator.named_parameters() if generator.training_only(n))
+    memory = estimate_memory(generator, config)
+    parts = ", ".join(f"{name} {size / 2**30:.2f}" for name, size in memory.items())
+    return "\n".join([
+        json.dumps(config.as_dict(), indent=1),
+        f"generator: {count_parameters(generator):,} parameters, {head:,} of them in the class head",
+        f"steps: {math.ceil(config.schedule.images / config.schedule.batch_size):,}",
+        f"memory: about {sum(memory.values()) / 2**30:.2f} GiB ({parts}), photographs and PyTorch itself apart",
+    ])  # fmt: skip
+
+
+def _check(config: TrainConfig) -> None:
+    if not config.photos.data:
+        raise UsageError("give the training photographs: --data PLACE ...")

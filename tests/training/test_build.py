@@ -51,9 +51,9 @@ def test_a_timm_trunk_is_frozen_whole_or_not_at_all():
     assert trunk_stages(network, NetworkOptions(trunk_frozen=5))[1] == []
 
 
-def test_no_pretrained_drops_the_class_term_and_says_so(capsys):
+def test_no_pretrained_drops_the_class_term_and_says_so(caplog):
     assert build_teacher(from_preset("default", no_pretrained=True)) is None
-    assert "no class term" in capsys.readouterr().err
+    assert "no class term" in caplog.text
 
 
 def test_missing_pickled_and_wrong_files_are_named(tmp_path, vgg_file):

@@ -282,7 +282,7 @@ def test_evaluation_marks_the_best_state(photos, tmp_path):
     assert load_state(tmp_path, "best")["images"] == best["images"]
 
 
-def test_a_metric_without_its_network_is_left_out_and_told(photos, tmp_path, capsys, monkeypatch):
+def test_a_metric_without_its_network_is_left_out_and_told(photos, tmp_path, caplog, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     (tmp_path / "networks").mkdir()
     run = config(
@@ -291,7 +291,7 @@ def test_a_metric_without_its_network_is_left_out_and_told(photos, tmp_path, cap
     )  # fmt: skip
     monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
     train(run, tmp_path / "run")
-    told = [line for line in capsys.readouterr().err.splitlines() if "lpips_alex" in line]
+    told = [line for line in caplog.messages if "lpips_alex" in line]
     assert len(told) == 1
     assert "--metric-networks" in told[0]
     assert "val/psnr" in read_stats(tmp_path / "run")[-1]

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words.occupy_standard_descriptors()
     hanging = len(abandoned)
-    with words.lossy("stderr"):
+    with words.lossy("stderr"), words.logged():
         code = _run(list(sys.argv[1:] if argv is None else argv))
     if any(thread.is_alive() for thread in abandoned[hanging:]):
         atexit.register(_leave, code, abandoned[hanging:])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from chromagan.errors import UsageError
 from chromagan.training.config import TrainConfig, from_preset, preset_names, read_config
 
 
@@ -48,38 +45,14 @@ def run(args: argparse.Namespace) -> int:
     names = TrainConfig.options()
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
     config = from_preset(args.preset, base=read_config(args.config) if args.config else None, **given)
-    if not config.photos.data:
-        raise UsageError("give the training photographs: --data PLACE ...")
-    if args.snapshot_every < 1:
-        raise UsageError("--snapshot-every must be at least 1 photograph")
+    from chromagan.training.train import describe, train
+
     if args.dry_run:
-        return _describe(config)
-    from chromagan.compute.device import choose_device
-    from chromagan.compute.distributed import local_rank, process_group, rank
-    from chromagan.training.train import train
-
-    device = choose_device(args.device)
-    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
-        device = choose_device(f"cuda:{local_rank()}")
-    with process_group(device.type, args.rank_timeout):
-        trainer, reason = train(config, args.out, device, args.snapshot_every, args.max_minutes, args.stop_at)
-        if rank() == 0:
-            print(f"{args.out}: {trainer.images:,} photographs seen; stopped by {reason}", file=sys.stderr)
-    return 0
-
-
-def _describe(config: TrainConfig) -> int:
-    """Print what a run would be: configuration, parameters, steps, memory."""
-    from chromagan.models.contract import count_parameters
-    from chromagan.training.build import build_generator
-    from chromagan.training.memory import estimate_memory
-
-    generator = build_generator(config)
-    head = sum(p.numel() for n, p in generator.named_parameters() if generator.training_only(n))
-    memory = estimate_memory(generator, config)
-    print(json.dumps(config.as_dict(), indent=1))
-    print(f"generator: {count_parameters(generator):,} parameters, {head:,} of them in the class head")
-    print(f"steps: {math.ceil(config.schedule.images / config.schedule.batch_size):,}")
-    parts = ", ".join(f"{name} {size / 2**30:.2f}" for name, size in memory.items())
-    print(f"memory: about {sum(memory.values()) / 2**30:.2f} GiB ({parts}), photographs and PyTorch itself apart")
+        print(describe(config))
+        return 0
+    trainer, reason = train(
+        config, args.out, args.device, args.snapshot_every, args.max_minutes, args.stop_at, args.rank_timeout
+    )
+    if trainer.folder.writes:
+        print(f"{args.out}: {trainer.images:,} photographs seen; stopped by {reason}", file=sys.stderr)
     return 0

@@ -57,6 +57,19 @@ def lossy(*names: str) -> Iterator[None]:
                 _flush_or_drop(stream)
 
 
+@contextlib.contextmanager
+def logged() -> Iterator[None]:
+    """Within it, what the package logs is a line on stderr: `chromagan: ...`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("chromagan: %(message)s"))
+    logger = logging.getLogger("chromagan")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def _flush_or_drop(stream: TextIO) -> None:
     """What is left in a stream that takes no more would turn the exit code into 120 when Python ends."""
     try:

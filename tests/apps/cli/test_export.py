@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+import chromagan
 from chromagan.apps.cli.main import main
+from chromagan.errors import UsageError
 from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.pretrained.create import create_model
@@ -57,6 +59,16 @@ def test_file_holds_the_averaged_network_without_its_class_head(run, tmp_path):
     assert "--seed 7" in card.command
     L = torch.rand(1, 1, 32, 32) * 100
     assert torch.equal(create_model("chromagan", weights=file).eval()(L).ab, network(L).ab)
+
+
+def test_the_function_writes_what_the_command_writes(run, tmp_path):
+    assert main(["export", str(run[0]), "-o", str(tmp_path / "a.safetensors"), "--size", "192"]) == 0
+    done = chromagan.export(source=run[0], out=tmp_path / "b.safetensors", size=192)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert done.path == tmp_path / "b.safetensors"
+    assert read_weights(done.path)[1].sha256 in done.text()
+    with pytest.raises(UsageError, match="--half goes with --onnx"):
+        chromagan.export(source=run[0], out="c.safetensors", half=True)
 
 
 def test_half_precision_stays_close_and_zeroed_semantics_do_not(run, tmp_path):

@@ -1,6 +1,7 @@
 """Streams that take no words, or not these."""
 
 import io
+import logging
 import sys
 
 import pytest
@@ -37,3 +38,13 @@ def test_what_cannot_be_spelled_is_escaped(monkeypatch):
 def test_last_words_are_said_once():
     with words.last_words(130):
         raise KeyboardInterrupt
+
+
+def test_what_the_package_logs_is_a_line_of_the_command(capsys):
+    log = logging.getLogger("chromagan.images.icc")
+    with words.logged():
+        log.warning("%s is left out", "the profile")
+        log.info("nothing that a user needs")
+        logging.getLogger("others").warning("not ours")
+    log.warning("after the command")
+    assert capsys.readouterr().err == "chromagan: the profile is left out\n"

@@ -1,0 +1,136 @@
+"""From a run, or from weights, to a file: what `chromagan export` and `chromagan.export` do."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chromagan.errors import TrainingError, UsageError
+from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.registry import build_network
+from chromagan.pretrained.card import WeightsCard
+from chromagan.pretrained.create import load_model
+from chromagan.pretrained.export import Exported, write_network
+from chromagan.pretrained.hub import find_weights
+from chromagan.pretrained.store import read_weights
+from chromagan.training.checkpoint import load_state, read_state
+from chromagan.training.config import TrainConfig, from_preset, look_of
+from chromagan.training.export_options import ExportOptions
+from chromagan.version import __version__
+
+log = logging.getLogger(__name__)
+
+
+def export(options: ExportOptions | None = None, **given: Any) -> Exported:
+    """Write a run's averaged weights, or any weights, as one inference file or as an ONNX graph.
+
+        chromagan.export(source="runs/mine", out="mine.safetensors", checkpoint="best")
+
+    Args:
+        options: what to write and how.
+        **given: fields of `ExportOptions`, in place of `options`.
+
+    Returns:
+        The file, and what it says of itself.
+
+    Raises:
+        UsageError: options that contradict each other, or that the network has no use for.
+        TrainingError: the run has no such state, or it is damaged.
+        ModelError, WeightsError, WriteError: see their messages.
+    """
+    options = options or ExportOptions(**given)
+    # The network and what it says of itself.
+    folder = Path(options.source)
+    # A folder that save_pretrained wrote has a config.json too.
+    is_run = (folder / "config.json").is_file() and not (folder / "model.safetensors").is_file()
+    network, card = _from_run(folder, options) if is_run else _from_weights(options)
+    # What was asked for laid over that.
+    if options.annealed_share and network.bins is None:
+        raise UsageError(f"--annealed-share: the network of {options.source} predicts no bins; leave the option out")
+    if options.keep_class_head and not any(network.training_only(name) for name in network.state_dict()):
+        raise UsageError(f"--keep-class-head: the network of {options.source} has no class head; leave the option out")
+    look = replace(card.look, **options.look)
+    card = replace(card, look=look, command=options.training_command or card.command)
+    half = options.half if options.onnx else not (options.float32 or options.keep_class_head)
+    return write_network(
+        options.out, network, card, onnx=options.onnx, half=half, keep_class_head=options.keep_class_head
+    )
+
+
+def _from_run(folder: Path, options: ExportOptions) -> tuple[ColorizationNetwork, WeightsCard]:
+    """The averaged network of a run, whole, and what it says of itself."""
+    state = _read_state(folder, options.checkpoint)
+    name = state["network"]["name"]
+    config = {**state["network"]["config"], **_ablation(options)}
+    network = build_network(name, **config)
+    network.load_state_dict(state["ema"]["tensors"])
+    saved = json.loads((folder / "config.json").read_text())
+    values = TrainConfig.read(saved)
+    extra = {"images": str(state["images"]), "training": json.dumps(saved, sort_keys=True)}
+    ancestors = _ancestors(values.get("init", ""), state["network"])
+    if ancestors:
+        extra["ancestors"] = json.dumps(ancestors)
+    return network, WeightsCard(
+        name, config, f"chromagan {__version__}", "Apache-2.0", "", command_of(saved), look_of(values), extra
+    )
+
+
+def _from_weights(options: ExportOptions) -> tuple[ColorizationNetwork, WeightsCard]:
+    if options.checkpoint != "latest":
+        raise UsageError(f"--checkpoint goes with a run folder; {options.source} is not one")
+    network, card = load_model(find_weights(options.source), **_ablation(options))
+    return network, replace(card, config=network.config)
+
+
+def _ablation(options: ExportOptions) -> dict[str, Any]:
+    return {"semantic": False} if options.zero_semantic else {}
+
+
+def _read_state(folder: Path, which: str) -> dict[str, Any]:
+    """The state of a run: the latest, the best (as training marked it), or that of one checkpoint file."""
+    if which in ("latest", "best"):
+        state = load_state(folder, which)
+        if state is None:
+            raise TrainingError(f"{folder}: no training state there; name the --out folder of chromagan train")
+    else:
+        state = read_state(next((path for path in (Path(which), folder / which) if path.is_file()), Path(which)))
+    if not isinstance(state, dict) or not {"network", "ema", "images"} <= state.keys():
+        raise TrainingError(f"{which} of {folder} is not a checkpoint of chromagan train; name another one")
+    return state
+
+
+def _ancestors(init: str, network: dict[str, Any]) -> list[str]:
+    """The sha256 of the weights that the run started from, then those that they started from, and so on."""
+    if network.get("ancestors"):
+        return list(network["ancestors"])
+    if not init:
+        return []
+    if not Path(init).is_file():
+        log.warning("--init %s of this run is no longer there: its sha256 is not recorded", init)
+        return []
+    card = read_weights(init)[1]
+    return [card.sha256, *json.loads(card.extra.get("ancestors", "[]"))]
+
+
+def command_of(saved: dict[str, Any]) -> str:
+    """The training command of a saved configuration: what differs from the default preset."""
+    values = TrainConfig.read(saved)
+    plain = from_preset("default", model=values.get("model", "chromagan")).flat()
+    words = ["python", "train_gan.py"]
+    for name, value in values.items():
+        if value == plain.get(name) or value in ("", []):
+            continue
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, list):
+            words += [flag, *value]
+        else:
+            words += [flag, str(value)]
+    return " ".join(words)
+
+
+__all__ = ["command_of", "export"]

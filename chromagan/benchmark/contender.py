@@ -14,7 +14,8 @@ from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
-from chromagan.pretrained.create import load_model, load_upsampler, shipped_weights
+from chromagan.pretrained.catalog import named_weights
+from chromagan.pretrained.create import load_model, load_upsampler
 from chromagan.pretrained.hub import find_weights
 
 
@@ -78,7 +79,7 @@ def _network_of(model: str) -> tuple[ColorizationNetwork, str]:
     if model_record(model).weightless:
         return build_network(model), "none needed"
     try:
-        path = shipped_weights(model)
+        path = named_weights(model)
     except WeightsError:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

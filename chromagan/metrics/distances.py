@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from chromagan.errors import MetricUnavailable, WriteError
+from chromagan.files.cache import cache_folder
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.feature_store import FeatureStore
 from chromagan.metrics.figure import Figure
@@ -24,7 +25,7 @@ from chromagan.metrics.kernel_distance import drawn_subsets, polynomial_mmd
 from chromagan.metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
 from chromagan.metrics.metric import Picture, Resources
 from chromagan.metrics.network_files import network_tensors
-from chromagan.metrics.reference_cache import ReferenceCache, cache_folder, picture_digest
+from chromagan.metrics.reference_cache import ReferenceCache, picture_digest
 from chromagan.models.digest import digest
 
 TRUTH = "truth"  # the comparison's own name of the truth's row
@@ -262,7 +263,7 @@ def _open(network: str, names: Sequence[str], resources: Resources) -> Inception
     tensors = network_tensors(key, names[0], resources.networks, resources.download)
     sha256 = digest(tensors)
     features = InceptionFeatures(key, tensors).to(resources.device)
-    folder = cache_folder() if resources.cache == "" else resources.cache
+    folder = cache_folder("reference") if resources.cache == "" else resources.cache
     # Processors differ in the last bits, so each kind has its own file.
     about = f"{key} {sha256} {torch.device(resources.device).type}"
     cache = None

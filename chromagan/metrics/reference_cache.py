@@ -27,14 +27,6 @@ _FORMAT = "chromagan reference features 1"
 _BLOCK = 1 << 20
 
 
-def cache_folder() -> Path:
-    """Where such files lie unless another folder is named: CHROMAGAN_CACHE, else XDG_CACHE_HOME or ~/.cache."""
-    own = os.environ.get("CHROMAGAN_CACHE")
-    if own:
-        return Path(own) / "reference"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromagan" / "reference"
-
-
 def picture_digest(picture: NDArray[np.uint8]) -> bytes:
     """SHA-256 of a picture's size and pixels."""
     sha = hashlib.sha256(f"{picture.shape}".encode())
@@ -46,7 +38,7 @@ class ReferenceCache:
     """Features of the truths of one data set under one network.
 
     Args:
-        folder: where the file lies, or will; see `cache_folder`.
+        folder: where the file lies, or will; see `chromagan.files.cache`.
         network: name of the network and SHA-256 of its weights, and all else that features depend on.
         protocol: name and version.
         images: names of the truths.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -15,6 +14,7 @@ from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.conv_norm import unfold_tensors
 from chromagan.models.registry import build_network, model_record
 from chromagan.pretrained.card import WeightsCard
+from chromagan.pretrained.catalog import named_weights
 from chromagan.pretrained.keras_h5 import MODEL as KERAS_MODEL
 from chromagan.pretrained.keras_h5 import is_hdf5, read_keras
 from chromagan.pretrained.published import published_models, read_published
@@ -37,40 +37,14 @@ class _NoRandomFill(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def weights_folder() -> Path:
-    """The folder of the shipped weights: inside an installed package, or `weights/` of a checkout."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / "weights").is_dir():
-        return checkout / "weights"
-    return package / "_weights"
-
-
-def shipped_weights(name: str) -> Path:
-    """The weights file of a network that comes with the program.
-
-    Raises:
-        WeightsError: no weights of that name are shipped; the message lists those that are.
-    """
-    folder = weights_folder()
-    path = folder / f"{name}.safetensors"
-    if path.is_file():
-        return path
-    shipped = sorted(file.stem for file in folder.glob("*.safetensors"))
-    raise WeightsError(
-        f"no weights are shipped for {name!r} (shipped: {', '.join(shipped) or 'none'}); "
-        "give a .safetensors file, or train one with `chromagan train`"
-    )
-
-
 def create_model(
     name: str, pretrained: bool = False, weights: str | os.PathLike[str] | None = None, **config: Any
 ) -> ColorizationNetwork:
     """Build a registered network.
 
     Args:
-        name: its registered name, see `list_models`.
-        pretrained: load the weights that are shipped under this name (a network without weights is just built).
+        name: its registered name, see `list_models`; with `pretrained` also one of the catalogue, `NAME@TAG`.
+        pretrained: load the weights of the catalogue under this name (a network without weights is just built).
         weights: load this safetensors file instead; or, where the network's authors publish one, their state dict
             (`.pth`) or Keras file (`.h5`), which are read as tensors only.
         **config: the network's own options; with weights they are laid over those that the file states.
@@ -82,11 +56,12 @@ def create_model(
         ModelError: there is no such name or option.
         WeightsError: the weights are missing, damaged, or made for another network.
     """
+    model = name.partition("@")[0] if pretrained and weights is None else name
     # an unknown name is told before a missing file
-    if weights is None and (not pretrained or model_record(name).weightless):
-        return build_network(name, **config)
-    model_record(name)
-    return load_model(weights if weights is not None else shipped_weights(name), name, **config)[0]
+    if weights is None and (not pretrained or model_record(model).weightless):
+        return build_network(model, **config)
+    model_record(model)
+    return load_model(weights if weights is not None else named_weights(name), model, **config)[0]
 
 
 def load_model(
@@ -138,7 +113,7 @@ def load_upsampler(path: str | os.PathLike[str] | None = None) -> ChromaUpsample
     """The learned x2 chroma step, from the shipped weights or a given file, in evaluation mode."""
     from chromagan.models.chroma_upsampler import build_upsampler
 
-    path = shipped_weights("chroma_upsampler") if path is None else path
+    path = named_weights("chroma_upsampler") if path is None else path
     tensors, card = read_weights(path)
     if card.model != "chroma_upsampler":
         raise WeightsError(f"weights file {path} is for {card.model!r}, not the chroma upsampler; name another file")
@@ -148,4 +123,4 @@ def load_upsampler(path: str | os.PathLike[str] | None = None) -> ChromaUpsample
     return upsampler.eval()
 
 
-__all__ = ["create_model", "load_model", "load_upsampler", "read_any_weights", "shipped_weights", "weights_folder"]
+__all__ = ["create_model", "load_model", "load_upsampler", "read_any_weights"]

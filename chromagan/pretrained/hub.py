@@ -1,4 +1,4 @@
-"""Weights by name: shipped, in a file, in a folder, or in a repository of the Hugging Face Hub.
+"""Weights by name: of the catalogue, in a file, in a folder, or in a repository of the Hugging Face Hub.
 
 A repository (or the folder that `save_pretrained` writes) holds `model.safetensors`, which is one of our own weights
 files with its configuration, licence and sha256 inside; `config.json`, which repeats that for readers and is what the
@@ -23,7 +23,8 @@ from chromagan.files.atomic import write_text
 from chromagan.models.contract import NOTHING, ColorizationNetwork, Condition, Prediction, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.card import WeightsCard
-from chromagan.pretrained.create import load_model, shipped_weights
+from chromagan.pretrained.catalog import named_weights
+from chromagan.pretrained.create import load_model
 from chromagan.pretrained.store import save_weights
 from chromagan.version import __version__
 
@@ -47,8 +48,7 @@ _REPOSITORY = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w./-]
 def find_weights(source: str | os.PathLike[str], **download: Any) -> Path:
     """The weights file that a name stands for; of these, the first that fits.
 
-    1. a registered name without dots and slashes whose weights are shipped (`chromagan`; a file or folder of that
-       name is `./chromagan`),
+    1. a name of the catalogue (`chromagan`, `chromagan@TAG`; a file or folder of that name is `./chromagan`),
     2. a file,
     3. a folder with `model.safetensors` in it, as `save_pretrained` writes,
     4. `OWNER/NAME` or `OWNER/NAME@REVISION`: a repository of the Hugging Face Hub. A `Path` never is.
@@ -66,10 +66,10 @@ def find_weights(source: str | os.PathLike[str], **download: Any) -> Path:
     plain = isinstance(source, str) and not any(mark in text for mark in {".", "/", os.sep})
     if plain:
         try:
-            return shipped_weights(text)
+            return named_weights(text)
         except WeightsError:
             if not os.path.exists(text):
-                model_record(text)  # an unknown name is told with those that are near
+                model_record(text.partition("@")[0])  # an unknown name is told with those that are near
                 raise
     path = Path(source)
     if path.is_dir():

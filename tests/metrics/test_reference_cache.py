@@ -5,8 +5,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from chromagan.errors import DataError, WriteError
+from chromagan.files.cache import cache_folder
 from chromagan.metrics.feature_store import FeatureStore
-from chromagan.metrics.reference_cache import ReferenceCache, cache_folder, picture_digest
+from chromagan.metrics.reference_cache import ReferenceCache, picture_digest
 
 IMAGES = ["a.png", "b.png", "c.png"]
 ROWS = torch.arange(12, dtype=torch.float32).reshape(3, 4) / 7
@@ -89,10 +90,10 @@ def test_a_disk_that_refuses_leaves_nothing(tmp_path):
 
 def test_where_it_lies(monkeypatch, tmp_path):
     monkeypatch.setenv("CHROMAGAN_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path / "reference"
+    assert cache_folder("reference") == tmp_path / "reference"
     monkeypatch.delenv("CHROMAGAN_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "chromagan" / "reference"
+    assert cache_folder("reference") == tmp_path / "chromagan" / "reference"
 
 
 def test_digests_tell_shapes_apart():

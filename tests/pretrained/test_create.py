@@ -6,8 +6,8 @@ import chromagan
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.registry import register_model
-from chromagan.pretrained import create
-from chromagan.pretrained.create import create_model, load_model, shipped_weights
+from chromagan.pretrained import catalog
+from chromagan.pretrained.create import create_model, load_model
 from chromagan.pretrained.store import save_weights
 
 
@@ -92,12 +92,20 @@ def test_weights_of_another_model_are_refused(trained):
         create_model("create_test_other", weights=trained[1])
 
 
-def test_shipped_weights_by_name(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(create, "weights_folder", lambda: tmp_path)
-    trained[1].rename(tmp_path / "create_test.safetensors")
-    assert create_model("create_test", pretrained=True).config == {"width": 6}
-    with pytest.raises(WeightsError, match="shipped: create_test"):
-        shipped_weights("create_test_other")
+def test_weights_by_name_and_tag(trained, tmp_path, monkeypatch):
+    narrow = Net(width=3)
+    save_weights(tmp_path / "narrow.safetensors", narrow, model="create_test", config=narrow.config, command="")
+    entries = [catalog.Entry("create_test", name, f"{name}.safetensors", 0, "MIT", "") for name in ("net", "narrow")]
+    monkeypatch.setattr(catalog, "CATALOGUE", tuple(entries))
+    monkeypatch.setattr(catalog, "weights_folder", lambda: tmp_path)
+    for name, width in (("create_test", 6), ("create_test@net", 6), ("create_test@narrow", 3)):
+        assert create_model(name, pretrained=True).config == {"width": width}
+    with pytest.raises(WeightsError, match=r"shipped: create_test, create_test@narrow"):
+        create_model("create_test_other", pretrained=True)
+    with pytest.raises(WeightsError, match="shipped for 'create_test@wide'"):
+        create_model("create_test@wide", pretrained=True)
+    with pytest.raises(ModelError):
+        create_model("create_test@narrow")  # a tag names weights
 
 
 def test_unknown_names_and_options():

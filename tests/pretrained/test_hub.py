@@ -16,7 +16,7 @@ from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
 from chromagan.models.registry import register_model
-from chromagan.pretrained import create, hub
+from chromagan.pretrained import catalog, hub
 from chromagan.pretrained.create import load_model
 from chromagan.pretrained.hub import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, find_weights, write_pretrained
 from chromagan.pretrained.store import read_weights, save_weights
@@ -212,12 +212,16 @@ def test_shipped_name_file_folder_repository_in_this_order(tmp_path, monkeypatch
     shipped = tmp_path / "shipped"
     shipped.mkdir()
     (shipped / "hub_test.safetensors").write_bytes(file.read_bytes())
-    monkeypatch.setattr(create, "weights_folder", lambda: shipped)
+    (shipped / "small.safetensors").write_bytes(file.read_bytes())
+    entries = [catalog.Entry("hub_test", name, f"{name}.safetensors", 0, "MIT", "") for name in ("hub_test", "small")]
+    monkeypatch.setattr(catalog, "CATALOGUE", tuple(entries))
+    monkeypatch.setattr(catalog, "weights_folder", lambda: shipped)
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
     folder.rename(here / "hub_test")
     assert find_weights("hub_test") == shipped / "hub_test.safetensors"
+    assert find_weights("hub_test@small") == shipped / "small.safetensors"
     assert find_weights("./hub_test") == Path("hub_test") / WEIGHTS_NAME
     assert find_weights(Path("hub_test")) == Path("hub_test") / WEIGHTS_NAME
     (here / "hub_test").rename(here / "mine")
@@ -253,8 +257,9 @@ def test_names_that_are_nothing(tmp_path, monkeypatch, download):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError, match="did you mean"):
         find_weights("hub_tset")
-    with pytest.raises(WeightsError, match="no weights are shipped for 'hub_test'"):
-        find_weights("hub_test")
+    for name in ("hub_test", "hub_test@v9"):
+        with pytest.raises(WeightsError, match=f"no weights are shipped for '{name}'"):
+            find_weights(name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match="neither model.safetensors nor"):
         find_weights("empty")

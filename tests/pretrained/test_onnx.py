@@ -21,7 +21,8 @@ from chromagan.models.look import Look
 from chromagan.models.registry import build_network, register_model
 from chromagan.pretrained import onnx as module
 from chromagan.pretrained.card import WeightsCard
-from chromagan.pretrained.create import load_model, shipped_weights
+from chromagan.pretrained.catalog import named_weights
+from chromagan.pretrained.create import load_model
 from chromagan.pretrained.onnx import OPSET, TOLERANCE, export_onnx
 from chromagan.pretrained.store import digest
 
@@ -138,7 +139,7 @@ def test_half_weights_halve_the_file(tmp_path, small):
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
-    network, its_card = load_model(shipped_weights("chromagan"))
+    network, its_card = load_model(named_weights("chromagan"))
     path = tmp_path_factory.mktemp("shipped") / "chromagan.onnx"
     export_onnx(path, network, its_card)
     return network, its_card, path

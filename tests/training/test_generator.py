@@ -16,7 +16,8 @@ from chromagan.losses.bins import Bins
 from chromagan.models.look import Look, mixture
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm
-from chromagan.pretrained.create import create_model, weights_folder
+from chromagan.pretrained.catalog import weights_folder
+from chromagan.pretrained.create import create_model
 from chromagan.pretrained.store import read_weights
 from chromagan.training.build import backbone_files, build_generator
 from chromagan.training.config import from_preset

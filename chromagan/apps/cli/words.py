@@ -59,15 +59,18 @@ def lossy(*names: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def logged() -> Iterator[None]:
-    """Within it, what the package logs is a line on stderr: `chromagan: ...`."""
+    """Within it, what the package logs from `info` on is a line on stderr: `chromagan: ...`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("chromagan: %(message)s"))
     logger = logging.getLogger("chromagan")
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _flush_or_drop(stream: TextIO) -> None:

@@ -9,14 +9,14 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from chromagan.benchmark.contender import inference_network
 from chromagan.benchmark.roofline import work_of
-from chromagan.errors import WeightsError
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import ModelRecord, build_network, list_models, model_record
-from chromagan.pretrained.create import shipped_weights
+from chromagan.pretrained.catalog import Entry, entries_of
 from chromagan.reports.render import render
 from chromagan.reports.tables import markdown_table
 
 SIDE = 256
+_WEIGHTS = ("--model", "file", "size", "licence", "what")
 _HEADER = ("name", "parameters", "with training heads", "multiply-adds", "answers", "licence", "weights")
 
 
@@ -29,14 +29,14 @@ class ZooEntry:
         parameters: at inference.
         training_parameters: with the heads that only training needs.
         multiply_adds: of one photo of 256 x 256 at inference: convolutions and matrix products.
-        shipped: whether weights come with the package.
+        catalogue: the weights that go by its name.
     """
 
     record: ModelRecord
     parameters: int
     training_parameters: int
     multiply_adds: int
-    shipped: bool
+    catalogue: list[Entry]
 
     @property
     def billions(self) -> str:
@@ -47,8 +47,8 @@ class ZooEntry:
     def weights(self) -> str:
         """Where weights come from, in words."""
         others = [self.record.weights] if self.record.weights else []
-        if self.shipped:
-            return "; ".join([f"shipped: `weights/{self.record.name}.safetensors`", *others])
+        if self.catalogue:
+            return "; ".join([", ".join(f"`{entry.name}`" for entry in self.catalogue), *others])
         return "; ".join(others or [f"none shipped: `chromagan train --model {self.record.name}`"])
 
 
@@ -69,21 +69,13 @@ def zoo_entry(name: str) -> ZooEntry:
     except RuntimeError:
         # a network that looks at values while it is built or run; the same counts, slower
         counts = _count(name)
-    return ZooEntry(record, *counts, shipped=_is_shipped(name))
+    return ZooEntry(record, *counts, entries_of(name))
 
 
 def _count(name: str) -> tuple[int, int, int]:
     network: ColorizationNetwork = inference_network(name).eval()
     work = work_of(network, torch.zeros(1, 1, SIDE, SIDE))
     return count_parameters(network), count_parameters(build_network(name)), work.flops // 2
-
-
-def _is_shipped(name: str) -> bool:
-    try:
-        shipped_weights(name)
-    except WeightsError:
-        return False
-    return True
 
 
 def list_zoo(pattern: str = "*") -> list[ZooEntry]:
@@ -106,4 +98,10 @@ def zoo_markdown(entries: list[ZooEntry]) -> str:
         )
         for e in entries
     ]  # fmt: skip
-    return render("zoo.md", entries=entries, side=SIDE, table=markdown_table(_HEADER, rows, "lrrrlll"))
+    weights = [
+        (f"`{w.name}`", f"`{w.file}`", f"{w.size / 2**20:.1f} MiB", w.licence, w.about)
+        for e in entries
+        for w in e.catalogue
+    ]
+    tables = {"table": markdown_table(_HEADER, rows, "lrrrlll"), "weights": markdown_table(_WEIGHTS, weights, "llrll")}
+    return render("zoo.md", entries=entries, side=SIDE, **tables)

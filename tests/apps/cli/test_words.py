@@ -44,7 +44,7 @@ def test_what_the_package_logs_is_a_line_of_the_command(capsys):
     log = logging.getLogger("chromagan.images.icc")
     with words.logged():
         log.warning("%s is left out", "the profile")
-        log.info("nothing that a user needs")
+        log.debug("nothing that a user needs")
         logging.getLogger("others").warning("not ours")
     log.warning("after the command")
     assert capsys.readouterr().err == "chromagan: the profile is left out\n"

@@ -41,7 +41,10 @@ def test_published_sizes():
     assert "171,166,090" in row
     assert "none shipped: `chromagan train --model chromagan_paper`" in row
     row = next(line for line in lines if line.startswith("| `chromagan` "))
-    assert "shipped: `weights/chromagan.safetensors`" in row
+    assert row.rstrip(" |").endswith("`chromagan`")
+    row = next(line for line in lines if "`chromagan.safetensors`" in line)
+    assert row.startswith("| `chromagan` ")
+    assert "35.0 MiB" in row
 
 
 def register_tiny(looks_at_values):

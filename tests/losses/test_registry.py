@@ -15,14 +15,14 @@ from chromagan.errors import UsageError
 from chromagan.losses import registry
 from chromagan.losses.objective import ObjectiveOptions
 from chromagan.losses.registry import LossTerm, Sight, loss_terms, register_term
+from chromagan.models import registry as networks
 from chromagan.models.contract import ColorizationNetwork, Prediction
-from chromagan.models.registry import register_model
+from chromagan.models.registry import list_models, register_model
 from chromagan.options import at_least, option
 from chromagan.training.config import TrainConfig
 from chromagan.training.run_folder import read_stats
 
 
-@register_model("tiny_for_terms", paper="a test")
 class Tiny(ColorizationNetwork):
     def __init__(self):
         super().__init__()
@@ -51,7 +51,10 @@ def warmth(monkeypatch):
 
 
 @pytest.fixture
-def train(tmp_path):
+def train(tmp_path, monkeypatch):
+    list_models()  # the package's own are there before the copy is made
+    monkeypatch.setattr(networks, "_RECORDS", dict(networks._RECORDS))
+    register_model("tiny_for_terms", paper="a test")(Tiny)
     photos = tmp_path / "photos"
     photos.mkdir()
     for i in range(4):

@@ -92,12 +92,14 @@ def measure(comparison: Comparison, ranks: Ranks | None = None) -> Measured:
     cv2.setNumThreads(1)  # images are what threads share here
     try:
         try:
+            # First pass: what is shared by all, and the mean colour of the truths.
             engine = _Engine(comparison, ranks)
             engine.find_mean_ab()
         except ChromaganError as problem:
             error = problem
         _raise_together(error, ranks)
         assert engine is not None
+        # Second pass: every picture painted and measured.
         engine.share_mean_ab()
         try:
             engine.run()
@@ -182,9 +184,11 @@ class _Engine:
 
     def run(self) -> None:
         self._colours = constant_colour(self.ab)
+        # What an earlier run has measured is not loaded again.
         wanted, digests = self._wanted()
         with self._bar("images") as bar:
             bar.update(len(self._mine) - len(wanted))
+            # Threads read, this one runs networks, threads measure; without networks an image stays with its thread.
             if self.comparison.painters or self.comparison.collectors or self._by_network:
                 loaded = ahead(self._pool, self._load, wanted, self._depth)
                 images = ahead(self._pool, self._measure, self._in_main_thread(loaded, digests), self._depth)
@@ -204,6 +208,7 @@ class _Engine:
             index: files_digest([self.pairs.truth[index], *(made[index] for made in self.pairs.predictions.values())])
             for index in everything
         }
+        # A block that collectors do not hold is loaded whole, whatever is known of its images.
         held = self._sets.restore(digests, self.ab)
         wanted = []
         for block in self._blocks:
@@ -320,6 +325,7 @@ class _Engine:
         """Bring together what the processes found."""
         mine = np.array(self._mine, np.int64)
         rows = {method: {name: column[mine] for name, column in row.items()} for method, row in self.values.items()}
+        # Every process gets all figures.
         parts = self.ranks.gather((mine, rows, self.sizes[mine]))
         if sum(len(indices) for indices, _, _ in parts) != len(self.sizes):
             raise ValueError("not every image was measured once: gather lost some")

@@ -100,6 +100,7 @@ def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, 
         options: what to compare and how.
         device: where networks run.
     """
+    # How to measure.
     protocol = find_protocol(options.protocol)
     if options.list:
         protocol = protocol.with_list(Path(options.list))
@@ -107,6 +108,7 @@ def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, 
     if (options.classifier or options.classifier_weights) and not any("classifier" in one.needs for one in metrics):
         raise UsageError("--classifier is for the metrics accuracy, agreement and class_kl; add them to --metrics")
 
+    # Which photos, and pictures of them.
     def select(names: Sequence[str]) -> Sequence[str]:
         chosen = protocol.select(names)
         protocol.check(chosen)
@@ -116,6 +118,7 @@ def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, 
     workers = default_workers()
     if protocol.size is None:
         check_sizes(pairs, workers)
+    # The networks of metrics, as far as they can be had.
     resources = Resources(
         images=pairs.images,
         networks=options.metric_networks,

@@ -71,6 +71,7 @@ def photo_pipeline(
 ) -> Pipeline:
     """The stages of photos, with threads for this machine; see `chromagan.inference.pipeline.Pipeline`."""
     photos = PhotoStages(make_colorizer, sink)
+    # Threads of each stage: a share of the processors, and no more than there are photos.
     processors, most = count_processors(), max(1, len(jobs)) if isinstance(jobs, Sized) else SIDE_BY_SIDE
     readers, writers = min(most, max(1, processors // 4)), min(most, max(2, processors // 2))
     photos.painters = painters = min(most, processors, SIDE_BY_SIDE)

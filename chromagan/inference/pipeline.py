@@ -167,6 +167,7 @@ class Pipeline:
 
     def _start(self) -> None:
         try:
+            # Reading begins while the model is loading; the other stages follow it.
             self._crew.start("source", 1, self._feed, self._belts[0])
             self._start_stage(0)
             self._crew.start("loader", 1, self._begin)

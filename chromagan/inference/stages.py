@@ -74,10 +74,12 @@ def prepare(pixels: NDArray[Any], size: int, network: ColorizationNetwork) -> Pr
         network: that will see it.
     """
     height, width = pixels.shape[:2]
+    # What the network sees, the grid that it answers on, and the size that doublings of that grid come to.
     rows, columns = working_size(height, width, size, network.ab_stride)
     grid = (math.ceil(rows / network.ab_stride), math.ceil(columns / network.ab_stride))
     steps, grid_rows, grid_columns = plan_octaves(grid, (height, width), GUIDE_PIXELS)
     top = (grid_rows << steps, grid_columns << steps)
+    # One pass over the photo: the guide, from which L is reduced further.
     if top[0] >= rows and top[1] >= columns:
         guide = reduced_lightness(pixels, top)
         L = resize_antialiased(guide, (rows, columns))
@@ -116,9 +118,11 @@ def predict(
     given = [NOTHING] * len(lightness) if conditions is None else conditions
     device = device_of(network)
     answers: dict[int, Tensor] = {}
+    # Who can share a batch.
     alike: dict[Hashable, list[int]] = {}
     for index, (L, condition) in enumerate(zip(lightness, given, strict=True)):
         alike.setdefault((L.shape, condition.kinds), []).append(index)
+    # Batch by batch through the network; every photo gets its own answer back.
     for indices in alike.values():
         for start in range(0, len(indices), batch_size):
             chosen = indices[start : start + batch_size]

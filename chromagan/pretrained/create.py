@@ -77,15 +77,18 @@ def load_model(
     Returns:
         The network and the file's card.
     """
+    # The file says what it is for.
     tensors, card = read_any_weights(path, name)
     if name is not None and card.model != name:
         raise WeightsError(f"weights file {path} is for model {card.model!r}, not {name!r}; name that model instead")
+    # The network, its random start left out where the file fills it.
     options = {**card.config, **config}
     with _NoRandomFill():
         network = build_network(card.model, **options)
     if not network.state_dict().keys() <= unfold_tensors(network, tensors).keys():
         # What the file leaves out (a class head for a second stage of training) starts at random.
         network = build_network(card.model, **options)
+    # Every tensor in its place, or an error that names it.
     load_into(network, unfold_tensors(network, tensors), f"weights file {path}")
     return network, card
 

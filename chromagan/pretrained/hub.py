@@ -64,6 +64,7 @@ def find_weights(source: str | os.PathLike[str], **download: Any) -> Path:
     """
     text = os.fspath(source)
     plain = isinstance(source, str) and not any(mark in text for mark in {".", "/", os.sep})
+    # 1. A name of the catalogue.
     if plain:
         try:
             return named_weights(text)
@@ -72,10 +73,12 @@ def find_weights(source: str | os.PathLike[str], **download: Any) -> Path:
                 model_record(text.partition("@")[0])  # an unknown name is told with those that are near
                 raise
     path = Path(source)
+    # 2. and 3. A file or a folder.
     if path.is_dir():
         return _weights_of_folder(path)
     if path.exists():
         return path
+    # 4. A repository.
     match = _REPOSITORY.fullmatch(text) if isinstance(source, str) and path.suffix != ".safetensors" else None
     if match is None:
         return path  # reading it says that it is missing
@@ -180,6 +183,7 @@ def write_pretrained(folder: str | os.PathLike[str], network: ColorizationNetwor
         look=card.look,
         extra=card.extra,
     )
+    # What the Hub and readers look at beside them.
     facts = {
         "model_type": written.model, "network": written.config, "look": written.look.as_dict(),
         "licence": written.licence, "sha256": written.sha256, "created_by": written.created_by,

@@ -98,6 +98,7 @@ def _read_network(root: Any, path: Path) -> tuple[dict[str, Tensor], int]:
     classes = _classes(layers, path)
     with torch.device("meta"):  # names and shapes without memory
         network = build_network(MODEL, classes=classes)
+    # Their layers beside ours, kind by kind in order; each pair is checked before any is read.
     pairs: list[tuple[str, str, Arrays]] = []
     for kind in _ARRAYS:
         ours, theirs = list(_our_layers(network, kind)), layers[kind]

@@ -103,6 +103,7 @@ def export_onnx(
     network = network.cpu().float().eval()
     tensors, config = inference_part(network, card.config)
     card = replace(card, config=config, sha256=card.sha256 or digest(tensors))
+    # The graph, what it says of itself, and the proof that it answers as the network does; then the file.
     model = _translate(network, card)
     if half:
         _halve(model)

@@ -51,6 +51,7 @@ def read_published(path: str | os.PathLike[str], name: str | None = None) -> tup
         WeightsError: the file is damaged, holds more than tensors by name, or fits no such network.
     """
     tensors = _read_tensors(Path(path))
+    # Whose they are.
     models = published_models(name)
     if name is None:
         models = {one: theirs for one, theirs in models.items() if _names(one, theirs) == _without_steps(tensors)}

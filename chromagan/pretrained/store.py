@@ -132,6 +132,7 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Weigh
         WeightsError: the file is missing, a pickle, not a safetensors file, damaged, or not from this program.
     """
     path = Path(path)
+    # By its first bytes it may be one of ours; then its tensors, its card, and that the two agree.
     _refuse_other_files(path)
     try:
         with safe_open(path, framework="pt") as file:

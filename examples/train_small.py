@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from chromagan import Colorizer, train
+from chromagan import Colorizer, export, train
 from chromagan.files.find import find_photo_files
 from chromagan.images.read import read_photo
 from chromagan.training.config import from_preset
@@ -32,7 +32,8 @@ def main() -> int:
     trainer, reason = train(config, args.out)
     print(f"{trainer.images:,} photographs seen; stopped by {reason or 'the end of the run'}")
 
-    colorizer = Colorizer(trainer.averaged_generator(), model="small")
+    written = export(source=args.out, out=args.out / "small.safetensors")
+    colorizer = Colorizer.from_pretrained(written.path)
     [[painted]] = colorizer.colorize([read_photo(find_photo_files(args.photos)[0])])
     painted.save(args.out / "painted.png")
     return 0

@@ -248,12 +248,12 @@ def join_chroma(
         raise UsageError(f"lightness must lie in [0, 100], not {lightness}")
     height, width = pixels.shape[:2]
     grids = _grids(ab, (height, width))
-    if out is None:
-        out = np.empty((height, width, 3), np.uint16 if pixels.dtype == np.uint16 else np.uint8)
+    fresh: Any = np.uint16 if pixels.dtype == np.uint16 else np.uint8
+    made: Codes = np.empty((height, width, 3), fresh) if out is None else out
     L = pixels.astype(np.float32, copy=False) if pixels.dtype == np.float32 else None
     if lightness is not None:
         L = np.asarray(lightness, np.float32)
-    job = _Job(pixels, out, grids, _Taps.between(grids[0].shape[0], height), L)
+    job = _Job(pixels, made, grids, _Taps.between(grids[0].shape[0], height), L)
     rows = min(height, max(1, _TILE // width))
     band = rows * max(1, _BAND // (rows * width))
     workers = min(threads or torch.get_num_threads(), -(-height // band))
@@ -265,4 +265,4 @@ def join_chroma(
     else:
         for top in range(0, height, band):
             job.band(top, min(top + band, height), rows)
-    return out
+    return made

@@ -110,7 +110,7 @@ def test_an_exported_run_paints_and_is_trained_on(trained, photos, files, tmp_pa
     assert card.config["folded"] is True
     assert not [name for name in tensors if name.startswith("trunks.0") and "norm" in name]
     colorizer = Colorizer.from_pretrained(file)
-    assert (colorizer.annealed_share, colorizer.size) == (0.5, 64)
+    assert colorizer.look == Look(size=64, annealed_share=0.5)
     gray = data.camera()[::4, ::4]
     painted = colorizer(gray)
     assert painted.shape == (*gray.shape, 3)

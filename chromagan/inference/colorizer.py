@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +179,13 @@ class Colorizer(OldNames, HubColorizer):
 
         Returns:
             For each photo its pictures, one unless the request asks for more.
+
+        Raises:
+            UsageError: something else than a photo.
         """
+        for photo in photos:
+            if not isinstance(photo, Photo):
+                raise UsageError(f"colorize takes photos of read_photo, not {type(photo).__name__}; a call takes paths")
         if not isinstance(requests, Sequence):
             requests = [requests or Request()] * len(photos)
         walks = [self.start(photo, request) for photo, request in zip(photos, requests, strict=True)]
@@ -271,10 +277,11 @@ def _request(request: Request | float | None, changes: dict[str, Any]) -> Reques
     if isinstance(request, int | float):
         deprecated("Colorizer(image, saturation)", "saturation=... by name")
         request = Request(saturation=request)
-    try:
-        return replace(request or Request(), **changes)
-    except TypeError as error:
-        raise UsageError(f"a request has no such field: {error}") from error
+    known = [field.name for field in fields(Request)]
+    strange = [name for name in changes if name not in known]
+    if strange:
+        raise UsageError(f"a request has no field {strange[0]!r}; it has {', '.join(known)}")
+    return replace(request or Request(), **changes)
 
 
 def _for_inference(module: Any, device: Any) -> Any:

@@ -40,6 +40,12 @@ class OldNames:
         deprecated(f"Colorizer.{name}", f"Colorizer.look.{name}")
         return getattr(self.look, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in LOOKS:
+            deprecated(f"Colorizer.{name} = ...", "Colorizer.look = replace(colorizer.look, ...)")
+            name, value = "look", replace(self.look, **{name: value})
+        super().__setattr__(name, value)
+
     def colorize(self, photos: Sequence[Photo], requests: Any = None) -> list[list[Any]]:
         """See `Colorizer`."""
         raise NotImplementedError

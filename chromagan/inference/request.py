@@ -33,6 +33,9 @@ class Request:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, kind in (("saturation", int | float), ("size", int | float | None), ("seed", int)):
+            if not isinstance(getattr(self, name), kind):
+                raise UsageError(f"the {name} of a request must be a number, not {getattr(self, name)!r}")
         if not 0 <= self.saturation <= MOST_SATURATION:
             raise UsageError(f"saturation must lie between 0 and {MOST_SATURATION:g}, not {self.saturation}")
         if self.size is not None:

@@ -149,7 +149,10 @@ def read_config(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: not a readable configuration ({error}); name the config.json of a run") from error
     if not isinstance(saved, dict):
         raise UsageError(f"{file}: not a configuration; name the config.json of a run")
-    return TrainConfig.read(saved)
+    try:
+        return TrainConfig.read(saved)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}; name the config.json of a run") from error
 
 
 def look_of(options: Mapping[str, Any]) -> Look:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from chromagan.errors import TrainingError, UsageError
+from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.files.atomic import write_json, write_text
 from chromagan.options import MADE_BY, Section
 from chromagan.version import __version__
@@ -31,12 +33,28 @@ class RunFolder:
         self._wandb_project = config.flat().get("wandb", "")
         self._board: Any = None
         self._wandb: Any = None
+        self._made = False
         file = path / "config.json"
         if file.exists():
             self._compare(json.loads(file.read_text()), config)
         elif writes:
             path.mkdir(parents=True, exist_ok=True)
             write_json(file, {MADE_BY: __version__, **config.as_dict()})
+            self._made = True
+
+    @contextmanager
+    def given_back(self) -> Iterator[None]:
+        """Leave a folder that this call made to the mended command where an error comes before anything was trained."""
+        try:
+            yield
+        except ChromaganError:
+            trained = (self.path / "stats.jsonl").exists() or any(self.path.glob("*.pt"))
+            if self._made and not trained:
+                for name in ("config.json", "ab_prior.json"):
+                    (self.path / name).unlink(missing_ok=True)
+                with suppress(OSError):  # something else lies there
+                    self.path.rmdir()
+            raise
 
     def _compare(self, saved: dict[str, Any], config: Section) -> None:
         """Refuse a folder that this configuration cannot go on in."""

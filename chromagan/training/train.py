@@ -131,7 +131,8 @@ def train(
         device = choose_device(f"cuda:{local_rank()}")
     with process_group(device.type, rank_timeout):
         trainer = Trainer(config, Path(out), device)
-        return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()
+        with trainer.folder.given_back():
+            return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()
 
 
 def describe(config: TrainConfig) -> str:

@@ -69,9 +69,10 @@ class Trainer(Run):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.compute.tf32
         # Every rank builds the same networks, and goes on with random numbers of its own.
         torch.manual_seed(config.seed)
-        self._build()
-        torch.manual_seed(config.seed + rank())
-        self.resume()
+        with self.folder.given_back():
+            self._build()
+            torch.manual_seed(config.seed + rank())
+            self.resume()
 
     def _build(self) -> None:
         config, device, objective = self.config, self.device, self.config.objective

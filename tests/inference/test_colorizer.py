@@ -151,7 +151,8 @@ def test_looks_out_of_range(values):
         Look.from_dict(values)
 
 
-@pytest.mark.parametrize("values", [{"size": 0}, {"size": 10**6}, {"saturation": -1}, {"saturation": 11}, {"seed": -1}])
+@pytest.mark.parametrize("values", [{"size": 0}, {"size": 10**6}, {"saturation": -1}, {"saturation": 11}, {"seed": -1},
+                                    {"saturation": "1"}, {"size": "64"}])  # fmt: skip
 def test_requests_out_of_range(values):
     with pytest.raises(UsageError):
         Request(**values)
@@ -164,6 +165,8 @@ def test_options_out_of_range():
         Colorizer(Painter(), device="cpu", batch_size=0)
     with pytest.raises(UsageError, match="hue"):
         colorizer()(gray(8, 8), hue=1)
+    with pytest.raises(UsageError, match="read_photo"):
+        colorizer().colorize(["photo.jpg"])
 
 
 def test_names_of_version_0_1_still_work():
@@ -174,6 +177,9 @@ def test_names_of_version_0_1_still_work():
     with pytest.warns(DeprecationWarning, match="look.size"):
         assert old.size == 48
     new = Colorizer(Painter(), look=Look(size=48, saturation=0.5), device="cpu")
+    with pytest.warns(DeprecationWarning, match="replace"):
+        old.size = 64
+    assert old.look.size == 64
     with pytest.warns(DeprecationWarning, match="by name"):
         assert np.array_equal(old(photo, 1.5), new(photo, saturation=1.5))
     with pytest.warns(DeprecationWarning, match="colorize"):

@@ -18,8 +18,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+import chromagan
 from chromagan.data.loader import Batch
-from chromagan.errors import TrainingError, UsageError
+from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.losses.chroma import ab_mse
 from chromagan.losses.wasserstein import gradient_penalty, mixing_weights
 from chromagan.models.contract import ColorizationNetwork, Prediction
@@ -187,6 +188,24 @@ def test_another_configuration_is_refused_with_the_difference(photos, tmp_path):
     with pytest.raises(TrainingError, match=r"seed: 0 there, 3 now"):
         RunFolder(tmp_path, config(photos, seed=3))
     RunFolder(tmp_path, config(photos, workers=2))  # does not change what is computed
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"data": ["nowhere"]}, {"val": "nowhere"}, {"model_option": ["wdth=8"]}, {"metrics": ["nope"]}]
+)
+def test_the_mended_command_may_have_the_folder_of_a_refused_one(photos, tmp_path, wrong):
+    out = tmp_path / "run"
+    with pytest.raises(ChromaganError):
+        chromagan.train(config(photos, **{"val": str(photos), **wrong}), out, "cpu")
+    trainer, _ = chromagan.train(config(photos), out, "cpu")
+    assert trainer.images == 32
+
+
+def test_an_error_takes_no_folder_that_another_call_made(photos, tmp_path):
+    RunFolder(tmp_path, config(photos))
+    with pytest.raises(ChromaganError), RunFolder(tmp_path, config(photos)).given_back():
+        raise TrainingError("late")
+    assert (tmp_path / "config.json").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(photos, tmp_path):

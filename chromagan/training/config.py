@@ -149,10 +149,11 @@ def read_config(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: not a readable configuration ({error}); name the config.json of a run") from error
     if not isinstance(saved, dict):
         raise UsageError(f"{file}: not a configuration; name the config.json of a run")
-    try:
-        return TrainConfig.read(saved)
-    except UsageError as error:
-        raise UsageError(f"{file}: {error}; name the config.json of a run") from error
+    values = TrainConfig.read(saved)
+    unknown = sorted(set(values) - set(TrainConfig.options()))
+    if unknown:
+        raise UsageError(f"{file}: unknown option {unknown[0]}; name the config.json of a run")
+    return values
 
 
 def look_of(options: Mapping[str, Any]) -> Look:

@@ -102,7 +102,8 @@ def test_flags_win_over_a_configuration_file(tmp_path, capsys):
     assert shown["optimizer"]["lr"] == 0.5
     assert (shown["photos"]["data"], shown["photos"]["size"]) == (["photos"], 64)
     (tmp_path / "list.json").write_text("[]")
-    for file in ("absent.json", "list.json"):
+    (tmp_path / "other.json").write_text('{"strokes": []}')
+    for file in ("absent.json", "list.json", "other.json"):
         assert main([*words[:4], str(tmp_path / file)]) == 2
         assert file in capsys.readouterr().err
     assert main(["train", "--out", str(tmp_path / "x")]) == 2

@@ -52,7 +52,7 @@ def encode(guidance: Guidance, size: tuple[int, int], accepts: Collection[str]) 
     """
     refused = unmet(guidance, accepts)
     if "colour strokes" in refused:
-        raise UsageError("colour strokes: these weights take no colour hints; use some that do, such as siggraph17")
+        raise UsageError("colour strokes: these weights take no colour hints; use those that do, as chromagan@small")
     if refused:
         raise UsageError(f"{refused[0]}: this version takes colour and neutral strokes alone; leave the others out")
     return Condition(local=paint_strokes(guidance.strokes, size)) if guidance.strokes else NOTHING

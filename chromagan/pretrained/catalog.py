@@ -93,7 +93,7 @@ def named_weights(name: str) -> Path:
     """
     entry = next((entry for entry in CATALOGUE if name in (entry.model, f"{entry.model}@{entry.tag}")), None)
     if entry is None:
-        shipped = ", ".join(sorted(entry.name for entry in CATALOGUE))
+        shipped = ", ".join(entry.name for entry in CATALOGUE if entry.model != "chroma_upsampler")
         raise WeightsError(
             f"no weights are shipped for {name!r} (shipped: {shipped or 'none'}); "
             "give a .safetensors file, or train one with `chromagan train`"

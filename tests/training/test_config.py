@@ -108,6 +108,7 @@ def test_flags_win_over_a_configuration_file(tmp_path, capsys):
         assert file in capsys.readouterr().err
     assert main(["train", "--out", str(tmp_path / "x")]) == 2
     assert "--data" in capsys.readouterr().err
+    assert main([*words, "--preset", "cpu"]) == 2
 
 
 def test_every_option_has_help_and_every_section_checks_its_own():

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from chromagan.errors import UsageError
 from chromagan.training.config import TrainConfig, from_preset, preset_names, read_config
 
 
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="run folder; the same command goes on where it stopped")
     presets = preset_names()
     shown = f"starting values of the options; that of a network sets --model too [default]: {', '.join(presets)}"
-    parser.add_argument("--preset", default="default", choices=presets, metavar="NAME", help=shown)
+    parser.add_argument("--preset", choices=presets, metavar="NAME", help=shown)
     shown = "values of a saved config.json, in place of a preset's; flags beside it win"
     parser.add_argument("--config", type=Path, metavar="FILE", help=shown)
     parser.add_argument("--snapshot-every", type=int, default=10_000, help="photographs between checkpoints [10000]")
@@ -44,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     """Train; 0 when the run ended or was stopped cleanly."""
     names = TrainConfig.options()
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
-    config = from_preset(args.preset, base=read_config(args.config) if args.config else None, **given)
+    if args.preset and args.config:
+        raise UsageError("--preset and --config both bring starting values; give one of them, and flags beside it")
+    config = from_preset(args.preset or "default", base=read_config(args.config) if args.config else None, **given)
     from chromagan.training.train import describe, train
 
     if args.dry_run:

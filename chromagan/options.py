@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self, get_type_hints
 
 from chromagan.errors import UsageError
@@ -69,6 +70,15 @@ class Option:
         """As it is typed."""
         return "--" + self.name.replace("_", "-")
 
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of the option's kind: a saved configuration may hold anything."""
+        if self.kind == list[str]:
+            return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        if self.kind in (int, float):
+            number = isinstance(value, Integral if self.kind is int else Real) and not isinstance(value, bool)
+            return number and value == value  # not NaN
+        return not isinstance(self.kind, type) or isinstance(value, self.kind)
+
     def allows(self, value: Any) -> bool:
         """Whether a value is in range."""
         return (self.choices is None or value in self.choices) and (self.check is None or self.check(value))
@@ -89,6 +99,8 @@ class Section:
             value = getattr(self, one.name)
             if one.kind == list[str] and isinstance(value, str):  # one may be given plainly
                 object.__setattr__(self, one.name, [value] if value else [])
+            if not one.fits(getattr(self, one.name)):
+                raise UsageError(f"{one.flag} does not take {value!r}; see {self.command} --help")
             if not one.allows(getattr(self, one.name)):
                 raise UsageError(f"{one.flag} is out of range; see {self.command} --help")
         self.check()

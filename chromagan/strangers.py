@@ -36,10 +36,19 @@ def load_stranger(point: EntryPoint, check: Callable[[Any], object] | None = Non
             check(found)
     except (Exception, SystemExit) as error:  # whatever a stranger's module raises when it is imported
         package = "its package" if point.dist is None else f"package {point.dist.name}"
-        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+        reason = _words(error)
         _log.warning(
             "%s: %s (%s) cannot be loaded: %s; mend %s or remove it",
             point.group, point.name, point.value, reason, package,
         )  # fmt: skip
         return None
     return found
+
+
+def _words(error: BaseException) -> str:
+    """The first line of what an error says; its own words may fail, too."""
+    try:
+        said = str(error).strip()
+    except Exception:
+        said = ""
+    return (said or type(error).__name__).splitlines()[0][:160]

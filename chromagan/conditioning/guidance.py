@@ -7,8 +7,8 @@ guidance fits a scan and its thumbnail. `to_json` and `from_json` are its form o
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
@@ -60,6 +60,8 @@ class Stroke:
         factor = self.kind == "saturation" and _is_number(self.strength) and 0 <= self.strength <= _LARGEST_SATURATION
         limits = "0 to 4" if self.kind == "saturation" else "above 0, at most 1"
         _need(firm or factor, f"stroke of kind {self.kind}: strength {self.strength!r}; {limits}")
+        object.__setattr__(self, "radius", float(self.radius))
+        object.__setattr__(self, "strength", float(self.strength))
         _need(_is_whole(self.order), f"stroke: order {self.order!r}; a whole number")
 
 
@@ -82,6 +84,7 @@ class Palette:
         object.__setattr__(self, "shares", tuple(self.shares))
         _need(not self.shares or len(self.shares) == len(self.colours), "palette: as many shares as colours, or none")
         _need(all(_is_number(s) and s > 0 for s in self.shares), "palette: shares are numbers above 0")
+        object.__setattr__(self, "shares", tuple(map(float, self.shares)))
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class Reference:
             _is_number(self.strength) and 0 < self.strength <= 1,
             f"reference: strength {self.strength!r}; above 0, at most 1",
         )
+        object.__setattr__(self, "strength", float(self.strength))
 
 
 @dataclass(frozen=True)
@@ -237,7 +241,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _points(points: Any, name: str, least: int) -> tuple[Point, ...]:

@@ -48,6 +48,8 @@ def moved_into_place(path: str | Path) -> Iterator[Path]:
     thread = threading.current_thread()
     _unfinished[thread] = temporary
     try:
+        if thread in _dismissed:  # nobody is left to remove what it would begin
+            raise OSError(errno.ECANCELED, "its batch has ended")
         yield temporary
         if thread in _dismissed:
             raise OSError(errno.ECANCELED, "its batch has ended")

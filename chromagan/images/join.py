@@ -210,6 +210,12 @@ def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int]) -> tuple[Fl
     return np.ascontiguousarray(array[0]), np.ascontiguousarray(array[1])
 
 
+def _check_target(out: Codes, pixels: Codes | Floats) -> None:
+    fits = out.shape == (*pixels.shape[:2], 3) and (out.dtype == np.uint16) == (pixels.dtype == np.uint16)
+    if not (fits and out.flags.c_contiguous and out.flags.writeable):
+        raise UsageError("the array to write to must have the photo's size and depth, 3 channels, and be in one piece")
+
+
 def join_chroma(
     pixels: Codes | Floats,
     ab: Tensor | NDArray[np.generic],
@@ -250,6 +256,7 @@ def join_chroma(
     grids = _grids(ab, (height, width))
     fresh: Any = np.uint16 if pixels.dtype == np.uint16 else np.uint8
     made: Codes = np.empty((height, width, 3), fresh) if out is None else out
+    _check_target(made, pixels)
     L = pixels.astype(np.float32, copy=False) if pixels.dtype == np.float32 else None
     if lightness is not None:
         L = np.asarray(lightness, np.float32)

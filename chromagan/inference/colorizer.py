@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -274,9 +275,11 @@ class Session:
 
 def _request(request: Request | float | None, changes: dict[str, Any]) -> Request:
     """One request of what a call gives; a bare number is the saturation, as in version 0.1."""
-    if isinstance(request, int | float):
+    if isinstance(request, Real):
         deprecated("Colorizer(image, saturation)", "saturation=... by name")
-        request = Request(saturation=request)
+        request = Request(saturation=float(request))
+    if not isinstance(request, Request | None):
+        raise UsageError(f"what is asked for is a Request, not {request!r}")
     known = [field.name for field in fields(Request)]
     strange = [name for name in changes if name not in known]
     if strange:

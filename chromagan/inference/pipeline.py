@@ -150,6 +150,7 @@ class Pipeline:
 
         Raises:
             ChromaganError: as `run`.
+            KeyboardInterrupt: the source, or a stage, was interrupted.
         """
         try:
             self._start()
@@ -160,8 +161,11 @@ class Pipeline:
         finally:
             self._crew.end(GRACE_SECONDS)
             self._leave()
-        yield from map(self._told, self._rest())
+        for item in self._done.rest():  # not those behind a gap: whoever asks takes them for the ones before
+            yield from map(self._told, self._due(item))
         self._end()
+        if self.outcome.interrupted:
+            raise KeyboardInterrupt from self._crew.failure
 
     # The threads
 

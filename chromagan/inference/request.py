@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral, Real
+from typing import Any
 
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
@@ -24,7 +26,7 @@ class Request:
         seed: of whatever is drawn at random; it stands in the mark.
 
     Raises:
-        UsageError: a value out of range.
+        UsageError: a value out of range, or of another type.
     """
 
     guidance: Guidance = Guidance()
@@ -33,9 +35,13 @@ class Request:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, kind in (("saturation", int | float), ("size", int | float | None), ("seed", int)):
-            if not isinstance(getattr(self, name), kind):
-                raise UsageError(f"the {name} of a request must be a number, not {getattr(self, name)!r}")
+        if not isinstance(self.guidance, Guidance):
+            raise UsageError(f"the guidance of a request must be a Guidance, not {self.guidance!r}")
+        # Plain numbers, of one type each: equal requests have one digest.
+        object.__setattr__(self, "saturation", float(_number("saturation", self.saturation, Real)))
+        object.__setattr__(self, "seed", int(_number("seed", self.seed, Integral)))
+        if self.size is not None:
+            object.__setattr__(self, "size", int(_number("size", self.size, Integral)))
         if not 0 <= self.saturation <= MOST_SATURATION:
             raise UsageError(f"saturation must lie between 0 and {MOST_SATURATION:g}, not {self.saturation}")
         if self.size is not None:
@@ -51,3 +57,11 @@ class Request:
     def digest(self) -> str:
         """Twelve hexadecimal digits that tell requests apart; the same for the same request on every machine."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _number(name: str, value: Any, kind: type[Any]) -> Any:
+    """A number, of numpy's too; `bool` is none."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        whole = "whole " if kind is Integral else ""
+        raise UsageError(f"the {name} of a request must be a {whole}number, not {value!r}")
+    return value

@@ -59,10 +59,10 @@ class Look:
             raise ValueError(f"its look has {', '.join(sorted(values.keys() - known))}; a newer chromagan may know it")
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values.values()):
             raise ValueError("its look holds something other than numbers")
-        numbers = {name: float(value) for name, value in values.items()}
         try:
+            numbers = {name: float(value) for name, value in values.items()}
             return cls(int(numbers.pop("size", cls.size)), **numbers)
-        except UsageError as error:
+        except (UsageError, ValueError, OverflowError) as error:  # NaN and infinity are no whole number
             raise ValueError(f"its look is out of range: {error}") from error
 
 

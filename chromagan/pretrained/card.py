@@ -60,7 +60,7 @@ class WeightsCard:
 def _json_object(metadata: dict[str, str], name: str) -> dict[str, Any]:
     try:
         value = json.loads(metadata.get(name, "{}"))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"its metadata entry {name!r} is not JSON") from error
     if not isinstance(value, dict):
         raise ValueError(f"its metadata entry {name!r} is not a JSON object")

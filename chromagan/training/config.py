@@ -145,7 +145,7 @@ def read_config(file: Path) -> dict[str, Any]:
     """
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file}: not a readable configuration ({error}); name the config.json of a run") from error
     if not isinstance(saved, dict):
         raise UsageError(f"{file}: not a configuration; name the config.json of a run")

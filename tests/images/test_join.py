@@ -223,3 +223,10 @@ def test_wrong_input_is_named():
             join_chroma(*arguments)
     with pytest.raises(ModelError, match="finite"):
         join_chroma(pixels, np.full((2, 2, 2), np.nan))
+
+
+def test_an_array_to_write_to_that_does_not_fit_is_refused():
+    photo, ab = np.zeros((4, 6, 3), np.uint8), np.zeros((2, 1, 1), np.float32)
+    for out in (np.zeros((4, 12, 3), np.uint8)[:, ::2], np.zeros((4, 5, 3), np.uint8), np.zeros((4, 6, 3), np.uint16)):
+        with pytest.raises(UsageError, match="the array to write to"):
+            join_chroma(photo, ab, out=out)

@@ -90,3 +90,33 @@ def test_only_items_of_one_kind_are_taken_together():
     belt.end()
     takes = [belt.get(3, lambda n: n % 2) for _ in range(4)]
     assert takes == [[1, 3, 5], [2, 4], [7], []]
+
+
+def test_a_stream_that_ends_early_gives_nothing_from_behind_a_gap():
+    later, end = threading.Event(), threading.Event()
+
+    def source():
+        yield from range(4)
+        assert later.wait(60)
+        raise ValueError("gone")
+
+    def work(items):
+        if items[0].job == 1:
+            end.wait(60)  # left behind
+        if items[0].job == 3:
+            later.set()
+
+    line, got = pipeline(source(), work, ordered=True), []
+    with pytest.raises(ChromaganError, match="gone"):
+        got.extend(item.job for item in line.stream())
+    end.set()
+    assert got in ([], [0])
+
+
+def test_a_stream_that_is_interrupted_does_not_look_finished():
+    def source():
+        yield 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(pipeline(source(), lambda items: None, ordered=True).stream())

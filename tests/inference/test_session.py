@@ -124,3 +124,19 @@ def test_a_picture_can_be_saved_twice_and_what_is_spent_makes_the_same_file(colo
     assert np.array_equal(made.photo.pixels, pixels)
     write_photo(made.photo, tmp_path / f"b{suffix}", made.mark, spend=True)
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_a_request_takes_numbers_of_numpy_and_equal_ones_have_one_digest(colorizer):
+    assert Request(saturation=np.float32(0.5), size=np.int64(64), seed=np.int64(3)).digest == Request(
+        saturation=0.5, size=64, seed=3
+    ).digest
+    assert Request(saturation=1).digest == Request(saturation=1.0).digest
+    ends = ((0.0, 0.0), (1.0, 1.0))
+    strokes = [Stroke("neutral", points, radius, strength=radius) for points, radius in ((ends, 1), (ends, 1.0))]
+    assert len({Request(guidance=Guidance((stroke,))).digest for stroke in strokes}) == 1
+    for values in ({"saturation": "x"}, {"size": 64.5}, {"size": True}, {"seed": 1.5}, {"seed": None},
+                   {"guidance": None}, {"guidance": {}}):  # fmt: skip
+        with pytest.raises(UsageError, match=f"{next(iter(values))} of a request must be"):
+            Request(**values)
+    with pytest.raises(UsageError, match="is a Request"):
+        colorizer(np.zeros((4, 4), np.uint8), "vivid")

@@ -115,6 +115,7 @@ def test_options_that_it_does_not_have_are_named(site):
     ("code", "told"),
     [
         ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
+        ("class Mute(Exception):\n    __str__ = None\nraise Mute", "loaded: Mute;"),
         ("raise SystemExit(3)", "loaded: 3;"), ("raise ValueError('one\\ntwo')", "loaded: one;"),
         (NETWORK.replace('"stranger"', '"eccv16"'), "the model name 'eccv16' is taken"),
     ],

@@ -10,6 +10,7 @@ from torch import nn
 from chromagan.errors import WeightsError, WriteError
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
+from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.store import digest, load_into, read_weights, save_weights
 
 
@@ -158,3 +159,12 @@ def test_entries_that_do_not_fit_are_named():
         load_into(Net(classes=0), {**state, **{name: torch.zeros(1) for name in "abcd"}})
     with pytest.raises(WeightsError, match=r"conv\.bias \(5,\) instead of \(4,\)"):
         load_into(Net(classes=0), {**state, "conv.bias": torch.zeros(5)})
+
+
+@pytest.mark.parametrize("text", ['{"size": NaN}', '{"size": Infinity}', '{"saturation": 1' + "0" * 400 + "}",
+                                  '{"a":' * 100_000, '{"size": ' + "9" * 5000 + "}"])  # fmt: skip
+def test_a_look_beyond_all_numbers_is_a_malformed_one(text):
+    names = ("model", "created_by", "licence", "sha256", "command")
+    for entry in ("look", "inference"):
+        with pytest.raises(ValueError, match="its look|its metadata entry"):
+            WeightsCard.from_metadata({**dict.fromkeys(names, "x"), "config": "{}", entry: text})

@@ -143,3 +143,13 @@ def test_a_section_is_written_nested_and_typed_flat():
         outer.changed(width=0)
     with pytest.raises(UsageError, match="unknown option depth"):
         outer.changed(depth=0)
+
+
+@pytest.mark.parametrize("text", [
+    '{"size": "abc"}', '{"size": null}', '{"size": 112.5}', '{"size": 1e400}', '{"seed": true}', '{"lr": NaN}',
+    '{"hints": "yes"}', '{"model": 5}', '{"model": ["x"]}', '{"backbone": 5}', '{"backbone": [5]}', "[" * 100_000,
+])  # fmt: skip
+def test_a_configuration_with_values_of_another_kind_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UsageError, match="does not take|not a readable"):
+        from_preset("default", base=read_config(tmp_path / "config.json"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chromagan.apps.cli import words
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import ChromaganError, UsageError
+from chromagan.images.special_files import special_kind
 from chromagan.inference.request import Request
 
 if TYPE_CHECKING:
@@ -130,15 +131,18 @@ def _guided(jobs: list[Job], hints: Path) -> list[Job]:
     """The jobs with what a person says of their colours."""
     if not hints.exists():
         raise UsageError(f"--hints {hints}: there is no such file or folder; check the name")
+    kind = special_kind(hints)
+    if kind is not None:
+        raise UsageError(f"--hints {hints} is {kind}, which is never opened; name a JSON file")
     if not hints.is_dir() and len(jobs) > 1:
         raise UsageError(f"--hints {hints} is of one photo, and there are {len(jobs)}; give a folder with NAME.json")
 
     def guided(job: Job) -> Job:
         file = hints / f"{job.source.stem}.json" if hints.is_dir() else hints
-        if not file.is_file():
+        if hints.is_dir() and not file.is_file():
             return job
         try:
-            guidance = Guidance.from_json(file.read_text(encoding="utf-8"), str(file))
+            guidance = Guidance.from_json(file.read_text(encoding="utf-8-sig"), str(file))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--hints {file}: cannot be read: {error}") from error
         return replace(job, request=replace(job.request, guidance=guidance))

@@ -245,3 +245,13 @@ def test_hints_of_one_photo_and_of_a_folder(photos, tmp_path, capsys, monkeypatc
     file.write_text('{"version": 1, "brush": []}')
     assert sample(photos, "--hints", file.parent, "-o", tmp_path / "none") == 2
     assert "brush" in one_error(capsys.readouterr())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_hints_in_a_pipe_are_refused_and_those_with_a_mark_of_byte_order_are_read(painter, photos, tmp_path, capsys):
+    photo = next(path for path in sorted(photos.iterdir()) if path.is_file())
+    os.mkfifo(tmp_path / "pipe")
+    assert sample(photo, "-o", tmp_path / "out", "--hints", tmp_path / "pipe") == 2
+    assert "is a named pipe" in capsys.readouterr().err
+    (tmp_path / "hints.json").write_text('{"version": 1}', encoding="utf-8-sig")
+    assert sample(photo, "-o", tmp_path / "out", "--hints", tmp_path / "hints.json") == 0

@@ -6,6 +6,8 @@ has seen, and a field of black and white points becomes the middle gray of L* 50
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from chromagan.color.curves import RGB_TO_XYZ, f_to_lightness, lab_curve, srgb_to_linear
 
-_BAND_PIXELS = 1 << 20
+_BAND_PIXELS = 1 << 17
 _SCALE = 65535 / 100  # L as 16 bits between the two steps: 0.0015 a level
 
 
@@ -61,15 +63,21 @@ def _lightness_plane(pixels: np.ndarray) -> np.ndarray:
         table = _gray_to_lightness(16 if deep else 8)
         return table[pixels] if deep else cv2.LUT(pixels, table)
     out = np.empty(pixels.shape[:2], np.uint16)
-    light = srgb_to_linear(np.linspace(0, 1, 65536 if deep else 256)).astype(np.float32)
-    weights = np.array([RGB_TO_XYZ[1]], np.float32) * 65535
-    lightness = _luminance_to_lightness(np.linspace(0, 1, 65536))
+    light, lightness = _tables(deep)
+    weights = np.array([[*(np.array(RGB_TO_XYZ[1]) * 65535), 0.5]], np.float32)  # with what rounds when it is cut off
     rows = max(1, _BAND_PIXELS // pixels.shape[1])
     for top in range(0, len(pixels), rows):
         band = pixels[top : top + rows]
         linear = light[band] if deep else cv2.LUT(band, light)
-        out[top : top + rows] = lightness[np.rint(cv2.transform(linear, weights)).astype(np.uint16)]
+        np.take(lightness, cv2.transform(linear, weights).astype(np.uint16), out=out[top : top + rows], mode="clip")
     return out
+
+
+@cache
+def _tables(deep: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Linear light of every code, and L as uint16 of 65,536 steps of luminance."""
+    light = srgb_to_linear(np.linspace(0, 1, 65536 if deep else 256)).astype(np.float32)
+    return light, _luminance_to_lightness(np.linspace(0, 1, 65536))
 
 
 def reduced_lightness(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:

@@ -41,7 +41,7 @@ def test_published_sizes():
     assert "171,166,090" in row
     assert "none shipped: `chromagan train --model chromagan_paper`" in row
     row = next(line for line in lines if line.startswith("| `chromagan` "))
-    assert row.rstrip(" |").endswith("`chromagan`")
+    assert row.rstrip(" |").endswith("`chromagan`, `chromagan@small`")
     row = next(line for line in lines if "`chromagan.safetensors`" in line)
     assert row.startswith("| `chromagan` ")
     assert "35.0 MiB" in row

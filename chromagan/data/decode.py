@@ -8,8 +8,9 @@ import struct
 import cv2
 import numpy as np
 
-from chromagan.data.heif import decode_heif, heif_format
+from chromagan.data.heif import decode_heif
 from chromagan.data.source import Photo
+from chromagan.images.read_header import heif_format
 
 _REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 # Start-of-frame markers; the three holes are tables (DHT, JPG, DAC).

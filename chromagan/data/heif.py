@@ -19,18 +19,6 @@ from chromagan.files.suffixes import suffix_of
 from chromagan.images.header import BROKEN
 
 _KINDS = {"avif": "AVIF", "heif": "HEIC"}
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_LONGEST_LIST = 256  # bytes of the first box that are searched for brands
-
-
-def heif_format(data: bytes) -> str | None:
-    """AVIF or HEIC by the brands that the file's first box names, or None for another format."""
-    if data[4:8] != b"ftyp":
-        return None
-    end = min(int.from_bytes(data[:4], "big"), len(data), _LONGEST_LIST)
-    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
-    return "AVIF" if brands & _AVIF_BRANDS else "HEIC" if brands & _HEIC_BRANDS else None
 
 
 def decode_heif(data: bytes, kind: str) -> np.ndarray | None:

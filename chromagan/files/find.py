@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chromagan.errors import DataError
 from chromagan.files.suffixes import is_photo_name
+
+_SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+def special_kind(path: str | os.PathLike[str]) -> str | None:
+    """What a name stands for, links followed, behind which no file lies; None for files, folders and nothing at all.
+
+    Such a name must not be opened: a pipe waits for a writer, and a device may have no end.
+    """
+    try:
+        return _SPECIAL.get(stat.S_IFMT(Path(path).stat().st_mode))
+    except (OSError, ValueError):
+        return None  # opening it says what is wrong
 
 
 def walk_files(

@@ -19,7 +19,7 @@ from chromagan.images.read_header import read_header
 _BAND = 1 << 20  # pixels that are turned at a time
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2"}
 _DIRECT = {"L": "L", "RGB": "RGB", "RGBA": "RGBA", "LA": "LA", "CMYK": "CMYK", "1": "L", "RGBX": "RGB", "RGBa": "RGBA",
-           "La": "LA", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}  # fmt: skip
+           "La": "LA", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "P": "RGB", "PA": "RGBA"}  # fmt: skip
 
 
 @dataclass
@@ -80,6 +80,10 @@ def _decode_single(file: BinaryIO, header: Header, name: str) -> Decoded:
             return Decoded(header, pixels, None)
     if header.format == "png" and not getattr(header.image, "is_animated", False):
         return _decode_png(file, header, name)
+    return _loaded(header, name)
+
+
+def _loaded(header: Header, name: str) -> Decoded:
     try:
         header.image.load()
     except BROKEN as error:
@@ -128,11 +132,7 @@ def _decode_png(file: BinaryIO, header: Header, name: str) -> Decoded:
     depth, colour, has_key = _check_png(data, name)
     keyed = has_key is not None
     if depth < 8 or colour == 3 or (depth == 8 and (keyed or colour == 4)):
-        try:
-            header.image.load()
-        except BROKEN as error:
-            raise broken(name, error) from error
-        return from_pillow(header, header.image, name)
+        return _loaded(header, name)
     flags = {0: cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, 2: cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH}
     pixels = _imdecode(np.frombuffer(data, np.uint8), flags.get(colour, cv2.IMREAD_UNCHANGED))
     if pixels is None:
@@ -176,7 +176,7 @@ def _decode_heif(header: Header, name: str) -> Decoded:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.dtype == np.uint16:  # the reader left-aligns 10 or 12 bits; spread them over the whole range
-        unused = 16 - int(header.info.get("bit_depth", 16))
+        unused = 16 - int(header.image.info.get("bit_depth", 16))
         top = 65535 >> unused
         pixels = np.rint((pixels >> unused) * (65535 / top)).astype(np.uint16)
     return from_array(header, pixels, name)
@@ -205,15 +205,12 @@ def from_pillow(header: Header, image: Image.Image, name: str) -> Decoded:
         if deep.min() < 0 or deep.max() > 65535:
             raise ReadError(f"{name}: 32-bit pixels are not supported; save it with 8 or 16 bits")
         return Decoded(header, deep.astype(np.uint16), None)
-    transparent = image.info.get("transparency") is not None
-    if mode in ("P", "PA"):
-        image = image.convert("RGBA" if transparent or mode == "PA" else "RGB")
-    elif mode in ("1", "L", "RGB") and transparent:
-        image = image.convert("RGBA") if mode == "RGB" else image.convert("L").convert("LA")
-    elif mode in _DIRECT:
-        image = image if _DIRECT[mode] == mode else image.convert(_DIRECT[mode])
-    else:
+    wanted = _DIRECT.get(mode)
+    if wanted is None:
         raise ReadError(f"{name}: pixels of kind {mode} are not supported; save it with 8 or 16 bits a channel")
+    if mode in ("1", "L", "P", "RGB") and image.info.get("transparency") is not None:
+        image, wanted = image.convert("L") if mode == "1" else image, "LA" if wanted == "L" else "RGBA"
+    image = image if wanted == mode else image.convert(wanted)
     pixels = np.asarray(image)
     decoded = Decoded(header, pixels, None)
     if image.mode in ("LA", "RGBA"):

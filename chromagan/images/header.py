@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from chromagan.errors import ReadError
@@ -29,7 +29,6 @@ class Header:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     orientation: int = 1
-    info: dict[Any, Any] = field(default_factory=dict)
 
 
 def broken(name: str, error: BaseException | str) -> ReadError:

@@ -27,6 +27,7 @@ _SRGB_CURVE = (
     curves.SRGB_GAMMA, 1 / curves.SRGB_SCALE, curves.SRGB_OFFSET / curves.SRGB_SCALE, 1 / curves.SRGB_SLOPE,
     curves.SRGB_KNEE,
 )  # fmt: skip
+_PRIMARIES, _TONES = (b"rXYZ", b"gXYZ", b"bXYZ"), (b"rTRC", b"gTRC", b"bTRC")
 _NODES = 52  # 255 = 51 x 5: nodes fall on 8-bit values
 _BAND_PIXELS = 1 << 20
 
@@ -62,35 +63,34 @@ def _curve(tag: bytes, x: np.ndarray) -> np.ndarray:
             return x ** (table[0] / 256) if count == 1 else np.interp(x, np.linspace(0, 1, count), table / 65535)
         if tag[:4] == b"para":
             (kind,) = struct.unpack_from(">H", tag, 8)
-            size = (1, 3, 4, 5, 7)[kind]
-            p = [v / 65536 for v in struct.unpack_from(f">{size}i", tag, 12)]
-            return _parametric(kind, p, x)
+            return _parametric(kind, np.array(struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)) / 65536, x)
     except (struct.error, IndexError, ValueError) as error:
         raise _BrokenProfile("a tone curve is cut short") from error
     raise _BrokenProfile("a tone curve is missing")
 
 
-def _parametric(kind: int, p: list[float], x: np.ndarray) -> np.ndarray:
+def _parametric(kind: int, p: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The five parametric curves of ICC.1:2010, table 65."""
-    gamma = p[0]
     a, b = (p[1], p[2]) if kind else (1.0, 0.0)
-    power = np.maximum(a * x + b, 0) ** gamma
-    if kind in (0, 1):
-        return power
-    if kind == 2:
-        return power + p[3]
+    power = np.maximum(a * x + b, 0) ** p[0]
+    if kind < 3:
+        return power + (p[3] if kind == 2 else 0)
     offset, tail = (p[5], p[6]) if kind == 4 else (0.0, 0.0)
     return np.where(x >= p[4], power + offset, p[3] * x + tail)
 
 
 def _is_matrix(tags: dict[bytes, bytes]) -> bool:
-    return b"A2B0" not in tags and {b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"} <= set(tags)
+    return b"A2B0" not in tags and {*_PRIMARIES, *_TONES} <= set(tags)
+
+
+def _curves(tags: dict[bytes, bytes], x: np.ndarray) -> np.ndarray:
+    return np.stack([_curve(tags[name], x) for name in _TONES])
 
 
 def _matrix(tags: dict[bytes, bytes]) -> np.ndarray:
     """Linear profile RGB to linear sRGB."""
     try:
-        columns = [np.array(struct.unpack_from(">3i", tags[name], 8)) / 65536 for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+        columns = [np.array(struct.unpack_from(">3i", tags[name], 8)) / 65536 for name in _PRIMARIES]
     except struct.error as error:
         raise _BrokenProfile("its primaries are cut short") from error
     return np.linalg.inv(_SRGB_D50) @ np.stack(columns, axis=1)
@@ -108,8 +108,7 @@ def _gray_table(profile: bytes, depth: int) -> np.ndarray:
             light = curves.lab_uncurve(curves.lightness_to_f(100 * light))
         encoded = _encode(light)
     elif _is_matrix(tags):
-        channels = np.stack([_curve(tags[name], ramp) for name in (b"rTRC", b"gTRC", b"bTRC")])
-        encoded = _encode(_SRGB_D50[1] @ (_matrix(tags) @ channels))
+        encoded = _encode(_SRGB_D50[1] @ (_matrix(tags) @ _curves(tags, ramp)))
     else:
         answers = _littlecms(np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2), profile, "RGB")
         encoded = np.interp(ramp * 255, np.arange(256), answers[:, 0].mean(axis=-1) / 255)
@@ -136,12 +135,17 @@ def _littlecms(pixels: np.ndarray, profile: bytes, mode: str) -> np.ndarray:
     return out
 
 
+def _answers(profile: bytes, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """A grid of 8-bit colours, (nodes, nodes², 3) uint8 with r, g, b in this order, and what littlecms makes of it."""
+    axis = np.linspace(0, 255, nodes).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(nodes, -1, 3)
+    return grid, _littlecms(grid, profile, "RGB")
+
+
 @lru_cache(maxsize=4)
 def _cube(profile: bytes) -> np.ndarray:
-    """Answers of littlecms on a grid of 8-bit values: (52, 52, 52, 3) float32 in [0, 1], index r, g, b."""
-    axis = np.arange(_NODES, dtype=np.uint8) * 5
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(_NODES, -1, 3)
-    return _littlecms(grid, profile, "RGB").reshape(_NODES, _NODES, _NODES, 3).astype(np.float32) / 255
+    """(52, 52, 52, 3) float32 in [0, 1], index r, g, b."""
+    return _answers(profile, _NODES)[1].reshape(_NODES, _NODES, _NODES, 3).astype(np.float32) / 255
 
 
 def _through_cube(band: np.ndarray, cube: np.ndarray) -> np.ndarray:
@@ -160,28 +164,22 @@ def _through_cube(band: np.ndarray, cube: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _is_srgb(profile: bytes) -> bool:
     """Whether a profile leaves 8-bit colours where they are, within one level."""
-    axis = np.linspace(0, 255, 17).round().astype(np.uint8)
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(17, -1, 3)
-    return int(np.abs(_littlecms(grid, profile, "RGB").astype(int) - grid).max()) <= 1
+    grid, answers = _answers(profile, 17)
+    return int(np.abs(answers.astype(int) - grid).max()) <= 1
 
 
 def _rgb16(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    tags = _tags(profile)
-    out = np.empty_like(pixels)
-    rows = max(1, _BAND_PIXELS // pixels.shape[1])
+    tags, out = _tags(profile), np.empty_like(pixels)
     if _is_matrix(tags):
-        ramp = np.linspace(0, 1, 65536)
-        tables = [_curve(tags[name], ramp).astype(np.float32) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        tables = _curves(tags, np.linspace(0, 1, 65536)).astype(np.float32)
         matrix = _matrix(tags).astype(np.float32)
-    else:
-        cube = _cube(profile)
+    rows = max(1, _BAND_PIXELS // pixels.shape[1])
     for top in range(0, len(pixels), rows):
         band = pixels[top : top + rows]
         if _is_matrix(tags):
-            linear = np.stack([table[band[..., i]] for i, table in enumerate(tables)], axis=-1)
-            encoded = _encode(linear @ matrix.T)
+            encoded = _encode(np.stack([tables[i][band[..., i]] for i in range(3)], axis=-1) @ matrix.T)
         else:
-            encoded = _through_cube(band, cube)
+            encoded = _through_cube(band, _cube(profile))
         out[top : top + rows] = np.rint(encoded * 65535)
     return out
 
@@ -216,7 +214,9 @@ def to_srgb(pixels: np.ndarray, profile: bytes | None, name: str = "photo") -> n
             if channels == 1 and space in (b"GRAY", b"RGB "):
                 return _gray(pixels, profile)
             if channels == 3 and space == b"RGB ":
-                return _rgb(pixels, profile)
+                if _is_srgb(profile):
+                    return pixels
+                return _littlecms(pixels, profile, "RGB") if pixels.dtype == np.uint8 else _rgb16(pixels, profile)
             if channels == 4 and space == b"CMYK":
                 return _cmyk_to_srgb(pixels, profile)
             raise _BrokenProfile(f"it is for {space.decode('latin-1').strip() or 'nothing'} data")
@@ -231,12 +231,6 @@ def _gray(pixels: np.ndarray, profile: bytes) -> np.ndarray:
     if int(np.abs(_gray_table(profile, 8).astype(int) - np.arange(256)).max()) <= 1:
         return pixels  # sRGB's own curve
     return cv2.LUT(pixels, table) if depth == 8 else table[pixels]
-
-
-def _rgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    if _is_srgb(profile):
-        return pixels
-    return _littlecms(pixels, profile, "RGB") if pixels.dtype == np.uint8 else _rgb16(pixels, profile)
 
 
 @lru_cache(maxsize=2)
@@ -256,8 +250,8 @@ def output_profile(gray: bool) -> bytes:
     if gray:
         tags.append((b"kTRC", curve))
     else:
-        tags += [(name, xyz(*_SRGB_D50[:, i])) for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))]
-        tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        tags += [(name, xyz(*_SRGB_D50[:, i])) for i, name in enumerate(_PRIMARIES)]
+        tags += [(name, curve) for name in _TONES]
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for name, value in tags:
         table += struct.pack(">4sII", name, start + len(body), len(value))

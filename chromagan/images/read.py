@@ -52,44 +52,31 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
     Raises:
         ReadError: missing, empty, not a photo, cut short, too large, unsupported.
     """
-    return _read(path, max_pixels, all_pages=False)[0]
+    return read_pages(path, max_pixels, all_pages=False)[0]
 
 
-def read_pages(path: str | Path, max_pixels: int = MAX_PIXELS) -> list[Photo]:
+def read_pages(path: str | Path, max_pixels: int = MAX_PIXELS, all_pages: bool = True) -> list[Photo]:
     """Read every page of a TIFF; one photo (the first frame) for any other format. Otherwise as `read_photo`."""
-    return _read(path, max_pixels, all_pages=True)
-
-
-def _read(path: str | Path, max_pixels: int, all_pages: bool) -> list[Photo]:
     with open_file(path) as file:
         pages = decode_file(file, str(path), max_pixels, all_pages)
         return [_finish(page, str(path), Path(path)) for page in pages]
 
 
 def _turn(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Apply EXIF orientation 2 to 8 (EXIF 2.3, figure on page 21)."""
-    if orientation in (5, 7):
-        array = cv2.transpose(array)
-    codes = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 7: cv2.ROTATE_180, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
-    if orientation in codes:
-        return cv2.rotate(array, codes[orientation])
-    return cv2.flip(array, 1 if orientation == 2 else 0) if orientation in (2, 4) else array
+    """Apply EXIF orientation 1 to 8 (EXIF 2.3, figure on page 21)."""
+    array = cv2.transpose(np.ascontiguousarray(array)) if orientation >= 5 else np.ascontiguousarray(array)
+    mirrored = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+    return cv2.flip(array, mirrored[orientation]) if orientation in mirrored else array
 
 
 def _finish(decoded: Decoded, name: str, path: Path | None) -> Photo:
     """Colour-manage, turn upright and mend the metadata."""
     header = decoded.header
-    pixels = to_srgb(decoded.pixels, header.icc, name)
-    alpha, dpi = decoded.alpha, header.dpi
-    if header.orientation != 1:
-        pixels = _turn(np.ascontiguousarray(pixels), header.orientation)
-        alpha = None if alpha is None else _turn(np.ascontiguousarray(alpha), header.orientation)
-        dpi = dpi[::-1] if dpi and header.orientation >= 5 else dpi
-    height, width = pixels.shape[:2]
-    exif = exif_block.upright(header.exif, width, height)
-    metadata = Metadata(exif, header.xmp, header.iptc, dpi)
-    alpha = None if alpha is None else np.ascontiguousarray(alpha)
-    return Photo(np.ascontiguousarray(pixels), alpha, metadata, header.format, path)
+    pixels = _turn(to_srgb(decoded.pixels, header.icc, name), header.orientation)
+    alpha = None if decoded.alpha is None else _turn(decoded.alpha, header.orientation)
+    dpi = header.dpi[::-1] if header.dpi and header.orientation >= 5 else header.dpi
+    exif = exif_block.upright(header.exif, pixels.shape[1], pixels.shape[0])
+    return Photo(pixels, alpha, Metadata(exif, header.xmp, header.iptc, dpi), header.format, path)
 
 
 def to_photo(image: str | Path | Image.Image | np.ndarray) -> Photo:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,15 +11,17 @@ from typing import BinaryIO
 from PIL import Image
 
 from chromagan.errors import ChromaganError, ReadError
+from chromagan.files.find import special_kind
 from chromagan.images import exif as exif_block
 from chromagan.images import tiff
 from chromagan.images.header import BROKEN, Header, broken, sane_dpi
-from chromagan.images.special_files import special_kind
 
 # Formats that Pillow names but that are no photographs, or that it hands to other programs (Ghostscript).
 _REFUSED = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "PDF"}
 _NAMES = {"MPO": "jpeg", "JPEG2000": "jpeg2000", "DIB": "bmp"}
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_LONGEST_LIST = 256  # bytes of the first box that are searched for brands
 
 
 @contextlib.contextmanager
@@ -65,11 +66,11 @@ def read_header(file: BinaryIO, name: str) -> Header:
         ReadError: not a photo, or one whose header is broken.
     """
     file.seek(0)
-    head = file.read(64)
+    head = file.read(_LONGEST_LIST)
     file.seek(0)
     if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
         return tiff.read_header(file, name)
-    if head[4:8] == b"ftyp" and _is_heif(head):
+    if heif_format(head) == "HEIC":
         return _heif_header(file, name)
     image = _open_with_pillow(file, head[:16], name)
     try:
@@ -78,10 +79,13 @@ def read_header(file: BinaryIO, name: str) -> Header:
         raise broken(name, error) from error
 
 
-def _is_heif(head: bytes) -> bool:
-    (size,) = struct.unpack_from(">I", head)
-    brands = {head[8:12], *(head[i : i + 4] for i in range(16, min(size, len(head)), 4))}
-    return bool(brands & _HEIF_BRANDS) and not brands & {b"avif", b"avis"}
+def heif_format(data: bytes) -> str | None:
+    """AVIF or HEIC by the brands that the file's first box names, or None for another format."""
+    if data[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(data[:4], "big"), len(data), _LONGEST_LIST)
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+    return "AVIF" if brands & _AVIF_BRANDS else "HEIC" if brands & _HEIC_BRANDS else None
 
 
 def _open_with_pillow(file: BinaryIO, prefix: bytes, name: str) -> Image.Image:
@@ -120,20 +124,10 @@ def pillow_header(image: Image.Image) -> Header:
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     photoshop = info.get("photoshop")
     iptc = photoshop.get(0x0404) if isinstance(photoshop, dict) else None
-    dpi = info.get("dpi")
     return Header(
-        format=_NAMES.get(name, name.lower()),
-        width=image.width,
-        height=image.height,
-        image=image,
-        icc=info.get("icc_profile") or None,
-        exif=exif,
-        xmp=xmp or None,
-        iptc=iptc,
-        dpi=sane_dpi(dpi),
-        orientation=exif_block.orientation(exif, xmp),
-        info=dict(info.items()),
-    )
+        _NAMES.get(name, name.lower()), image.width, image.height, image, info.get("icc_profile") or None, exif,
+        xmp or None, iptc, sane_dpi(info.get("dpi")), exif_block.orientation(exif, xmp),
+    )  # fmt: skip
 
 
 def _heif_header(file: BinaryIO, name: str) -> Header:
@@ -144,9 +138,9 @@ def _heif_header(file: BinaryIO, name: str) -> Header:
     try:
         image = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
         info = image.info
-        exif, xmp = exif_block.strip_prefix(info.get("exif")), info.get("xmp") or None
-        width, height = image.size
+        exif = exif_block.strip_prefix(info.get("exif"))
         # libheif turns the pixels itself, as the file's own irot and imir say; EXIF's tag repeats that and has no say.
-        return Header("heif", width, height, image, info.get("icc_profile"), exif, xmp, info=info)
+        width, height = image.size
+        return Header("heif", width, height, image, info.get("icc_profile"), exif, info.get("xmp") or None)
     except BROKEN as error:
         raise broken(name, error) from error

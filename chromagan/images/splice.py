@@ -6,38 +6,25 @@ import struct
 import zlib
 
 from chromagan.images.exif import PREFIX
-
-_SEGMENT_MAX = 65533
-_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\x00"
-_ICC_NAME = b"ICC_PROFILE\x00"
+from chromagan.images.metadata import Metadata
 
 
 def fits_jpeg(block: bytes | None) -> bool:
     """Whether a block of EXIF, XMP or IPTC fits one JPEG segment (64 KiB with its name)."""
-    return block is None or len(block) <= _SEGMENT_MAX - 64
+    return block is None or len(block) <= 65533 - 64
 
 
 def _segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
-def splice_jpeg(
-    encoded: bytes | memoryview,
-    icc: bytes,
-    exif: bytes | None,
-    xmp: bytes | None,
-    iptc: bytes | None,
-    dpi: tuple[float, float] | None,
-) -> list[bytes | memoryview]:
+def splice_jpeg(encoded: bytes | memoryview, icc: bytes, kept: Metadata) -> list[bytes | memoryview]:
     """Put metadata behind the start marker of a JPEG.
 
     Args:
         encoded: a JPEG that begins with a JFIF segment, as OpenCV writes it.
         icc: profile, below 64 KiB.
-        exif: TIFF block without prefix.
-        xmp: packet.
-        iptc: IIM records.
-        dpi: resolution for the JFIF segment.
+        kept: blocks that fit a segment each.
 
     Returns:
         Pieces to be written one after the other; the last is a view of `encoded`.
@@ -46,16 +33,17 @@ def splice_jpeg(
     at = 2
     if data[2:4].tobytes() == b"\xff\xe0":
         at += 2 + struct.unpack_from(">H", data, 4)[0]
-    unit, x, y = (1, round(dpi[0]), round(dpi[1])) if dpi else (0, 1, 1)
+    unit, x, y = (1, *map(round, kept.dpi)) if kept.dpi else (0, 1, 1)
     jfif = struct.pack(">5sHBHHBB", b"JFIF\x00", 0x0101, unit, x, y, 0, 0)
     pieces: list[bytes | memoryview] = [b"\xff\xd8", _segment(0xE0, jfif)]
-    if exif:
-        pieces.append(_segment(0xE1, PREFIX + exif))
-    if xmp:
-        pieces.append(_segment(0xE1, _XMP_NAME + xmp))
-    pieces.append(_segment(0xE2, _ICC_NAME + b"\x01\x01" + icc))
-    if iptc:
-        resource = struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    if kept.exif:
+        pieces.append(_segment(0xE1, PREFIX + kept.exif))
+    if kept.xmp:
+        pieces.append(_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + kept.xmp))
+    pieces.append(_segment(0xE2, b"ICC_PROFILE\x00\x01\x01" + icc))
+    if kept.iptc:
+        size = len(kept.iptc)
+        resource = struct.pack(">4sHHI", b"8BIM", 0x0404, 0, size) + kept.iptc + bytes(size % 2)
         pieces.append(_segment(0xED, b"Photoshop 3.0\x00" + resource))
     pieces.append(data[at:])
     return pieces
@@ -65,27 +53,23 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def splice_png(
-    encoded: bytes | memoryview, exif: bytes | None, xmp: bytes | None, dpi: tuple[float, float] | None
-) -> list[bytes | memoryview]:
+def splice_png(encoded: bytes | memoryview, kept: Metadata) -> list[bytes | memoryview]:
     """Put sRGB, resolution, EXIF and XMP chunks behind the header of a PNG.
 
     Args:
         encoded: a PNG whose first chunk is its header (they all begin so) and which carries none of these chunks.
-        exif: TIFF block without prefix.
-        xmp: packet.
-        dpi: resolution.
+        kept: what to carry; a PNG has no place for IPTC.
 
     Returns:
         Pieces to be written one after the other; the last is a view of `encoded`.
     """
     data = memoryview(encoded).cast("B")
     pieces: list[bytes | memoryview] = [data[:33], _chunk(b"sRGB", b"\x00")]  # perceptual intent
-    if dpi:
-        pieces.append(_chunk(b"pHYs", struct.pack(">IIB", round(dpi[0] / 0.0254), round(dpi[1] / 0.0254), 1)))
-    if exif:
-        pieces.append(_chunk(b"eXIf", exif))
-    if xmp:
-        pieces.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + xmp))
+    if kept.dpi:
+        pieces.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in kept.dpi), 1)))
+    if kept.exif:
+        pieces.append(_chunk(b"eXIf", kept.exif))
+    if kept.xmp:
+        pieces.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + kept.xmp))
     pieces.append(data[33:])
     return pieces

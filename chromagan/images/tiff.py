@@ -26,16 +26,12 @@ def open_pages(file: BinaryIO, name: str) -> list[Any]:
 
     try:
         file.seek(0)
-        pages = list(tifffile.TiffFile(file).pages)
-        whole = [page for page in pages if not getattr(page.aspage(), "is_reduced", False)]
-        chosen = [page.aspage() for page in whole or pages]
-    except BROKEN as error:  # tifffile's own error is a ValueError or an Exception of its name
+        pages = [page.aspage() for page in tifffile.TiffFile(file).pages]
+    except (*BROKEN, tifffile.TiffFileError) as error:
         raise broken(name, error) from error
-    except tifffile.TiffFileError as error:
-        raise broken(name, error) from error
-    if not chosen:
+    if not pages:
         raise broken(name, "no pages")
-    return chosen
+    return [page for page in pages if not page.is_reduced] or pages
 
 
 def read_header(file: BinaryIO, name: str) -> Header:
@@ -75,15 +71,12 @@ def page_header(file: BinaryIO, page: Any, name: str) -> Header:
     import tifffile
 
     try:
-        tag = page.tags.get(_ORIENTATION)
-        value = int(tag.value) if tag is not None else 1
-        xmp = _bytes_of(page, file, _XMP)
-        exif = _exif_of(page, file)
+        turned = int(page.tags.valueof(_ORIENTATION, 1))
         dpi = sane_dpi(page.get_resolution(unit="INCH")) if 282 in page.tags else None
-        icc = _bytes_of(page, file, _ICC)
-        iptc = _bytes_of(page, file, _IPTC)
+        icc, xmp, iptc = (_bytes_of(page, file, code) for code in (_ICC, _XMP, _IPTC))
+        exif = _exif_of(page, file)
         return Header("tiff", page.imagewidth, page.imagelength, page, icc, exif, xmp, iptc, dpi,
-                      value if 1 <= value <= 8 else 1)  # fmt: skip
+                      turned if 1 <= turned <= 8 else 1)  # fmt: skip
     except (*BROKEN, tifffile.TiffFileError) as error:
         raise broken(name, error) from error
 

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from chromagan.images.icc import output_profile
+from chromagan.images.metadata import Metadata
 from chromagan.images.tiff import DESCRIPTIVE
 
 log = logging.getLogger(__name__)
@@ -40,25 +42,13 @@ def _directory(tags: dict[int, Any], offset: int) -> bytes:
     return ifd.tobytes(offset)
 
 
-def write_tiff(
-    file: BinaryIO,
-    pages: list[np.ndarray],
-    profiles: list[bytes],
-    exifs: list[bytes | None],
-    xmps: list[bytes | None],
-    iptcs: list[bytes | None],
-    resolutions: list[tuple[float, float] | None],
-) -> None:
+def write_tiff(file: BinaryIO, pages: list[np.ndarray], metadata: list[Metadata]) -> None:
     """Write pages (H, W) or (H, W, 1..4) of uint8 or uint16; a second or fourth channel is straight alpha.
 
     Args:
         file: an empty binary file, open for writing.
         pages: the pixels.
-        profiles: ICC profile of each page.
-        exifs: EXIF block of each page, or None.
-        xmps: XMP packet of each page, or None.
-        iptcs: IPTC records of each page, or None.
-        resolutions: dots an inch of each page, or None.
+        metadata: of each page.
     """
     import tifffile
 
@@ -66,12 +56,12 @@ def write_tiff(
     inner: list[dict[int, dict[int, Any]]] = []
     size = sum(page.nbytes for page in pages)
     with tifffile.TiffWriter(buffer, byteorder="<", bigtiff=size > 3_900_000_000) as writer:
-        for pixels, icc, exif, xmp, iptc, dpi in zip(pages, profiles, exifs, xmps, iptcs, resolutions, strict=True):
-            texts, directories = _read_exif(exif)
+        for pixels, kept in zip(pages, metadata, strict=True):
+            texts, directories = _read_exif(kept.exif)
             inner.append(directories)
             extra: list[tuple[int, int, int, Any, bool]] = [(c, _ASCII, 0, t, True) for c, t in _ascii(texts).items()]
             extra += [(_PLACES[code], _LONG, 1, 0, True) for code in directories]
-            for code, block in ((700, xmp), (33723, iptc)):
+            for code, block in ((700, kept.xmp), (33723, kept.iptc)):
                 if block:
                     padded = block.ljust(5, b"\x00")  # shorter ones would have to stand inside the tag
                     extra.append((code, _BYTE if code == 700 else _UNDEFINED, len(padded), padded, True))
@@ -85,11 +75,11 @@ def write_tiff(
                 compressionargs={"level": 3},
                 predictor=True,
                 rowsperstrip=max(1, (1 << 20) // (pixels.nbytes // len(pixels))),
-                resolution=dpi or (1, 1),
-                resolutionunit="INCH" if dpi else "NONE",
+                resolution=kept.dpi or (1, 1),
+                resolutionunit="INCH" if kept.dpi else "NONE",
                 metadata=None,
                 software=False,
-                iccprofile=icc,
+                iccprofile=output_profile(channels < 3),
                 extratags=extra,
             )
     if any(inner):
@@ -113,12 +103,10 @@ def _append_directories(buffer: io.BytesIO, inner: list[dict[int, dict[int, Any]
             return
         places = [{code: page.tags[place].offset for code, place in _PLACES.items() if place in page.tags}
                   for page in map(lambda p: p.aspage(), written.pages)]  # fmt: skip
-    data = buffer
     for directories, entries in zip(inner, places, strict=True):
         for code, tags in directories.items():
-            offset = data.seek(0, io.SEEK_END)
-            offset += data.write(bytes(offset % 2))
-            data.write(_directory(tags, offset))
-            data.seek(entries[code])
-            data.write(struct.pack("<HHII", code, _LONG, 1, offset))
-    data.seek(0)
+            offset = buffer.seek(0, io.SEEK_END)
+            offset += buffer.write(bytes(offset % 2))
+            buffer.write(_directory(tags, offset))
+            buffer.seek(entries[code])
+            buffer.write(struct.pack("<HHII", code, _LONG, 1, offset))

@@ -17,8 +17,9 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,9 +121,7 @@ def write_photo(
     return write_atomically(path, lambda file: file.writelines(pieces))
 
 
-def write_pages(
-    photos: list[Photo], path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool = True
-) -> None:
+def write_pages(photos: list[Photo], path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool = True) -> None:
     """Write photos as the pages of one TIFF, each with its own depth, metadata and mark.
 
     Args:
@@ -139,13 +138,9 @@ def write_pages(
     if _format_of(path) != "tiff" or not photos:
         raise WriteError(f"{path}: only TIFF holds several pages; give a name that ends in .tif")
     kept = [_metadata(photo, mark, keep_metadata) for photo in photos]
+    arrays = [_with_alpha(photo.pixels, photo.alpha) for photo in photos]
     buffer = io.BytesIO()
-    _encode(path, lambda: write_tiff(
-        buffer,
-        [_with_alpha(photo.pixels, photo.alpha) for photo in photos],
-        [output_profile(photo.pixels.ndim == 2) for photo in photos],
-        [m.exif for m in kept], [m.xmp for m in kept], [m.iptc for m in kept], [m.dpi for m in kept],
-    ))  # fmt: skip
+    _encode(path, lambda: write_tiff(buffer, arrays, kept))
     write_atomically(path, lambda file: file.write(buffer.getbuffer()))
 
 
@@ -215,9 +210,8 @@ def _encode_png(photo: Photo, kept: Metadata, quality: int, name: str, spend: bo
     if photo.pixels.ndim == 2 and photo.alpha is not None and photo.pixels.dtype == np.uint8:
         buffer = io.BytesIO()  # OpenCV knows no gray with alpha
         Image.fromarray(_with_alpha(photo.pixels, photo.alpha), "LA").save(buffer, "PNG", compress_level=3)
-        return splice_png(buffer.getvalue(), kept.exif, kept.xmp, kept.dpi)
-    encoded = _imencode(".png", _to_opencv(photo.pixels, photo.alpha, spend), _PNG_OPTIONS)
-    return splice_png(encoded, kept.exif, kept.xmp, kept.dpi)
+        return splice_png(buffer.getvalue(), kept)
+    return splice_png(_imencode(".png", _to_opencv(photo.pixels, photo.alpha, spend), _PNG_OPTIONS), kept)
 
 
 def _encode_jpeg(photo: Photo, kept: Metadata, quality: int, name: str, spend: bool) -> Pieces:
@@ -226,15 +220,13 @@ def _encode_jpeg(photo: Photo, kept: Metadata, quality: int, name: str, spend: b
         pixels = _over_white(pixels, _to_8bit(photo.alpha))
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     encoded = _imencode(".jpg", _to_opencv(pixels, None, spend), [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
-    exif, xmp, iptc = kept.exif, kept.xmp, kept.iptc
-    if not fits_jpeg(xmp):  # the mark must stand in any case
-        found = xmp_packet.find_mark(xmp)
-        xmp = xmp_packet.build_packet(None, found)
+    if not fits_jpeg(kept.xmp):  # the mark must stand in any case
+        kept = replace(kept, xmp=xmp_packet.build_packet(None, xmp_packet.find_mark(kept.xmp)))
         log.warning("the photo's XMP is too large for a JPEG and is left out")
-    if not fits_jpeg(exif) or not fits_jpeg(iptc):
-        exif, iptc = (block if fits_jpeg(block) else None for block in (exif, iptc))
+    exif, iptc = (block if fits_jpeg(block) else None for block in (kept.exif, kept.iptc))
+    if (exif, iptc) != (kept.exif, kept.iptc):
         log.warning("EXIF or IPTC is too large for a JPEG and is left out")
-    return splice_jpeg(encoded, output_profile(pixels.ndim == 2), exif, xmp, iptc, kept.dpi)
+    return splice_jpeg(encoded, output_profile(pixels.ndim == 2), replace(kept, exif=exif, iptc=iptc))
 
 
 def _over_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -245,32 +237,21 @@ def _over_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _encode_other(photo: Photo, kept: Metadata, quality: int, name: str, spend: bool) -> Pieces:
     """WebP and AVIF by Pillow, HEIF by pillow-heif."""
     buffer = io.BytesIO()
-    blocks = {"exif": kept.exif, "xmp": kept.xmp}
-    if name == "heif":
-        _save_heif(photo, buffer, quality, {key: block for key, block in blocks.items() if block})
-        return [buffer.getbuffer()]
-    if kept.exif:
-        blocks["exif"] = PREFIX + kept.exif
-    options: dict[str, object] = {key: block for key, block in blocks.items() if block}
-    if name == "webp":
-        options.update(lossless=quality >= 100, exact=True)
-    else:
-        options.update(subsampling="4:4:4", speed=8)
-    pixels = _to_8bit(photo.pixels)
-    pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels  # neither holds gray alone
-    pixels = _with_alpha(pixels, None if photo.alpha is None else _to_8bit(photo.alpha))
-    options["icc_profile"] = output_profile(gray=False)
-    Image.fromarray(pixels).save(buffer, name.upper(), quality=quality, **options)
-    return [buffer.getbuffer()]
-
-
-def _save_heif(photo: Photo, buffer: BinaryIO, quality: int, blocks: dict[str, bytes]) -> None:
-    import pillow_heif
-
     pixels, alpha = photo.pixels, photo.alpha
-    pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
-    stacked = np.ascontiguousarray(_with_alpha(pixels, alpha))
-    mode = ("RGB" if alpha is None else "RGBA") + (";16" if pixels.dtype == np.uint16 else "")
-    image = pillow_heif.from_bytes(mode, (pixels.shape[1], pixels.shape[0]), stacked.tobytes())
-    image.info["icc_profile"] = output_profile(gray=False)
-    image.save(buffer, quality=quality, chroma=444, **blocks)
+    pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels  # none holds gray alone
+    options: dict[str, Any] = {"xmp": kept.xmp} if kept.xmp else {}
+    if kept.exif:
+        options["exif"] = kept.exif if name == "heif" else PREFIX + kept.exif
+    if name == "heif":
+        import pillow_heif
+
+        mode = ("RGB" if alpha is None else "RGBA") + (";16" if pixels.dtype == np.uint16 else "")
+        image = pillow_heif.from_bytes(mode, pixels.shape[1::-1], _with_alpha(pixels, alpha).tobytes())
+        image.info["icc_profile"] = output_profile(gray=False)
+        image.save(buffer, quality=quality, chroma=444, **options)
+        return [buffer.getbuffer()]
+    options |= {"lossless": quality >= 100, "exact": True} if name == "webp" else {"subsampling": "4:4:4", "speed": 8}
+    stacked = _with_alpha(_to_8bit(pixels), None if alpha is None else _to_8bit(alpha))
+    profile = output_profile(gray=False)
+    Image.fromarray(stacked).save(buffer, name.upper(), quality=quality, icc_profile=profile, **options)
+    return [buffer.getbuffer()]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from chromagan.errors import WeightsError
 from chromagan.files.atomic import write_atomically
-from chromagan.images.special_files import special_kind
+from chromagan.files.find import special_kind
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.digest import digest
 from chromagan.models.look import Look
@@ -105,9 +105,7 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     if half and tensor.is_floating_point() and tensor.ndim > 1:
         tensor = tensor.half()
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-        raise WeightsError(
-            f"cannot store {name!r}: it has values that are not finite or too large for half precision"
-        )
+        raise WeightsError(f"cannot store {name!r}: it has values that are not finite or too large for half precision")
     return tensor
 
 

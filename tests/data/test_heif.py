@@ -13,6 +13,7 @@ from chromagan.data.loader import BatchStream, TrainingPhotos
 from chromagan.data.photos import find_photos
 from chromagan.data.source import PhotoSource
 from chromagan.errors import DataError
+from chromagan.images.read_header import heif_format
 
 needs_avif = pytest.mark.skipif(
     "avif" not in features.modules or not features.check("avif"), reason="no AVIF encoder in Pillow"
@@ -147,8 +148,8 @@ def test_formats_by_their_first_bytes():
     def box(*brands):
         return (12 + 4 * len(brands)).to_bytes(4, "big") + b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
 
-    assert heif.heif_format(box(b"mif1", b"mif1", b"avif")) == "AVIF"
-    assert heif.heif_format(box(b"heic", b"mif1")) == "HEIC"
-    assert heif.heif_format(box(b"isom", b"mp42")) is None
-    assert heif.heif_format(b"\xff\xd8\xff") is None
-    assert heif.heif_format(b"") is None
+    assert heif_format(box(b"mif1", b"mif1", b"avif")) == "AVIF"
+    assert heif_format(box(b"heic", b"mif1")) == "HEIC"
+    assert heif_format(box(b"isom", b"mp42")) is None
+    assert heif_format(b"\xff\xd8\xff") is None
+    assert heif_format(b"") is None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from chromagan.apps.cli import words
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import ChromaganError, UsageError
-from chromagan.images.special_files import special_kind
+from chromagan.files.find import special_kind
 from chromagan.inference.request import Request
 
 if TYPE_CHECKING:

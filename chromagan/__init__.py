@@ -23,33 +23,24 @@ if TYPE_CHECKING:
 
 # Imported on first use: the command line answers --help without waiting for PyTorch.
 _HOMES = {
-    "Colored": "chromagan.inference.colorizer",
-    "Colorizer": "chromagan.inference.colorizer",
-    "Guidance": "chromagan.conditioning.guidance",
-    "Hints": "chromagan.conditioning.condition",
-    "Look": "chromagan.models.look",
-    "Prediction": "chromagan.models.contract",
-    "Request": "chromagan.inference.request",
-    "Session": "chromagan.inference.colorizer",
-    "create_model": "chromagan.pretrained.create",
-    "evaluate": "chromagan.evaluation.evaluate",
-    "export": "chromagan.training.export",
-    "list_models": "chromagan.models.registry",
-    "paint": "chromagan.inference.stages",
-    "train": "chromagan.training.train",
-}
+    "conditioning.condition": "Hints", "conditioning.guidance": "Guidance", "evaluation.evaluate": "evaluate",
+    "inference.colorizer": "Colored Colorizer Session", "inference.request": "Request", "inference.stages": "paint",
+    "models.contract": "Prediction", "models.look": "Look", "models.registry": "list_models",
+    "pretrained.create": "create_model", "training.export": "export", "training.train": "train",
+}  # fmt: skip
+_HOME_OF = {name: f"chromagan.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'chromagan' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOME_OF})
 
 
 __all__ = [

@@ -39,3 +39,11 @@ class TrainingError(ChromaganError):
 
 class MetricUnavailable(ChromaganError):  # noqa: N818 (a state of the machine rather than a mistake)
     """A metric whose network cannot be had here; the message names the metric, the file and the option for it."""
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says, in one line; empty where it says nothing, or where saying it fails."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return ""

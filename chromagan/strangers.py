@@ -7,6 +7,8 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from chromagan.errors import words_of
+
 _log = logging.getLogger(__name__)
 _asked: set[EntryPoint] = set()
 
@@ -36,19 +38,8 @@ def load_stranger(point: EntryPoint, check: Callable[[Any], object] | None = Non
             check(found)
     except (Exception, SystemExit) as error:  # whatever a stranger's module raises when it is imported
         package = "its package" if point.dist is None else f"package {point.dist.name}"
-        reason = _words(error)
-        _log.warning(
-            "%s: %s (%s) cannot be loaded: %s; mend %s or remove it",
-            point.group, point.name, point.value, reason, package,
-        )  # fmt: skip
+        reason = (words_of(error) or type(error).__name__)[:160]
+        said = "%s: %s (%s) cannot be loaded: %s; mend %s or remove it"
+        _log.warning(said, point.group, point.name, point.value, reason, package)
         return None
     return found
-
-
-def _words(error: BaseException) -> str:
-    """The first line of what an error says; its own words may fail, too."""
-    try:
-        said = str(error).strip()
-    except Exception:
-        said = ""
-    return (said or type(error).__name__).splitlines()[0][:160]

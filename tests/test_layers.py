@@ -23,7 +23,8 @@ ROWS = (
     ("conditioning",),
     ("color", "compute", "files"),
     ("options",),
-    ("errors", "strangers", "version"),
+    ("strangers",),
+    ("errors", "version"),
 )
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 # The package's faces hand out names of any row; nothing inside may import them.

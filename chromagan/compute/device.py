@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from chromagan.errors import DeviceError
+from chromagan.errors import DeviceError, words_of
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Module = TypeVar("Module", bound=nn.Module)
@@ -45,6 +45,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of Python, PyTorch or OpenCV means that memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    text = str(error).lower()
+    text = words_of(error).lower()
     phrases = ("can't allocate memory", "not enough memory", "out of memory", "insufficient memory")
     return any(phrase in text for phrase in phrases)

@@ -51,7 +51,7 @@ def stream(jobs: Iterable[Job], colorizer: Painter) -> Iterator[list[list[Any]]]
     """Colorize photos one after another, in their order, while the next ones are read and painted.
 
     Args:
-        jobs: of pictures, see `chromagan.inference.sources`; asked for as they are needed.
+        jobs: each with its `load`; asked for as they are needed.
         colorizer: that paints them.
 
     Yields:

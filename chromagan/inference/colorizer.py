@@ -20,10 +20,10 @@ from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, to_photo
 from chromagan.images.write import write_photo
 from chromagan.inference.batch import stream
+from chromagan.inference.batch_plan import Job
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
-from chromagan.inference.sources import pictures
 from chromagan.inference.stages import Walk, answer
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
@@ -98,9 +98,9 @@ class Colorizer(OldNames, HubColorizer):
             raise UsageError(f"the batch size must be at least 1, not {batch_size}")
         self.look, self.batch_size = look_of(look, old), batch_size
         self.device = choose_device(device)
-        self.network = _for_inference(network, self.device)
+        self.network = place(network.eval().requires_grad_(False), self.device)
         if isinstance(upsampler, nn.Module):
-            upsampler = _for_inference(upsampler, self.device)
+            upsampler = place(upsampler.eval().requires_grad_(False), self.device)
         self.step: ChromaStep = upsampler or bicubic_step
         self._card: WeightsCard | None = None
         self.mark = ProvenanceMark(model or type(network).__name__, sha256, f"chromagan {__version__}")
@@ -133,15 +133,11 @@ class Colorizer(OldNames, HubColorizer):
         choose_device(device)  # told before seconds of loading
         network, card = load_pretrained(name_or_file)
         given: dict[str, Any] = {"size": size, "saturation": saturation}
+        look = replace(card.look, **{name: value for name, value in given.items() if value is not None})
         colorizer = cls(
-            network,
-            upsampler=load_upsampler(),
-            look=replace(card.look, **{name: value for name, value in given.items() if value is not None}),
-            device=device,
-            batch_size=batch_size,
-            sha256=card.sha256,
-            model=card.model,
-        )
+            network, upsampler=load_upsampler(), look=look, device=device, batch_size=batch_size,
+            sha256=card.sha256, model=card.model,
+        )  # fmt: skip
         colorizer._card = card
         return colorizer
 
@@ -209,12 +205,13 @@ class Colorizer(OldNames, HubColorizer):
         """
         asked, kinds = _request(request, changes), deque[Any]()
 
-        def remembered() -> Iterator[Any]:
-            for image in images:
+        def jobs() -> Iterator[Job]:
+            for number, image in enumerate(images):
                 kinds.append(image)
-                yield image
+                name = Path(image if isinstance(image, str | os.PathLike) else f"picture {number}")
+                yield Job(name, name, load=lambda image=image: [to_photo(image)], request=asked)  # type: ignore[misc]
 
-        for pages in stream(pictures(remembered(), asked), self):
+        for pages in stream(jobs(), self):
             yield from_photo(pages[0][0].photo, kinds.popleft())
 
     def open(self, image: Any) -> Session:
@@ -262,8 +259,8 @@ class Session:
         """The photo as the request has it; the same as `Colorizer.colorize` gives.
 
         Args:
-            request: what is asked for.
-            **changes: fields of the request by name.
+            request: as for a call.
+            **changes: as for a call.
         """
         asked = _request(request, changes)
         neutral = replace(asked, saturation=1.0, seed=0)
@@ -285,11 +282,6 @@ def _request(request: Request | float | None, changes: dict[str, Any]) -> Reques
     if strange:
         raise UsageError(f"a request has no field {strange[0]!r}; it has {', '.join(known)}")
     return replace(request or Request(), **changes)
-
-
-def _for_inference(module: Any, device: Any) -> Any:
-    """With the layout that its convolutions are fastest in."""
-    return place(module.eval().requires_grad_(False), device)
 
 
 __all__ = ["Colored", "Colorizer", "Request", "Session"]

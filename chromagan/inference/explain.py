@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from chromagan.errors import ChromaganError, DeviceError, WriteError
+from chromagan.errors import ChromaganError, DeviceError, WriteError, words_of
 from chromagan.inference.batch_plan import Job
 
 
 def describe(error: BaseException) -> str:
-    """An error that nobody foresaw, in one line; its own words may fail, too."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:
-        text = ""
-    return f"unexpected {type(error).__name__}" + (f": {text}" if text else "")
+    """An error that nobody foresaw, in one line."""
+    return f"unexpected {type(error).__name__}: {words_of(error)}".removesuffix(": ")
 
 
 def explain(job: Job, error: BaseException) -> Exception:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ class OldNames:
     """What a `Colorizer` of version 0.1 had beside what it has now."""
 
     look: Look
+    colorize: Callable[..., list[list[Any]]]
 
     def __getattr__(self, name: str) -> Any:
         if name not in LOOKS:
@@ -46,19 +47,12 @@ class OldNames:
             name, value = "look", replace(self.look, **{name: value})
         super().__setattr__(name, value)
 
-    def colorize(self, photos: Sequence[Photo], requests: Any = None) -> list[list[Any]]:
-        """See `Colorizer`."""
-        raise NotImplementedError
-
     def colorize_photo(self, photo: Photo, saturation: float = 1.0) -> Photo:
         """Deprecated: `colorize`."""
         deprecated("Colorizer.colorize_photo", "Colorizer.colorize")
-        return self._colorized([photo], saturation)[0]
+        return self.colorize([photo], Request(saturation=saturation))[0][0].photo
 
     def colorize_photos(self, photos: Sequence[Photo], saturation: float = 1.0) -> list[Photo]:
         """Deprecated: `colorize`."""
         deprecated("Colorizer.colorize_photos", "Colorizer.colorize")
-        return self._colorized(photos, saturation)
-
-    def _colorized(self, photos: Sequence[Photo], saturation: float) -> list[Photo]:
         return [pictures[0].photo for pictures in self.colorize(photos, Request(saturation=saturation))]

@@ -21,24 +21,21 @@ def from_photo(photo: Photo, like: Any) -> Any:
         like: what the caller gave: a path or PIL image (answered by an 8-bit PIL image), or an array (answered by an
             array of the same type and value range; uint8 for bool).
     """
+    pixels = photo.pixels if photo.alpha is None else np.dstack((photo.pixels, photo.alpha))
     if isinstance(like, np.ndarray):
-        return _as_type(_with_alpha(photo), like.dtype)
+        return _as_type(pixels, like.dtype)
     if photo.pixels.dtype == np.uint16:
         name = os.fspath(like) if isinstance(like, str | os.PathLike) else "the picture"
         warnings.warn(
             f"{name} has 16 bits and PIL holds 8 bits of colour; use colorize([read_photo(...)]) to keep them",
             stacklevel=3,
         )
-    image = Image.fromarray(_as_type(_with_alpha(photo), np.dtype(np.uint8)))
+    image = Image.fromarray(_as_type(pixels, np.dtype(np.uint8)))
     if photo.metadata.exif:
         image.info["exif"] = photo.metadata.exif
     if photo.metadata.dpi:
         image.info["dpi"] = photo.metadata.dpi
     return image
-
-
-def _with_alpha(photo: Photo) -> NDArray[np.generic]:
-    return photo.pixels if photo.alpha is None else np.dstack((photo.pixels, photo.alpha))
 
 
 def _as_type(pixels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

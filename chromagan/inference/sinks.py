@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from chromagan.errors import WriteError
 from chromagan.images.metadata import ProvenanceMark
@@ -13,7 +17,6 @@ from chromagan.images.read import Photo
 from chromagan.images.write import write_pages, write_photo
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.request import Request
-from chromagan.inference.sheet import compare_sheet
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from chromagan.inference.stages import Walk
 
 LAYER_LIGHTNESS = 60.0
+SHEET_SIDE = 2048  # of each half, at most
 
 
 class Painter(Protocol):
@@ -43,17 +47,9 @@ class Painter(Protocol):
         """See `Colorizer`."""
 
 
-class Sink(Protocol):
-    """The end of a photo's way."""
-
-    def __call__(self, job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> Any:
-        """Take a photo that has its colours.
-
-        Args:
-            job: what was to be done.
-            pages: the photo's pages, each with its way; the list may be emptied, to free what it holds.
-            colorizer: whose colours they are.
-        """
+Pages = list[tuple[Photo, "Walk"]]
+Sink = Callable[[Job, Pages, Painter], Any]
+"""The end of a photo's way: takes a job and its pages, each with its way; the list may be emptied, to free memory."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Files:
     keep_metadata: bool = True
     quality: int = 95
 
-    def __call__(self, job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> None:
+    def __call__(self, job: Job, pages: Pages, colorizer: Painter) -> None:
         """See `Sink`; `WriteError` where a file cannot be written."""
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +91,21 @@ class Files:
             write_photo(photos[0], path, mark, self.keep_metadata, self.quality, spend=True)
 
 
-def hand_over(job: Job, pages: list[tuple[Photo, Walk]], colorizer: Painter) -> list[list[Any]]:
+def hand_over(job: Job, pages: Pages, colorizer: Painter) -> list[list[Any]]:
     """Hand the pictures over to the program: for each page what `Colorizer.colorize` gives. See `Sink`."""
     return [[colorizer.end(photo, job.request, walk)] for photo, walk in pages]
+
+
+def compare_sheet(before: Photo, after: Photo) -> Photo:
+    """A photo before | after, RGB without alpha at its depth; each half has at most 2048 pixels on its long side."""
+    halves = [_reduced(photo.pixels) for photo in (before, after)]
+    return replace(after, pixels=np.concatenate(halves, axis=1), alpha=None)
+
+
+def _reduced(pixels: NDArray[Any]) -> NDArray[Any]:
+    height, width = pixels.shape[:2]
+    scale = SHEET_SIDE / max(height, width)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return pixels if pixels.ndim == 3 else cv2.merge([pixels] * 3)

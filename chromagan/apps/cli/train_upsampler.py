@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from chromagan.errors import ChromaganError, UsageError
-
-HELP = "train the learned x2 chroma step, or measure its colour at edges"
+from chromagan.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,18 +75,3 @@ def measure_table(folder: Path, network: object | None) -> str:
     for name, value in figures.items():
         lines.append(f"{name:9} {value:6.3f}  {100 * (value / figures['bilinear'] - 1):+6.1f} %")
     return "\n".join(lines)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command by itself; exit code 2 for wrong usage, 1 for other errors."""
-    parser = argparse.ArgumentParser(prog="chromagan train-upsampler", description=HELP)
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except ChromaganError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

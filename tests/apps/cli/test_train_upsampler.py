@@ -5,7 +5,7 @@ import torch
 from safetensors import safe_open
 from skimage import data, io
 
-from chromagan.apps.cli.train_upsampler import main
+from chromagan.apps.cli.main import main
 from chromagan.evaluation.chroma_edges import measure_chroma_edges, plain_enlarger, stepwise_enlarger
 from chromagan.pretrained.create import load_upsampler
 
@@ -22,8 +22,8 @@ def photographs(tmp_path):
 
 def test_trains_writes_and_measures(photographs, tmp_path, capsys):
     out = tmp_path / "step.safetensors"
-    flags = ["--images", "8", "--crop", "32", "--width", "8", "--depth", "0"]
-    assert main(["--data", str(photographs), "--out", str(out), "--measure", str(photographs), *flags]) == 0
+    flags = ["--measure", str(photographs), "--images", "8", "--crop", "32", "--width", "8", "--depth", "0"]
+    assert main(["train-upsampler", "--data", str(photographs), "--out", str(out), *flags]) == 0
     printed = capsys.readouterr().out
     assert "bilinear" in printed
     assert "learned" in printed
@@ -36,12 +36,12 @@ def test_trains_writes_and_measures(photographs, tmp_path, capsys):
 
 @pytest.mark.parametrize("flags", [[], ["--data", "x"], ["--data", "x", "--out", "y", "--weights", "z"]])
 def test_wrong_usage(flags, capsys):
-    assert main(flags) == 2
+    assert main(["train-upsampler", *flags]) == 2
     assert "give" in capsys.readouterr().err or flags[-1] == "z"
 
 
 def test_missing_folder_is_one_line(tmp_path, capsys):
-    assert main(["--measure", str(tmp_path / "absent")]) == 1
+    assert main(["train-upsampler", "--measure", str(tmp_path / "absent")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 

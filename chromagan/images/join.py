@@ -18,16 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chromagan.color.curves import f_to_lightness
 from chromagan.errors import ModelError, UsageError
 from chromagan.images.lab_passes import (
     Codes,
     Floats,
+    Lightness,
     encode8,
     encode16,
+    f_and_y,
     fit,
-    given_lightness,
-    lightness8,
-    lightness_of,
+    lightness16,
     outside,
     to_linear,
 )  # fmt: skip
@@ -35,7 +36,6 @@ from chromagan.images.lab_passes import (
 # Pixels a pass works on: large enough that threads do not queue for the interpreter, small enough for the caches.
 _TILE = 81_920
 _BAND = 524_288  # pixels of one thread's task; bounds the chroma rows that are kept enlarged in width
-_DENSE = 10  # source rows up to which one pass over all of them beats four passes over the taps
 
 
 @dataclass(frozen=True)
@@ -59,33 +59,28 @@ class _Taps:
 
 
 class _Scratch:
-    """What one band works in: planes cut to the tile at hand, and the pixels that still have to be fitted."""
+    """What one band works in: buffers for the tile at hand, and the pixels that still have to be fitted."""
 
     def __init__(self, pixels: int) -> None:
-        self._planes = np.empty((11, pixels), np.float32)
-        self._lab = np.empty(3 * pixels, np.float32)
+        self.planes, self.lab = np.empty((3, pixels), np.float32), np.empty((pixels, 3), np.float32)
+        self.lightness = Lightness(pixels)
         self.misfits: list[tuple[NDArray[np.int64], Floats]] = []
         self.pending = 0
 
-    def planes(self, pixels: int) -> list[Floats]:
-        return [plane[:pixels] for plane in self._planes]
-
-    def lab(self, rows: int, columns: int) -> Floats:
-        return self._lab[: 3 * rows * columns].reshape(rows, columns, 3)
-
-    def defer(self, where: NDArray[np.int64], first: int, planes: list[Floats], places: NDArray[np.int64]) -> None:
+    def defer(self, where: NDArray[np.int64], planes: tuple[Floats, ...], first: int) -> None:
         """Keep pixels for one fit of many: a call on the few of a tile costs more in overhead than in work."""
-        self.misfits.append((places[where] + first, np.stack([plane[where] for plane in planes])))
-        self.pending += where.size
+        if where.size:
+            self.misfits.append((where + first, np.stack([plane.ravel()[where] for plane in planes])))
+            self.pending += where.size
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One call's inputs and output. `grids` are a and b, at most the photo's size."""
+    """One call's inputs and output."""
 
     pixels: Any
     out: Codes
-    grids: tuple[Floats, Floats]
+    chroma: list[Floats]  # a and b, (h, w) each, no larger than the photo
     taps: _Taps
     L: Floats | None  # that stands in for the pixels' own: one a pixel, or one in all
 
@@ -94,97 +89,83 @@ class _Job:
         width = self.out.shape[1]
         taps = self.taps.rows[top:bottom]
         first, last = int(taps.min()), int(taps.max()) + 1
-        wide = [_widen(grid[first:last], width) for grid in self.grids]
+        wide = [_widen(plane[first:last], width) for plane in self.chroma]
         scratch = _Scratch(rows * width)
         tile = self._tile8 if self.out.dtype == np.uint8 else self._tile16
         for start in range(top, bottom, rows):
-            tile(start, min(start + rows, bottom), wide, first, scratch)
+            end = min(start + rows, bottom)
+            L, a, b = scratch.planes[:, : (end - start) * width].reshape(3, -1, width)
+            self._enlarge(wide, start, end, first, (a, b))
+            tile(start, end, L, a, b, scratch)
             if scratch.pending > _TILE:
                 self._fit(scratch)
         self._fit(scratch)
 
-    def _tile8(self, top: int, bottom: int, wide: list[Floats], first: int, scratch: _Scratch) -> None:
+    def _tile8(self, top: int, bottom: int, L: Floats, a: Floats, b: Floats, scratch: _Scratch) -> None:
         """A tile of 8 bits: OpenCV's own conversion, within 0.02 of a level where sRGB can show the colour.
 
         It cuts off what it cannot show, which leaves 0 or 255 in a channel: those are looked at again.
         """
-        shape = (bottom - top, self.out.shape[1])
-        L, y, a, b, *buffers = scratch.planes(shape[0] * shape[1])
-        lab = scratch.lab(*shape)
-        self._enlarge(wide[0], top, bottom, first, a, buffers[0])
-        self._enlarge(wide[1], top, bottom, first, b, buffers[0])
-        planes = [plane.reshape(shape) for plane in (L, a, b)]
-        if self.L is not None:
-            np.copyto(planes[0], self.L[top:bottom] if self.L.ndim else self.L)
-        else:
-            lightness8(self.pixels[top:bottom], planes[0], lab)
-        cv2.merge(planes, dst=lab)
-        cv2.cvtColor(lab, cv2.COLOR_Lab2RGB, dst=lab)
         out = self.out[top:bottom]
-        cv2.convertScaleAbs(lab, dst=out, alpha=255)
+        if self.L is not None:
+            np.copyto(L, self.L[top:bottom] if self.L.ndim else self.L)
+        else:
+            scratch.lightness.read(self.pixels[top:bottom], L)
+        lab, rgb = (buffer[: L.size].reshape(out.shape) for buffer in (scratch.lab, scratch.lightness.three))
+        cv2.merge([L, a, b], dst=lab)
+        cv2.cvtColor(lab, cv2.COLOR_Lab2RGB, dst=rgb)
+        cv2.convertScaleAbs(rgb, dst=out, alpha=255)
         where = np.flatnonzero(cv2.inRange(out, (1, 1, 1), (254, 254, 254)).ravel() == 0)
         if where.size == 0:
             return
-        f, y, chroma_x, chroma_z = chosen = np.stack([plane[where] for plane in (L, y, a, b)])
-        given_lightness(f.copy(), f, y, np.empty_like(f))
-        chroma_x /= 500
-        chroma_z /= 200
-        *six, low, high = np.empty((8, f.size), np.float32)
-        beyond = outside(to_linear(f, y, chroma_x, chroma_z, six), low, high)
-        if beyond is not None:
-            scratch.defer(beyond, top * shape[1], list(chosen), where)
+        f, y, chroma_x, chroma_z, low, high, *buffers = np.empty((12, where.size), np.float32)
+        f_and_y(L.ravel()[where], f, y, low)
+        np.divide(a.ravel()[where], 500, out=chroma_x)
+        np.divide(b.ravel()[where], 200, out=chroma_z)
+        beyond = outside(to_linear(f, y, chroma_x, chroma_z, buffers), low, high)
+        scratch.defer(where[beyond], (L, a, b), top * out.shape[1])
 
-    def _tile16(self, top: int, bottom: int, wide: list[Floats], first: int, scratch: _Scratch) -> None:
+    def _tile16(self, top: int, bottom: int, L: Floats, a: Floats, b: Floats, scratch: _Scratch) -> None:
         """A tile of 16 bits, which OpenCV's tables are too coarse for."""
-        shape = (bottom - top, self.out.shape[1])
-        f, y, chroma_x, chroma_z, *buffers = scratch.planes(shape[0] * shape[1])
-        low, high, spare = buffers[0], buffers[1], buffers[2]
+        out = self.out[top:bottom]
+        f, y, chroma_x, chroma_z, low, high, *buffers = np.empty((12, L.size), np.float32)
         if self.L is None:
-            lightness_of(self.pixels[top:bottom], f, y, spare)
+            lightness16(self.pixels[top:bottom], f, y, low)
         else:
-            given_lightness(self.L, f, y, spare)
-        self._enlarge(wide[0], top, bottom, first, chroma_x, spare)
-        self._enlarge(wide[1], top, bottom, first, chroma_z, spare)
-        chroma_x /= 500
-        chroma_z /= 200
-        rgb = to_linear(f, y, chroma_x, chroma_z, buffers[:6])
-        where = outside(rgb, low, high)
-        if where is not None:
-            scratch.defer(where, top * shape[1], [f, y, chroma_x, chroma_z], np.arange(f.size))
-        cv2.merge([encode16(plane, spare).reshape(shape) for plane in rgb], dst=self.out[top:bottom])
+            f_and_y(self.L, f, y, low)
+        np.divide(a.ravel(), 500, out=chroma_x)
+        np.divide(b.ravel(), 200, out=chroma_z)
+        rgb = to_linear(f, y, chroma_x, chroma_z, buffers)
+        np.copyto(L, f_to_lightness(f).reshape(L.shape))
+        scratch.defer(outside(rgb, low, high), (L, a, b), top * out.shape[1])
+        cv2.merge([encode16(plane, low).reshape(out.shape[:2]) for plane in rgb], dst=out)
 
     def _fit(self, scratch: _Scratch) -> None:
         """Write over the pixels that are outside sRGB with what they become inside."""
         if scratch.pending == 0:
             return
         where = np.concatenate([index for index, _ in scratch.misfits])
-        columns = np.concatenate([planes for _, planes in scratch.misfits], axis=1)
+        lab = np.concatenate([planes for _, planes in scratch.misfits], axis=1)
         scratch.misfits, scratch.pending = [], 0
         encode = encode8 if self.out.dtype == np.uint8 else encode16
         flat = self.out.reshape(-1, 3)
         for start in range(0, where.size, _TILE):
             part = slice(start, start + _TILE)
-            rgb = fit(*columns[:, part])
+            rgb = fit(*lab[:, part])
             flat[where[part]] = np.stack([encode(plane, np.empty_like(plane)) for plane in rgb], axis=-1)
 
-    def _enlarge(self, wide: Floats, top: int, bottom: int, first: int, out: Floats, scratch: Floats) -> None:
+    def _enlarge(self, wide: list[Floats], top: int, bottom: int, first: int, out: tuple[Floats, Floats]) -> None:
         """Bicubic in height: the weighted sum of the rows of `wide` that each output row needs."""
-        shape = (bottom - top, wide.shape[1])
-        total, term = out.reshape(shape), scratch.reshape(shape)
         rows, weights = self.taps.rows[top:bottom] - first, self.taps.weights[top:bottom]
         low, high = int(rows.min()), int(rows.max()) + 1
-        if rows.shape[1] == 1:  # as many rows as the photo
-            np.copyto(total, wide[low:high])
-        elif high - low <= _DENSE:  # (not matmul: BLAS may start threads of its own inside ours)
-            dense = np.zeros((shape[0], high - low), np.float32)
-            np.add.at(dense, (np.arange(shape[0])[:, None], rows - low), weights)
-            np.einsum("rk,kw->rw", dense, wide[low:high], out=total)
-        else:
-            for tap, target in enumerate((total, term, term, term)):
-                np.take(wide, rows[:, tap], axis=0, out=target, mode="clip")
-                np.multiply(target, weights[:, tap, None], out=target)
-                if tap:
-                    np.add(total, term, out=total)
+        dense = np.zeros((bottom - top, high - low), np.float32)
+        for source, weight in zip((rows - low).T, weights.T, strict=True):  # two taps may be one row, at the edges
+            dense[np.arange(bottom - top), source] += weight
+        for plane, target in zip(wide, out, strict=True):
+            if rows.shape[1] == 1:  # as many rows as the photo
+                np.copyto(target, plane[low:high])
+            else:  # not dot: BLAS starts threads of its own inside ours
+                np.einsum("rk,kw->rw", dense, plane[low:high], out=target)
 
 
 def _widen(rows: Floats, width: int) -> Floats:
@@ -194,7 +175,7 @@ def _widen(rows: Floats, width: int) -> Floats:
     return np.asarray(wide, np.float32).reshape(-1, width)
 
 
-def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int]) -> tuple[Floats, Floats]:
+def _chroma(ab: Tensor | NDArray[np.generic], shape: tuple[int, int]) -> list[Floats]:
     """The two chroma planes in Lab units, no larger than the photo."""
     array = ab.detach().to("cpu", torch.float32).numpy() if isinstance(ab, Tensor) else np.asarray(ab, np.float32)
     if array.ndim == 4 and array.shape[0] == 1:
@@ -204,10 +185,10 @@ def _grids(ab: Tensor | NDArray[np.generic], shape: tuple[int, int]) -> tuple[Fl
     if not np.isfinite(array).all():
         raise ModelError("the predicted chroma is not finite: run the model in float32, or check its weights")
     height, width = min(array.shape[1], shape[0]), min(array.shape[2], shape[1])
-    if (height, width) != array.shape[1:]:
-        planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in array]
-        array = np.stack([plane.reshape(height, width) for plane in planes])
-    return np.ascontiguousarray(array[0]), np.ascontiguousarray(array[1])
+    if (height, width) == array.shape[1:]:
+        return list(np.ascontiguousarray(array))
+    planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in array]
+    return [np.asarray(plane, np.float32).reshape(height, width) for plane in planes]
 
 
 def _check_target(out: Codes, pixels: Codes | Floats) -> None:
@@ -253,14 +234,14 @@ def join_chroma(
     if lightness is not None and not 0 <= lightness <= 100:
         raise UsageError(f"lightness must lie in [0, 100], not {lightness}")
     height, width = pixels.shape[:2]
-    grids = _grids(ab, (height, width))
+    chroma = _chroma(ab, (height, width))
     fresh: Any = np.uint16 if pixels.dtype == np.uint16 else np.uint8
     made: Codes = np.empty((height, width, 3), fresh) if out is None else out
     _check_target(made, pixels)
     L = pixels.astype(np.float32, copy=False) if pixels.dtype == np.float32 else None
     if lightness is not None:
         L = np.asarray(lightness, np.float32)
-    job = _Job(pixels, made, grids, _Taps.between(grids[0].shape[0], height), L)
+    job = _Job(pixels, made, chroma, _Taps.between(len(chroma[0]), height), L)
     rows = min(height, max(1, _TILE // width))
     band = rows * max(1, _BAND // (rows * width))
     workers = min(threads or torch.get_num_threads(), -(-height // band))

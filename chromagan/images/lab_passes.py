@@ -1,14 +1,14 @@
-"""Lab to sRGB as passes over planes of numpy: what `chromagan.images.join` does to a tile of a photo.
+"""Lab to sRGB as passes over the pixels of a tile: what `chromagan.images.join` does to a photo.
 
-The same arithmetic as `chromagan.color.lab` and `chromagan.color.gamut`, laid out for speed: planes are (P,) float32,
-results go to buffers that the caller owns, tables replace roots where the input is an 8- or 16-bit code. Colours are
-f = Lab's curve of luminance (L = 116 f - 16), relative luminance Y, and chroma as a / 500 and b / 200. Neutral is the
-gray axis of sRGB itself (its ab in Lab's rounded constants is below 0.005, not 0): no chroma is exactly gray.
+The same arithmetic as `chromagan.color.lab` and `chromagan.color.gamut`, laid out for speed: results go to buffers that
+the caller owns, because memory that is asked for anew costs as much as the arithmetic, and tables replace roots. Beside
+L, a and b stand f = Lab's curve of luminance (L = 116 f - 16), relative luminance Y, and chroma as a / 500 and b / 200.
+Neutral is the gray axis of sRGB itself (its ab in Lab's rounded constants is below 0.005, not 0): no chroma is exactly
+gray.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -20,6 +20,7 @@ from chromagan.color import curves
 Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
 
+_STEPS = 65_535  # of light in the tables
 _CODES = 131_072  # entries of the sRGB code table: off by 0.013 of an 8-bit level in the darkest codes, less above
 _GAMUT_SLACK = 2e-6  # linear light beyond [0, 1] that counts as inside: float32 rounding
 _BISECTIONS = 11
@@ -36,7 +37,79 @@ def _primaries() -> NDArray[np.float64]:
 # linear channel = Y + x * (X - Y) + z * (Z - Y)
 _X_Z = [(np.float32(row[0]), np.float32(row[2])) for row in _primaries()]
 _LUMINANCE = np.array(curves.RGB_TO_XYZ[1]) / sum(curves.RGB_TO_XYZ[1])
-_LUMINANCE_STEPS = np.array([[*(_LUMINANCE * 65_535), 0.5]], np.float32)  # with what rounds when it is cut off
+_TO_LUMINANCE = np.array([[*(_LUMINANCE * _STEPS), 0.5]], np.float32)  # in steps; the half rounds what is cut off
+
+
+class Lightness:
+    """The lightness of photos in bands of up to so many pixels."""
+
+    def __init__(self, pixels: int) -> None:
+        self.three = np.empty((pixels, 3), np.float32)  # free for others between two calls
+        self._one, self._steps = np.empty(pixels, np.float32), np.empty(pixels, np.uint16)
+
+    def read(self, photo: Codes, out: Floats | NDArray[np.uint16]) -> None:
+        """Lightness of an 8- or 16-bit photo.
+
+        Args:
+            photo: (H, W) gray or (H, W, 3) RGB.
+            out: (H, W), float32 for L, uint16 for L in steps of 100 / 65,535.
+        """
+        levels = 256 if photo.dtype == np.uint8 else 65_536
+        if photo.ndim == 2:
+            cv2.LUT(np.ascontiguousarray(photo), _lightness_of_codes(levels, out.dtype), dst=out)
+            return
+        light, luminance, steps = self.three[: out.size], self._one[: out.size], self._steps[: out.size]
+        cv2.LUT(np.ascontiguousarray(photo), light_of_codes(levels), dst=light.reshape(photo.shape))
+        cv2.transform(light.reshape(photo.shape), _TO_LUMINANCE, dst=luminance.reshape(out.shape))
+        np.copyto(steps, luminance, casting="unsafe")
+        cv2.LUT(steps.reshape(out.shape), _lightness_of_light(out.dtype), dst=out)
+
+
+@cache
+def light_of_codes(levels: int) -> Floats:
+    """Linear light of 256 or 65,536 sRGB codes."""
+    return curves.srgb_to_linear(np.arange(levels) / (levels - 1)).astype(np.float32)
+
+
+@cache
+def _lightness_of_codes(levels: int, dtype: np.dtype[np.generic]) -> Codes | Floats:
+    return _lightness(curves.srgb_to_linear(np.arange(levels) / (levels - 1)), dtype)
+
+
+@cache
+def _lightness_of_light(dtype: np.dtype[np.generic]) -> Codes | Floats:
+    """L of the steps of luminance: half of a step is 0.02 of an 8-bit level in the darkest codes, less above."""
+    return _lightness(np.arange(_STEPS + 1) / _STEPS, dtype)
+
+
+def _lightness(light: NDArray[np.float64], dtype: np.dtype[np.generic]) -> Codes | Floats:
+    L = curves.f_to_lightness(curves.lab_curve(light))
+    return L.astype(np.float32) if dtype == np.float32 else np.rint(L.clip(0, 100) * (_STEPS / 100)).astype(np.uint16)
+
+
+def lightness16(photo: NDArray[np.uint16], f: Floats, y: Floats, scratch: Floats) -> None:
+    """Lab's f and relative luminance Y of a gray (H, W) or RGB (H, W, 3) photo, as (P,)."""
+    if photo.ndim == 2:
+        for table, out in zip(_curves16(), (f, y), strict=True):
+            np.take(table, photo.ravel(), out=out, mode="clip")
+        return
+    y.fill(0)
+    for channel, weight in enumerate(_LUMINANCE):
+        np.take(light_of_codes(65_536), photo[..., channel].ravel(), out=scratch, mode="clip")
+        np.multiply(scratch, np.float32(weight), out=scratch)
+        np.add(y, scratch, out=y)
+    np.power(np.maximum(y, _DARK, out=f), np.float32(1 / 3), out=f)
+    dark = y <= _DARK
+    if dark.any():
+        np.copyto(f, y * np.float32(curves.LAB_SLOPE) + np.float32(curves.LAB_OFFSET), where=dark)
+    uncurve(f, y, scratch)
+
+
+@cache
+def _curves16() -> tuple[Floats, Floats]:
+    """Curve f of every gray code, and Y by way of it with the passes' own rounding: X - Y of gray is exactly 0."""
+    f = curves.lab_curve(light_of_codes(65_536).astype(np.float64)).astype(np.float32)
+    return f, uncurve(f, np.empty_like(f), np.empty_like(f))
 
 
 def uncurve(f: Floats, out: Floats, scratch: Floats) -> Floats:
@@ -53,128 +126,47 @@ def uncurve(f: Floats, out: Floats, scratch: Floats) -> Floats:
     return np.add(out, low, out=out)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    light: Floats  # linear light of each code
-    f: Floats  # Lab's curve of it
-    luminance: Floats  # and back, with the passes' own rounding: a gray pixel then has X - Y exactly 0
-
-
-@cache
-def tables(levels: int) -> _Tables:
-    """The tables of 256 or 65,536 sRGB codes."""
-    light = curves.srgb_to_linear(np.arange(levels) / (levels - 1))
-    f = curves.lab_curve(light).astype(np.float32)
-    return _Tables(light.astype(np.float32), f, uncurve(f, np.empty_like(f), np.empty_like(f)))
-
-
-@cache
-def _codes8() -> NDArray[np.uint8]:
-    """The 8-bit sRGB code of linear light."""
-    return np.rint(curves.linear_to_srgb((np.arange(_CODES) + 0.5) / _CODES) * 255).astype(np.uint8)
-
-
-def look_up(table: Floats, codes: Codes, out: Floats) -> None:
-    """The table's entry of every 8- or 16-bit code."""
-    if codes.dtype == np.uint8:
-        cv2.LUT(np.ascontiguousarray(codes), table, dst=out.reshape(codes.shape))
-    else:
-        np.take(table, codes.ravel(), out=out, mode="clip")
-
-
-def given_lightness(L: Floats, f: Floats, y: Floats, scratch: Floats) -> None:
-    """Lab's f and relative luminance Y of L itself, one number or one a pixel."""
-    np.copyto(f, curves.lightness_to_f(L).ravel())
-    uncurve(f, y, scratch)
-
-
-def lightness8(photo: NDArray[np.uint8], out: Floats, lab: Floats) -> None:
-    """L of an 8-bit gray (H, W) or RGB (H, W, 3) photo into (H, W); (H, W, 3) `lab` is worked in."""
-    if photo.ndim == 2:
-        cv2.LUT(np.ascontiguousarray(photo), _lightness8(), dst=out)
-        return
-    cv2.LUT(np.ascontiguousarray(photo), tables(256).light, dst=lab)
-    luminance = cv2.transform(lab, _LUMINANCE_STEPS)
-    np.take(_lightness_of_luminance(), luminance.astype(np.uint16), out=out, mode="clip")
-
-
-@cache
-def _lightness_of_luminance() -> Floats:
-    """L of 65,536 steps of luminance: half of a step is 0.02 of an 8-bit level in the darkest codes, less above."""
-    return curves.f_to_lightness(curves.lab_curve(np.arange(65_536) / 65_535)).astype(np.float32)
-
-
-@cache
-def _lightness8() -> Floats:
-    """L of the 256 gray codes."""
-    return curves.f_to_lightness(tables(256).f)
-
-
-def lightness_of(photo: Codes, f: Floats, y: Floats, scratch: Floats) -> None:
-    """Lab's f and relative luminance Y of a gray (H, W) or RGB (H, W, 3) photo."""
-    codes = tables(256 if photo.dtype == np.uint8 else 65_536)
-    if photo.ndim == 2:
-        look_up(codes.f, photo, f)
-        look_up(codes.luminance, photo, y)
-        return
-    y.fill(0)
-    for channel, weight in enumerate(_LUMINANCE):
-        look_up(codes.light, photo[..., channel], scratch)
-        np.multiply(scratch, np.float32(weight), out=scratch)
-        np.add(y, scratch, out=y)
-    np.power(np.maximum(y, _DARK, out=f), np.float32(1 / 3), out=f)
-    dark = y <= _DARK
-    if dark.any():
-        np.copyto(f, y * np.float32(curves.LAB_SLOPE) + np.float32(curves.LAB_OFFSET), where=dark)
-    uncurve(f, y, scratch)
-
-
 def to_linear(f: Floats, y: Floats, chroma_x: Floats, chroma_z: Floats, buffers: list[Floats]) -> list[Floats]:
     """Linear RGB, in the last three of six buffers."""
     x, z, scratch, *rgb = buffers
     np.subtract(uncurve(np.add(f, chroma_x, out=rgb[0]), x, scratch), y, out=x)
     np.subtract(uncurve(np.subtract(f, chroma_z, out=rgb[0]), z, scratch), y, out=z)
-    for channel, plane in enumerate(rgb):
-        linear(y, x, z, channel, plane, scratch)
+    for plane, (from_x, from_z) in zip(rgb, _X_Z, strict=True):
+        np.multiply(x, from_x, out=plane)
+        np.multiply(z, from_z, out=scratch)
+        np.add(plane, scratch, out=plane)
+        np.add(plane, y, out=plane)
     return rgb
 
 
-def linear(y: Floats, x: Floats, z: Floats, channel: int, out: Floats, scratch: Floats) -> Floats:
-    """One linear channel of the differences x = X - Y and z = Z - Y."""
-    from_x, from_z = _X_Z[channel]
-    np.multiply(x, from_x, out=out)
-    np.multiply(z, from_z, out=scratch)
-    np.add(out, scratch, out=out)
-    return np.add(out, y, out=out)
-
-
-def outside(rgb: list[Floats], low: Floats, high: Floats) -> NDArray[np.int64] | None:
-    """Indices of the pixels that sRGB cannot show, or None."""
+def outside(rgb: list[Floats], low: Floats, high: Floats) -> NDArray[np.int64]:
+    """Indices of the pixels that sRGB cannot show."""
     np.minimum(np.minimum(rgb[0], rgb[1], out=low), rgb[2], out=low)
     np.maximum(np.maximum(rgb[0], rgb[1], out=high), rgb[2], out=high)
     if low.min() >= -_GAMUT_SLACK and high.max() <= 1 + _GAMUT_SLACK:
-        return None
+        return np.empty(0, np.int64)
     return np.flatnonzero((low < -_GAMUT_SLACK) | (high > 1 + _GAMUT_SLACK))
 
 
-def fit(f: Floats, y: Floats, chroma_x: Floats, chroma_z: Floats) -> list[Floats]:
+def fit(L: Floats, a: Floats, b: Floats) -> list[Floats]:
     """Linear RGB of gathered pixels with the largest share of their chroma that stays inside sRGB.
 
     At one lightness and hue the colours inside sRGB are one interval from gray outwards. Halving finds a bracket of its
     end and a chord the rest; a chord taken earlier misses by levels where a dark channel leaves.
     """
-    buffers = list(np.empty((6, f.size), np.float32))
+    f, y, chroma_x, chroma_z, share_x, share_z, *buffers = np.empty((12, L.size), np.float32)
+    f_and_y(L, f, y, buffers[0])
+    np.divide(a, 500, out=chroma_x)
+    np.divide(b, 200, out=chroma_z)
     x, z, s, *rgb = buffers
-    chroma = np.empty((2, f.size), np.float32)
 
     def excess(share: Floats) -> Floats:
-        np.multiply(chroma_x, share, out=chroma[0])
-        np.multiply(chroma_z, share, out=chroma[1])
-        to_linear(f, y, chroma[0], chroma[1], buffers)
+        np.multiply(chroma_x, share, out=share_x)
+        np.multiply(chroma_z, share, out=share_z)
+        to_linear(f, y, share_x, share_z, buffers)
         np.maximum(np.maximum(rgb[0], rgb[1], out=x), rgb[2], out=x)
-        np.subtract(x, np.float32(1), out=x)
         np.minimum(np.minimum(rgb[0], rgb[1], out=z), rgb[2], out=z)
-        return np.maximum(x, np.negative(z, out=z), out=s)
+        return np.maximum(np.subtract(x, np.float32(1), out=x), np.negative(z, out=z), out=s)
 
     low, high, step = np.zeros_like(f), np.empty_like(f), np.float32(1)
     for _ in range(_BISECTIONS):
@@ -188,10 +180,22 @@ def fit(f: Floats, y: Floats, chroma_x: Floats, chroma_z: Floats) -> list[Floats
     return rgb
 
 
+def f_and_y(L: Floats, f: Floats, y: Floats, scratch: Floats) -> None:
+    """Lab's f and relative luminance Y of L, one number or one a pixel."""
+    np.copyto(f, curves.lightness_to_f(L))
+    uncurve(f, y, scratch)
+
+
 def encode8(plane: Floats, scratch: Floats) -> NDArray[np.uint8]:
     """8-bit sRGB codes of a linear channel, rounded; light outside [0, 1] is clipped."""
     np.multiply(plane, np.float32(_CODES), out=scratch)
     return np.take(_codes8(), scratch.astype(np.int64), mode="clip")
+
+
+@cache
+def _codes8() -> NDArray[np.uint8]:
+    """The 8-bit sRGB code of linear light."""
+    return np.rint(curves.linear_to_srgb((np.arange(_CODES) + 0.5) / _CODES) * 255).astype(np.uint8)
 
 
 def encode16(plane: Floats, scratch: Floats) -> NDArray[np.uint16]:

@@ -6,16 +6,14 @@ has seen, and a field of black and white points becomes the middle gray of L* 50
 
 from __future__ import annotations
 
-from functools import cache
-
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from chromagan.color.curves import RGB_TO_XYZ, f_to_lightness, lab_curve, srgb_to_linear
+from chromagan.images.lab_passes import Lightness
 
-_BAND_PIXELS = 1 << 17
+_BAND_PIXELS = 1 << 15
 _SCALE = 65535 / 100  # L as 16 bits between the two steps: 0.0015 a level
 
 
@@ -47,37 +45,14 @@ def resize_antialiased(image: Tensor, size: tuple[int, int]) -> Tensor:
     return image
 
 
-def _gray_to_lightness(depth: int) -> np.ndarray:
-    """L as uint16 of every sRGB gray value."""
-    return _luminance_to_lightness(srgb_to_linear(np.linspace(0, 1, 2**depth)))
-
-
-def _luminance_to_lightness(y: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(f_to_lightness(lab_curve(y)) * _SCALE), 0, 65535).astype(np.uint16)
-
-
 def _lightness_plane(pixels: np.ndarray) -> np.ndarray:
     """(H, W) uint16, L / 100 x 65535, made in bands of rows so that no float copy of the photo arises."""
-    deep = pixels.dtype == np.uint16
-    if pixels.ndim == 2:
-        table = _gray_to_lightness(16 if deep else 8)
-        return table[pixels] if deep else cv2.LUT(pixels, table)
     out = np.empty(pixels.shape[:2], np.uint16)
-    light, lightness = _tables(deep)
-    weights = np.array([[*(np.array(RGB_TO_XYZ[1]) * 65535), 0.5]], np.float32)  # with what rounds when it is cut off
     rows = max(1, _BAND_PIXELS // pixels.shape[1])
+    lightness = Lightness(rows * pixels.shape[1])
     for top in range(0, len(pixels), rows):
-        band = pixels[top : top + rows]
-        linear = light[band] if deep else cv2.LUT(band, light)
-        np.take(lightness, cv2.transform(linear, weights).astype(np.uint16), out=out[top : top + rows], mode="clip")
+        lightness.read(pixels[top : top + rows], out[top : top + rows])
     return out
-
-
-@cache
-def _tables(deep: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Linear light of every code, and L as uint16 of 65,536 steps of luminance."""
-    light = srgb_to_linear(np.linspace(0, 1, 65536 if deep else 256)).astype(np.float32)
-    return light, _luminance_to_lightness(np.linspace(0, 1, 65536))
 
 
 def reduced_lightness(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:

@@ -41,6 +41,17 @@ class MetricUnavailable(ChromaganError):  # noqa: N818 (a state of the machine r
     """A metric whose network cannot be had here; the message names the metric, the file and the option for it."""
 
 
+def loading_failure(error: BaseException) -> str:
+    """Why a part that the program stands on, such as PyTorch, could not be loaded, and what helps; one line."""
+    said = words_of(error) or type(error).__name__
+    scarce = isinstance(error, MemoryError) or any(
+        sign in said.lower() for sign in ("failed to map segment", "cannot allocate memory", "not enough memory")
+    )
+    if scarce:
+        return f"there is too little memory to load what is needed ({said}); close other programs"
+    return f"a library cannot be loaded ({said}); install chromagan again"
+
+
 def words_of(error: BaseException) -> str:
     """What an error says, in one line; empty where it says nothing, or where saying it fails."""
     try:

@@ -7,9 +7,12 @@ import errno
 import json
 import math
 import os
+import platform
 import secrets
 import threading
+import time
 import weakref
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +32,8 @@ _CAUSES = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
+_DAY = 86400.0
+
 _unfinished: dict[threading.Thread, Path] = {}  # temporary files by the thread that writes them
 _dismissed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
@@ -44,7 +49,7 @@ def moved_into_place(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Not the target's name plus a suffix: that could be longer than the file system allows.
-    temporary = path.parent / f".chromagan-{secrets.token_hex(6)}.tmp"
+    temporary = path.parent / f".chromagan-{_place()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
     thread = threading.current_thread()
     _unfinished[thread] = temporary
     try:
@@ -130,6 +135,34 @@ def remove_unfinished(folder: str | Path) -> None:
     """Remove what a killed process left half-written in a folder in which nobody writes now."""
     for path in Path(folder).glob(".chromagan-*.tmp"):
         path.unlink()
+
+
+def remove_abandoned(folder: str | Path) -> None:
+    """Remove what killed processes left half-written in a folder in which others may be writing."""
+    for path in Path(folder).glob(".chromagan-*.tmp"):
+        with contextlib.suppress(OSError):
+            if _is_abandoned(path):
+                path.unlink()
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether the writer of a temporary file is gone; of one elsewhere nothing is known but the file's age."""
+    _, place, process, *_ = [*path.stem.split("-"), "", ""]
+    if place == _place() and process.isdecimal() and os.name != "nt":  # there, asking would end the process
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            pass  # it is another user's
+    return time.time() - path.stat().st_mtime > _DAY
+
+
+def _place() -> str:
+    """Where the number of a process means that process: the machine and, in containers, the numbering."""
+    with contextlib.suppress(OSError):
+        return f"{zlib.crc32((platform.node() + os.readlink('/proc/self/ns/pid')).encode()):08x}"
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def dismiss(threads: Iterable[threading.Thread]) -> None:

@@ -10,6 +10,11 @@ from pathlib import Path
 from chromagan.errors import DataError
 from chromagan.files.suffixes import is_photo_name
 
+# Thumbnails, bins and snapshots of Synology and QNAP, bins and indexes of Windows, what macOS packs beside files.
+_SYSTEM_FOLDERS = {
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin", "system volume information",
+    "__macosx", "lost+found",
+}  # fmt: skip
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -29,18 +34,22 @@ def walk_files(
     wanted: Callable[[str], bool] = is_photo_name,
     leave_out: Callable[[Path], bool] | None = None,
     follow_links: bool = False,
+    unreadable: Callable[[OSError], None] | None = None,
 ) -> Iterator[Path]:
-    """Files below a folder at any depth, folder by folder in the order of their names, without hidden ones.
+    """Files below a folder at any depth, folder by folder in the order of their names.
+
+    Hidden ones are passed over, and so are the folders in which file servers and systems keep what is theirs.
 
     Args:
         folder: where to look; its own name may be hidden.
         wanted: says of a file's name whether it counts.
         leave_out: says of a folder below whether it is passed by with all that is in it.
         follow_links: enter folders that are links.
+        unreadable: told of each folder that cannot be looked into; they are passed over.
     """
-    for parent, folders, files in os.walk(folder, followlinks=follow_links):
+    for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=follow_links):
         here = Path(parent)
-        seen = sorted(name for name in folders if not name.startswith("."))
+        seen = sorted(name for name in folders if not name.startswith(".") and name.lower() not in _SYSTEM_FOLDERS)
         folders[:] = [name for name in seen if leave_out is None or not leave_out(here / name)]
         yield from (here / name for name in sorted(files) if wanted(name) and not name.startswith("."))
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chromagan.errors import ReadError, UsageError
-from chromagan.files.find import walk_files
+from chromagan.conditioning.guidance import Guidance
+from chromagan.errors import UsageError
+from chromagan.files.find import special_kind
 from chromagan.files.suffixes import WRITTEN, is_photo_name
-from chromagan.images.metadata import read_provenance
+from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo
 from chromagan.images.write import output_suffix
 from chromagan.inference.request import Request
+from chromagan.inference.sources import find_photos, read_mark
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Job:
         layer: where the colour layer goes, if one is wanted.
         load: gives the photo's pages; they are read from `source` unless given.
         request: what is asked for.
+        name: the photo's name, with the folders below its input; that of the source unless given.
     """
 
     source: Path
@@ -37,6 +40,7 @@ class Job:
     layer: Path | None = None
     load: Callable[[], list[Photo]] | None = None
     request: Request = field(default_factory=Request)
+    name: Path = Path()
 
     @property
     def outputs(self) -> list[Path]:
@@ -46,55 +50,85 @@ class Job:
 
 @dataclass
 class Plan:
-    """What to do: jobs, photos that are finished already, and refusals with their reason (one line each)."""
+    """What to do, and what not.
+
+    Attributes:
+        jobs: photos to colorize.
+        skipped: photos whose outputs are finished already.
+        kept: photos whose outputs other options or weights made; they stay unless `overwrite` is asked for.
+        refused: with the reason, one line each.
+        passed: files of other kinds that were found among the photos.
+        ours: outputs of earlier runs that were found among the photos.
+    """
 
     jobs: list[Job] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    passed: list[Path] = field(default_factory=list)
+    ours: list[Path] = field(default_factory=list)
 
 
 def plan_jobs(
     inputs: Sequence[str],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None,
     *,
     photo_format: str | None = None,
     compare: bool = False,
     layer: bool = False,
     overwrite: bool = False,
     request: Request | None = None,
+    hints: str | os.PathLike[str] | None = None,
+    suffix: str = "",
+    exclude: Sequence[str] = (),
+    recursive: bool = True,
+    weights: Callable[[], str] | None = None,
 ) -> Plan:
     """Decide what is read and what is written.
 
-    Folders are walked, and their structure kept under the output folder; hidden files and files that are no photos are
-    passed over there. Patterns are expanded. A photo whose outputs all stand with this program's mark is finished.
+    Folders are walked, and their structure kept under the output folder. Patterns are expanded. A photo whose outputs
+    all stand with this program's mark is finished. Photos that share all but the ending of their name keep it whole
+    where that ending changes: beside `a.png`, `a.bmp` becomes `a.bmp.png`.
 
     Args:
         inputs: files, folders and patterns.
-        output: the output folder; for one input file also the name of the output file.
+        output: the output folder; for one input file also the name of the output file; None for each photo's own.
         photo_format: what all outputs are written as; the input's own format unless given.
         compare: also write NAME-compare.
         layer: also write NAME-layer (PNG; TIFF for a TIFF, which may have pages).
         overwrite: write over outputs that exist. Never over an input.
         request: what is asked for, of every photo.
+        hints: a file with the guidance of the one photo, or a folder with NAME.json for photos called NAME.
+        suffix: put behind the names of outputs, before the ending.
+        exclude: patterns of names and paths below an input that are left out.
+        recursive: look into the folders of a folder.
+        weights: gives the digest that the mark of these weights has; asked where outputs stand.
 
     Raises:
-        UsageError: the output is a file where a folder is needed.
+        UsageError: the output is a file where a folder is needed, or the other way round; hints cannot be used.
     """
-    plan = Plan()
-    root = Path(output)
-    single = _single_output(inputs, root)
-    if single and photo_format:
-        raise UsageError(f"the output file {root} says its format already; leave --format out")
-    if not single and root.exists() and not root.is_dir():
-        raise UsageError(f"the output folder {root} is a file; name another with -o")
+    # What there is, and where it would go.
+    root = None if output is None else Path(output)
+    single = root is not None and _single_output(inputs, os.fspath(output or ""), photo_format, suffix)
+    found = find_photos(inputs, None if single else root, exclude, recursive)
+    folders = [source.parent if root is None else root / relative.parent for source, relative in found.photos]
+    stems = Counter(
+        _name_identity(folder / source.stem) for folder, (source, _) in zip(folders, found.photos, strict=True)
+    )
     jobs = []
-    for source, relative in _photos(inputs, root, plan.refused):
-        target = root if single else root / relative.with_suffix(_suffix(relative, photo_format))
-        jobs.append(replace(_job(source, target, compare, layer), request=request or Request()))
-    return check_jobs(jobs, overwrite, plan)
+    for folder, (source, relative) in zip(folders, found.photos, strict=True):
+        shared = stems[_name_identity(folder / source.stem)] > 1
+        target = root if single and root else folder / _output_name(source, photo_format, suffix, shared)
+        jobs.append(_job(source, target, relative, compare, layer, shared))
+    # What is asked for, and what of it is done.
+    jobs = [replace(job, request=request or Request()) for job in jobs]
+    plan = Plan(refused=found.refused, passed=found.passed, ours=found.ours)
+    return check_jobs(jobs if hints is None else _guided(jobs, Path(hints)), overwrite, plan, weights)
 
 
-def check_jobs(jobs: Iterable[Job], overwrite: bool, plan: Plan | None = None) -> Plan:
+def check_jobs(
+    jobs: Iterable[Job], overwrite: bool, plan: Plan | None = None, weights: Callable[[], str] | None = None
+) -> Plan:
     """Sort jobs into those to do, finished ones, and refused ones (outputs that collide, or stand in the way)."""
     plan = plan or Plan()
     jobs = list(jobs)
@@ -106,12 +140,13 @@ def check_jobs(jobs: Iterable[Job], overwrite: bool, plan: Plan | None = None) -
     for job in jobs:
         reason = _collision(job, claims, sources)
         if reason is None and not overwrite:
-            standing = [path for path in job.outputs if os.path.lexists(path)]
-            foreign = next((path for path in standing if not _is_ours(path)), None)
+            marks = {path: read_mark(path) for path in job.outputs if os.path.lexists(path)}
+            foreign = next((path for path, mark in marks.items() if mark is None), None)
             if foreign is not None:
                 reason = f"{foreign} exists and chromagan did not write it; use --overwrite or another -o"
-            elif len(standing) == len(job.outputs):
-                plan.skipped.append(job.source)
+            elif len(marks) == len(job.outputs):
+                alike = all(_is_as_asked(mark, job.request, weights) for mark in marks.values() if mark)
+                (plan.skipped if alike else plan.kept).append(job.source)
                 continue
         if reason is None:
             plan.jobs.append(job)
@@ -120,83 +155,102 @@ def check_jobs(jobs: Iterable[Job], overwrite: bool, plan: Plan | None = None) -
     return plan
 
 
+def _is_as_asked(mark: ProvenanceMark, request: Request, weights: Callable[[], str] | None) -> bool:
+    """Whether a mark says what one of today would; what one of version 0.1 leaves open counts as the same."""
+    digest = weights() if weights else ""
+    return mark.request in ("", request.digest) and (not digest or mark.sha256 in ("", digest))
+
+
 def _collision(job: Job, claims: dict[str, list[Path]], sources: set[tuple[int, int]]) -> str | None:
     for path in job.outputs:
         others = [source for source in claims[_name_identity(path)] if source != job.source]
         if others:
             return f"its output {path} would also be that of {others[0]}; colorize them into different folders"
         if _file_identity(path) in sources:
-            return f"its output {path} would overwrite an input; name another folder with -o"
+            return f"its output {path} would overwrite an input; name another folder with -o, or use --suffix"
     return None
 
 
-def _job(source: Path, target: Path, compare: bool, layer: bool) -> Job:
+def _job(source: Path, target: Path, name: Path, compare: bool, layer: bool, shared: bool) -> Job:
     layer_suffix = ".tif" if source.suffix.lower() in (".tif", ".tiff") else ".png"
     return Job(
         source,
         target,
         target.with_name(f"{target.stem}-compare{target.suffix}") if compare else None,
-        target.with_name(f"{target.stem}-layer{layer_suffix}") if layer else None,
+        target.with_name(f"{target.name if shared else target.stem}-layer{layer_suffix}") if layer else None,
+        name=name,
     )
 
 
-def _single_output(inputs: Sequence[str], output: Path) -> bool:
+def _single_output(inputs: Sequence[str], output: str, photo_format: str | None, suffix: str) -> bool:
     """Whether -o names the one output file rather than a folder."""
-    return len(inputs) == 1 and os.path.isfile(inputs[0]) and is_photo_name(output) and not output.is_dir()
-
-
-def _suffix(name: Path, requested: str | None) -> str:
-    """The output's ending; an ending that stands for the right format is kept as it is written (.JPG, .jpeg)."""
-    own = name.suffix.lower()
-    photo_format = "jpeg" if own == ".mpo" else WRITTEN.get(own, own[1:])
-    suffix = output_suffix(photo_format, requested, 8)
-    return name.suffix if WRITTEN.get(own) == WRITTEN[suffix] else suffix
-
-
-def _photos(inputs: Sequence[str], output: Path, refused: list[tuple[Path, str]]) -> list[tuple[Path, Path]]:
-    """(file, name under the output folder) for every photo, each file once."""
-    found: dict[str, tuple[Path, Path]] = {}
-    for text in inputs:
-        for path in _expand(text):
-            if path.is_dir():
-                photos = list(_walk(path, output))
-                if not photos:
-                    refused.append((path, "there are no photos in this folder"))
-            elif not path.exists():
-                photos = []
-                refused.append((path, "there is no such file or folder; check the name"))
-            elif not is_photo_name(path):
-                photos = []
-                refused.append((path, "is not a photo by the ending of its name; rename it, or leave it out"))
-            else:
-                photos = [(path, Path(path.name))]
-            for source, relative in photos:
-                found.setdefault(os.path.abspath(source), (source, relative))
-    return list(found.values())
-
-
-def _expand(text: str) -> list[Path]:
-    """Patterns that the shell left alone (always, on Windows)."""
-    if os.path.exists(text) or not glob.has_magic(text):
-        return [Path(text)]
-    return [Path(match) for match in sorted(glob.glob(text, recursive=True))] or [Path(text)]
-
-
-def _walk(folder: Path, output: Path) -> Iterable[tuple[Path, Path]]:
-    """The photos under a folder, less hidden ones and what an earlier run wrote."""
-    written, root = output.resolve(), folder.resolve()
-    among_outputs = written == root or written in root.parents
-    for path in walk_files(folder, leave_out=lambda inner: inner.resolve() == written):
-        if not (among_outputs and _is_ours(path)):
-            yield path, path.relative_to(folder)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file carries this program's mark; one that cannot be read does not."""
-    try:
-        return read_provenance(path) is not None
-    except ReadError:
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
         return False
+    ending = path.suffix.lower()
+    if not is_photo_name(path) and ending not in WRITTEN:
+        if path.exists():
+            raise UsageError(f"the output folder {path} is a file; name another with -o")
+        if re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", ending) and not any(os.path.isdir(one) for one in inputs):
+            raise UsageError(
+                f"-o {path}: {ending} is no format that can be written; for a folder, write {path}{os.sep}"
+            )
+        return False
+    if len(inputs) != 1 or not os.path.isfile(inputs[0]):
+        raise UsageError(f"-o {path} names one photo, and one input file goes with it; name a folder for more")
+    if photo_format or suffix:
+        taken = "format" if photo_format else "suffix"
+        raise UsageError(f"the output file {path} says its {taken} already; leave --{taken} out")
+    output_suffix("png", ending, 8)  # or an error: what cannot be written is told before any work
+    return True
+
+
+def _output_name(source: Path, photo_format: str | None, suffix: str, shared: bool) -> str:
+    """An output's name; an ending that stands for the right format is kept as it is written (.JPG, .jpeg)."""
+    own = source.suffix.lower()
+    own_format = "jpeg" if own == ".mpo" else WRITTEN.get(own, own[1:])
+    ending = output_suffix(own_format, photo_format, 8)
+    kept = WRITTEN.get(own) == WRITTEN[ending]
+    stem = source.stem if kept or not shared else source.name
+    return f"{stem}{suffix}{source.suffix if kept else ending}"
+
+
+def _guided(jobs: list[Job], hints: Path) -> list[Job]:
+    """The jobs with what a person says of their colours."""
+    if not hints.exists():
+        raise UsageError(f"--hints {hints}: there is no such file or folder; check the name")
+    kind = special_kind(hints)
+    if kind is not None:
+        raise UsageError(f"--hints {hints} is {kind}, which is never opened; name a JSON file")
+    if not hints.is_dir():
+        if len(jobs) > 1:
+            raise UsageError(
+                f"--hints {hints} is of one photo, and there are {len(jobs)}; give a folder with NAME.json"
+            )
+        return [replace(job, request=replace(job.request, guidance=_read_guidance(hints))) for job in jobs]
+    # By the photo's whole name or its stem, in a folder as the photo's own or in the uppermost one.
+    found: dict[Path, Job] = {}
+    for job in jobs:
+        names = [hints / folder / f"{name}.json" for name in (job.source.name, job.source.stem)
+                 for folder in (job.name.parent, "")]  # fmt: skip
+        file = next((name for name in names if name.is_file()), None)
+        if file in found:
+            both = f"{found[file].source} and {job.source}"
+            raise UsageError(
+                f"--hints {file} could be of {both}; call it {job.source.name}.json, in a folder as theirs"
+            )
+        if file is not None:
+            found[file] = job
+    told = {job.source: _read_guidance(file) for file, job in found.items()}
+    return [replace(job, request=replace(job.request, guidance=told.get(job.source, job.request.guidance)))
+            for job in jobs]  # fmt: skip
+
+
+def _read_guidance(file: Path) -> Guidance:
+    try:
+        return Guidance.from_json(file.read_text(encoding="utf-8-sig"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--hints {file}: cannot be read: {error}") from error
 
 
 def _file_identity(path: Path) -> tuple[int, int] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from chromagan.errors import ChromaganError, DeviceError, WriteError, words_of
 from chromagan.inference.batch_plan import Job
 
@@ -31,6 +33,10 @@ def explain(job: Job, error: BaseException) -> Exception:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    from chromagan.compute.device import is_out_of_memory  # PyTorch, for which most unreadable photos do not wait
-
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:  # for which most unreadable photos do not wait
+        return isinstance(error, MemoryError)
+    try:
+        from chromagan.compute.device import is_out_of_memory
+    except Exception:  # PyTorch could not be loaded, which ends the batch with a line of its own
+        return False
     return is_out_of_memory(error)

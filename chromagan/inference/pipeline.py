@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Si
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chromagan.errors import ChromaganError
+from chromagan.errors import ChromaganError, DeviceError, loading_failure
 from chromagan.inference.crew import Belt, Crew, Stopped
 from chromagan.inference.explain import describe
 from chromagan.inference.pixel_budget import PixelBudget
@@ -289,6 +289,8 @@ class Pipeline:
             return
         if isinstance(failure, ChromaganError):
             raise failure
+        if isinstance(failure, ImportError | MemoryError):
+            raise DeviceError(loading_failure(failure)) from failure
         total = f" of {len(self._source)}" if isinstance(self._source, Sized) else ""
         raise ChromaganError(
             f"the batch ended after {self.outcome.done + self.outcome.failed}{total} photos by an "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
     from chromagan.inference.stages import Walk
+
+log = logging.getLogger(__name__)
 
 LAYER_LIGHTNESS = 60.0
 SHEET_SIDE = 2048  # of each half, at most
@@ -59,10 +63,12 @@ class Files:
     Attributes:
         keep_metadata: carry EXIF, XMP, IPTC and resolution over; the provenance mark is always written.
         quality: of lossy formats, 1 to 100.
+        keep_date: give the files the date of the photo's file.
     """
 
     keep_metadata: bool = True
     quality: int = 95
+    keep_date: bool = False
 
     def __call__(self, job: Job, pages: Pages, colorizer: Painter) -> None:
         """See `Sink`; `WriteError` where a file cannot be written."""
@@ -83,12 +89,23 @@ class Files:
         # The colorized photo is written last: where it stands, the job is finished.
         pages.clear()
         self._save(done, job.output, mark)
+        if self.keep_date and job.load is None:
+            _date_like(job.source, job.outputs)
 
     def _save(self, photos: list[Photo], path: Path, mark: ProvenanceMark) -> None:
         if len(photos) > 1:
             write_pages(photos, path, mark, self.keep_metadata)
         else:
             write_photo(photos[0], path, mark, self.keep_metadata, self.quality, spend=True)
+
+
+def _date_like(source: Path, outputs: Sequence[Path]) -> None:
+    try:
+        status = source.stat()
+        for path in outputs:
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except OSError as error:
+        log.warning("%s: its date could not be kept (%s)", source, error.strerror or error)
 
 
 def hand_over(job: Job, pages: Pages, colorizer: Painter) -> list[list[Any]]:

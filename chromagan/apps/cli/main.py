@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import difflib
 import importlib
+import logging
 import os
+import re
 import sys
 import threading
-import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
 
 from chromagan.apps.cli import words
-from chromagan.errors import ChromaganError, UsageError
+from chromagan.errors import ChromaganError, UsageError, loading_failure, words_of
 from chromagan.files.atomic import dismiss
 from chromagan.inference.crew import abandoned
 from chromagan.version import __version__
@@ -34,7 +37,7 @@ COMMANDS = {
 }
 """What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
 
-INTERRUPTED = 130
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,23 +59,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    args = build_parser(arguments).parse_args(arguments)
-    if args.command is None:
-        build_parser([]).print_help()
-        return 2
+    debug = "--debug" in arguments
     try:
+        args = build_parser(arguments).parse_args(arguments)
+        if args.command is None:
+            build_parser([]).print_help()
+            return 2
         return int(args.run(args))
     except ChromaganError as error:
-        if args.debug:
-            traceback.print_exc()
-        print(f"chromagan: error: {error}", file=sys.stderr)
+        log.error("%s", error, exc_info=debug)
         return 2 if isinstance(error, UsageError) else 1
+    except (ImportError, MemoryError) as error:
+        log.error("%s", loading_failure(error), exc_info=debug)
+        return 1
     except KeyboardInterrupt:
-        with words.last_words(INTERRUPTED):
-            if args.debug:
-                traceback.print_exc()
-            print("chromagan: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        with words.last_words(words.INTERRUPTED):
+            log.warning("interrupted", exc_info=debug)
+        return words.INTERRUPTED
+    except Exception as error:
+        said = f"unexpected {type(error).__name__}: {words_of(error)}".removesuffix(": ")
+        log.error("%s; --debug shows where", said, exc_info=debug)
+        return 1
 
 
 def _leave(code: int, threads: list[threading.Thread]) -> None:
@@ -82,9 +89,36 @@ def _leave(code: int, threads: list[threading.Thread]) -> None:
         os._exit(code)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what was mistyped under the usage of the command that it was typed for, and what may be meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ever, but what nobody knows is told here, where the command's own options are known."""
+        found, rest = super().parse_known_args(args, namespace)
+        for word in rest:
+            if word.startswith("-") and os.path.lexists(word):
+                self.error(f"there is no option {word}; for the file of that name write .{os.sep}{word}")
+            if word.startswith("-"):
+                self.error(f"there is no option {word}{_meant(word.partition('=')[0], self._option_string_actions)}")
+            self.error(f"one argument too many: {word!r}")
+        return found, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Usage, message and exit code 2; of a choice that there is not, the nearest that there is."""
+        if message.endswith("expected one argument"):
+            message += "; one that begins with - is joined on: --suffix=-colour"
+        wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        super().error(words.spelled(message + (_meant(wrong[1], re.findall(r"[\w-]+", wrong[2])) if wrong else "")))
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, [one for one in known if len(one) > 2], 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the command that the arguments name is imported and has its options."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chromagan", description="Colorize black-and-white photographs; train and compare the networks that do it."
     )
     parser.add_argument("--version", action="version", version=f"chromagan {__version__}")

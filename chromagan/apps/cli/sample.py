@@ -4,41 +4,60 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import json
+import logging
+import re
 import sys
-import traceback
+import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chromagan.apps.cli import words
-from chromagan.conditioning.guidance import Guidance
-from chromagan.errors import ChromaganError, UsageError
-from chromagan.files.find import special_kind
+from chromagan.errors import ChromaganError, UsageError, WriteError
+from chromagan.files.atomic import remove_abandoned
+from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.inference.request import Request
 
 if TYPE_CHECKING:
     from chromagan.inference.batch_plan import Job, Plan
     from chromagan.inference.colorizer import Colorizer
 
-INTERRUPTED = 130
+log = logging.getLogger(__name__)
 FORMATS = ("jpeg", "png", "tiff", "webp", "heif", "avif")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    add = parser.add_argument
-    add("inputs", nargs="*", metavar="INPUT", help="photos, folders (with all below them) and patterns")
-    add("-o", "--out", default="colorized", help="output folder, or the output file of one photo (default: colorized)")
+    parser.usage = "chromagan sample PHOTO... [-o OUT] [options]"
+    parser.add_argument("inputs", nargs="*", metavar="PHOTO", help="photos, folders (with all below them) and "
+        "patterns; - for one photo from stdin")  # fmt: skip
+
+    add = parser.add_argument_group("what is colorized").add_argument
+    add("--no-recursive", action="store_true", help="pass over the folders in a folder")
+    add("--exclude", action="append", default=[], metavar="PATTERN", help="leave out what is so called, such as "
+        "'*-copy.jpg' or 'drafts' (may be given again)")  # fmt: skip
+    add("--demo", action="store_true", help="photographs that scikit-image carries")
+
+    add = parser.add_argument_group("how").add_argument
     add("--model", default="chromagan", metavar="NAME|FILE", help="shipped network, or a .safetensors file")
-    add("--device", default="auto", choices=DEVICES)
+    add("--device", default="auto", type=device_name, metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps "
+        "(default: auto)")  # fmt: skip
+    add("--batch-size", type=int, default=4, metavar="N", help="photos that go through the network together")
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees; larger sees "
         "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
-    add("--batch-size", type=int, default=4, metavar="N", help="photos that go through the network together")
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
     add("--hints", type=Path, metavar="FILE|FOLDER", help="colours at places, for weights that take them: a JSON "
         "file for one photo, or a folder with NAME.json for each photo NAME that has hints")  # fmt: skip
-    add("--format", choices=FORMATS, help="format of all outputs (default: that of the input)")
+
+    add = parser.add_argument_group("what is written").add_argument
+    add("-o", "--out", metavar="OUT", help="output folder, or the output file of one photo; - for stdout (default: "
+        "colorized; with --suffix, the folder of each photo)")  # fmt: skip
+    add("--suffix", default="", metavar="TEXT", help="behind the names of outputs: _colour makes a_colour.jpg of a.jpg")
+    add("--format", type=format_name, metavar="FORMAT", help="of all outputs: jpeg (or jpg), png, tiff, webp, heif or "
+        "avif (default: that of the input)")  # fmt: skip
     add("--quality", type=int, default=95, help="of lossy formats, 1 to 100 (default: 95)")
     add("--compare", action="store_true", help="also write NAME-compare: before | after")
     add("--layer", action="store_true", help="also write NAME-layer.png, the colour alone at one lightness (.tif for a "
@@ -46,48 +65,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="write over outputs that exist (finished ones are skipped otherwise)")
     add("--no-metadata", action="store_true", help="carry no EXIF, XMP and IPTC over; the mark that says that the "
         "colours are generated is always written")  # fmt: skip
-    add("--demo", action="store_true", help="colorize photographs that scikit-image carries")
+    add("--keep-date", action="store_true", help="give outputs the file date of their photo")
+
+    add = parser.add_argument_group("what is told").add_argument
+    add("--dry-run", action="store_true", help="list what would be done, and do nothing")
+    add("--quiet", action="store_true", help="no progress and no summary; errors are told")
+    add("--log", type=Path, metavar="FILE.jsonl", help="a line of JSON for each photo: done, skipped, passed over or "
+        "failed, and why")  # fmt: skip
     add("--debug", action="store_true", help="show the traceback of every error")
+
+
+def device_name(text: str) -> str:
+    """A device as `--device` takes it."""
+    if not re.fullmatch(r"auto|cpu|(cuda|mps)(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"there is no device {text!r}; choose auto, cpu, cuda, cuda:1 or mps")
+    return text
+
+
+def format_name(text: str) -> str:
+    """A format as `--format` takes it: its name or an ending."""
+    name = WRITTEN.get(f".{text.lower().lstrip('.')}", text.lower())
+    if name not in FORMATS:
+        raise argparse.ArgumentTypeError(f"there is no format {text!r}; choose one of {', '.join(FORMATS)}")
+    return name
 
 
 def run(args: argparse.Namespace) -> int:
     """Colorize; returns the exit code."""
     request = _check(args)
-    with words.lossy("stdout"), contextlib.nullcontext() if args.debug else words.quiet_decoders():
-        return _colorize(args, request)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(words.lossy("stdout"))
+        if not args.debug:
+            stack.enter_context(words.quiet_decoders())
+        folder = None
+        if args.out == "-" or args.inputs == ["-"]:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chromagan-")))
+        record = stack.enter_context(_Record(args.log))
+        plan = _plan(args, request, folder)
+        _tell(plan, record)
+        if args.dry_run:
+            return _rehearse(args, plan, record)
+        code = _colorize(args, plan, record)
+        if args.out == "-" and code == 0:
+            from chromagan.apps.cli.piped import send
 
-
-def _colorize(args: argparse.Namespace, request: Request) -> int:
-    plan = _plan(args, request)
-    for source, reason in plan.refused:
-        _tell(f"chromagan: error: {source}: {reason}")
-    if not plan.jobs:
-        print(_summary(0, len(plan.skipped), len(plan.refused), args.out))
-        return 1 if plan.refused else 0
-    from chromagan.inference.batch import colorize_files
-    from chromagan.inference.sinks import Files
-
-    def make_colorizer() -> Colorizer:
-        from chromagan.inference.colorizer import Colorizer
-
-        return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
-
-    progress = _Progress(len(plan.jobs), args.debug)
-    try:
-        files = Files(not args.no_metadata, args.quality)
-        outcome = colorize_files(plan.jobs, make_colorizer, progress.report, files)
-    except ChromaganError:
-        progress.close()
-        raise
-    failed = len(plan.refused) + outcome.failed
-    with words.last_words(INTERRUPTED) if outcome.interrupted else contextlib.nullcontext():
-        progress.close()
-        if outcome.unreported is not None:
-            _tell(f"chromagan: warning: the progress could not be shown: {outcome.unreported}")
-        print(_summary(outcome.done, len(plan.skipped), failed, args.out), flush=True)
-    if outcome.interrupted:
-        raise KeyboardInterrupt
-    return 1 if failed else 0
+            send(plan.jobs[0].output)
+        return code
 
 
 def _check(args: argparse.Namespace) -> Request:
@@ -96,80 +119,193 @@ def _check(args: argparse.Namespace) -> Request:
         raise UsageError("name photos, folders or patterns to colorize, or use --demo")
     if args.demo and args.inputs:
         raise UsageError("--demo brings its own photographs; leave the inputs out")
+    if args.hints and args.demo:
+        raise UsageError("--hints goes with photos of your own; leave --demo out")
     if not 1 <= args.quality <= 100:
         raise UsageError(f"--quality must lie between 1 and 100, not {args.quality}")
     if args.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {args.batch_size}")
+    if re.search(r"[/\\\0-\x1f]", args.suffix):
+        raise UsageError(f"--suffix {args.suffix!r} is no part of a file's name; give letters, such as _colour")
+    if args.log and is_photo_name(args.log):
+        raise UsageError(f"--log {args.log} is a photo by its name, and would be written over; name a .jsonl file")
+    if "-" in args.inputs and len(args.inputs) > 1:
+        raise UsageError("- is one photo from stdin; leave the other inputs out")
+    if args.out is None:
+        args.out = "-" if args.inputs == ["-"] else None if args.suffix and not args.demo else "colorized"
+    if args.out == "-" and (args.compare or args.layer or args.demo or args.dry_run):
+        raise UsageError("-o - writes one photo to stdout; leave --compare, --layer, --demo and --dry-run out")
+    if args.out == "-" and sys.stdout.isatty():
+        raise UsageError("-o - writes a photo to stdout, which is a terminal; send it on, or name a file with -o")
     return Request(saturation=args.saturation, size=args.size)
 
 
-def _plan(args: argparse.Namespace, request: Request) -> Plan:
+def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Plan:
     from chromagan.inference.batch_plan import check_jobs, plan_jobs
 
-    if args.hints and args.demo:
-        raise UsageError("--hints goes with photos of your own; leave --demo out")
+    @functools.cache
+    def weights() -> str:
+        return weights_digest(args.model)
+
     if args.demo:
         from chromagan.apps.cli.demo import demo_jobs
 
         jobs = demo_jobs(args.out, args.format, args.compare, args.layer)
-        return check_jobs([replace(job, request=request) for job in jobs], args.overwrite)
+        return check_jobs([replace(job, request=request) for job in jobs], args.overwrite, None, weights)
+    inputs, out = args.inputs, args.out
+    if folder is not None:
+        from chromagan.apps.cli.piped import receive, received_job
+
+        inputs = [str(receive(folder))] if inputs == ["-"] else inputs
+        out = folder / "out" if out == "-" else out
     plan = plan_jobs(
-        args.inputs,
-        args.out,
+        inputs,
+        out,
         photo_format=args.format,
         compare=args.compare,
         layer=args.layer,
         overwrite=args.overwrite,
         request=request,
+        hints=args.hints,
+        suffix=args.suffix,
+        exclude=args.exclude,
+        recursive=not args.no_recursive,
+        weights=weights,
     )
-    if args.hints:
-        plan.jobs = _guided(plan.jobs, args.hints)
+    if args.inputs == ["-"]:
+        plan.jobs = [received_job(job) for job in plan.jobs]
+    if args.out == "-" and len(plan.jobs) > 1:
+        raise UsageError(f"-o - writes one photo to stdout, and there are {len(plan.jobs)}; name a folder with -o")
     return plan
 
 
-def _guided(jobs: list[Job], hints: Path) -> list[Job]:
-    """The jobs with what a person says of their colours."""
-    if not hints.exists():
-        raise UsageError(f"--hints {hints}: there is no such file or folder; check the name")
-    kind = special_kind(hints)
-    if kind is not None:
-        raise UsageError(f"--hints {hints} is {kind}, which is never opened; name a JSON file")
-    if not hints.is_dir() and len(jobs) > 1:
-        raise UsageError(f"--hints {hints} is of one photo, and there are {len(jobs)}; give a folder with NAME.json")
+def weights_digest(model: str) -> str:
+    """The digest that stands in the mark of these weights; an error where they cannot be loaded."""
+    from chromagan.pretrained.hub import load_pretrained
 
-    def guided(job: Job) -> Job:
-        file = hints / f"{job.source.stem}.json" if hints.is_dir() else hints
-        if hints.is_dir() and not file.is_file():
-            return job
+    return load_pretrained(model)[1].sha256
+
+
+def _tell(plan: Plan, record: _Record) -> None:
+    """What is known before any work."""
+    for source, reason in plan.refused:
+        log.error("%s: %s", source, reason)
+        record.add(source, "failed", error=reason)
+    for status, why, sources in (
+        ("skipped", "finished before", plan.skipped), ("skipped", "made before with other options", plan.kept),
+        ("passed over", "of another kind", plan.passed), ("passed over", "an output of an earlier run", plan.ours),
+    ):  # fmt: skip
+        for source in sources:
+            record.add(source, status, reason=why)
+    if plan.kept:
+        log.warning(
+            "%d outputs stand that other options or weights made, such as that of %s; --overwrite makes them anew",
+            len(plan.kept), plan.kept[0],
+        )  # fmt: skip
+
+
+def _rehearse(args: argparse.Namespace, plan: Plan, record: _Record) -> int:
+    for job in plan.jobs:
+        record.add(job.source, "planned", outputs=list(map(str, job.outputs)))
+        print(words.spelled(f"{job.source} -> {job.output}"))
+    _say(args, plan, f"{len(plan.jobs)} to colorize", len(plan.refused))
+    return 1 if plan.refused else 0
+
+
+def _colorize(args: argparse.Namespace, plan: Plan, record: _Record) -> int:
+    if not plan.jobs:
+        _say(args, plan, "0 colorized", len(plan.refused))
+        return 1 if plan.refused else 0
+    # 1. The work, among what a killed run left half-written.
+    from chromagan.inference.batch import colorize_files
+    from chromagan.inference.sinks import Files
+
+    def make_colorizer() -> Colorizer:
+        from chromagan.inference.colorizer import Colorizer
+
+        return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
+
+    for place in {path.parent for job in plan.jobs for path in job.outputs}:
+        remove_abandoned(place)
+    progress = _Progress(len(plan.jobs), args, record)
+    try:
+        files = Files(not args.no_metadata, args.quality, args.keep_date)
+        outcome = colorize_files(plan.jobs, make_colorizer, progress.report, files)
+    except ChromaganError:
+        progress.close()
+        raise
+    # 2. How it went.
+    failed = len(plan.refused) + outcome.failed
+    with words.last_words(words.INTERRUPTED) if outcome.interrupted else contextlib.nullcontext():
+        progress.close()
+        if outcome.unreported is not None:
+            log.warning("the progress could not be shown: %s", outcome.unreported)
+        _say(args, plan, f"{outcome.done} colorized", failed)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return 1 if failed else 0
+
+
+def _say(args: argparse.Namespace, plan: Plan, done: str, failed: int) -> None:
+    """The summary: on stdout, unless that carries the photo."""
+    kinds = Counter(path.suffix.lower() or "no ending" for path in plan.passed).most_common()
+    named = ", ".join(f"{count} {kind}" for kind, count in kinds[:5]) + (", ..." if len(kinds) > 5 else "")
+    parts = (
+        (len(plan.skipped), "finished before and skipped"),
+        (len(plan.kept), "made before with other options and kept"),
+        (len(plan.ours), "of earlier runs passed over"),
+        (len(plan.passed), f"of other kinds passed over ({named})"),
+        (failed, "failed"),
+    )
+    told = ", ".join([done, *(f"{count} {what}" for count, what in parts if count)])
+    if args.quiet:
+        return
+    if args.out == "-":
+        log.info("%s", told)
+    else:
+        place = "beside the photos" if args.out is None else f"in {args.out}"
+        print(words.spelled(f"{told}; output {place}"), flush=True)
+
+
+class _Record:
+    """The list of what became of each photo, a line of JSON each; nothing where no file is named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def __enter__(self) -> _Record:
         try:
-            guidance = Guidance.from_json(file.read_text(encoding="utf-8-sig"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--hints {file}: cannot be read: {error}") from error
-        return replace(job, request=replace(job.request, guidance=guidance))
+            self._file = self._path and self._path.open("w", 1, encoding="utf-8")
+        except OSError as error:
+            raise WriteError(f"--log {self._path}: cannot be written: {error.strerror or error}") from error
+        return self
 
-    return [guided(job) for job in jobs]
+    def __exit__(self, *error: object) -> None:
+        self._attempt("")
 
+    def add(self, source: Path, status: str, **more: Any) -> None:
+        """Write one photo's line; where the file takes no more, that is told once and the work goes on."""
+        self._attempt(json.dumps({"source": str(source), "status": status, **more}) + "\n")
 
-def _summary(done: int, skipped: int, failed: int, out: str) -> str:
-    parts = [f"{done} colorized"]
-    if skipped:
-        parts.append(f"{skipped} finished before and skipped")
-    if failed:
-        parts.append(f"{failed} failed")
-    return f"{', '.join(parts)}; output in {out}"
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
+    def _attempt(self, line: str) -> None:
+        if not self._file:
+            return
+        try:
+            self._file.write(line) if line else self._file.close()
+        except OSError as error:
+            self._file = None
+            log.warning("--log %s: cannot be written any more: %s", self._path, error.strerror or error)
 
 
 class _Progress:
-    """The progress bar, where a person looks on, and error lines that do not tear it."""
+    """The progress bar, where a person looks on, and a line for what fails."""
 
-    def __init__(self, total: int, debug: bool) -> None:
+    def __init__(self, total: int, args: argparse.Namespace, record: _Record) -> None:
         from tqdm import tqdm
 
-        self._bar, self._debug = tqdm(total=total, unit="photo", disable=None, leave=False, file=sys.stderr), debug
+        disable = True if args.quiet else None
+        self._bar = tqdm(total=total, unit="photo", disable=disable, leave=False, file=sys.stderr)
+        self._debug, self._record = args.debug, record
 
     def close(self) -> None:
         """Take the bar off the screen."""
@@ -177,8 +313,9 @@ class _Progress:
 
     def report(self, job: Job, error: Exception | None) -> None:
         """Count a photo; say what failed."""
-        if error is not None:
-            if self._debug:
-                self._bar.write("".join(traceback.format_exception(error)), file=sys.stderr)
-            self._bar.write(f"chromagan: error: {error}", file=sys.stderr)
+        if error is None:
+            self._record.add(job.source, "done", outputs=list(map(str, job.outputs)))
+        else:
+            self._record.add(job.source, "failed", error=str(error))
+            log.error("%s", error, exc_info=error if self._debug else None)
         self._bar.update()

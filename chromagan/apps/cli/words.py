@@ -7,11 +7,15 @@ import logging
 import os
 import sys
 import threading
+import traceback
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+INTERRUPTED = 130
 LAST_WORDS_SECONDS = 1.0
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class _Lossy:
@@ -57,11 +61,34 @@ def lossy(*names: str) -> Iterator[None]:
                 _flush_or_drop(stream)
 
 
+def spelled(text: str) -> str:
+    """A text with escapes for what ends a line, moves the cursor or turns the direction: names of files can hold it."""
+    unseen = {one for one in text if unicodedata.category(one) in _UNSEEN}
+    return "".join(one.encode("unicode_escape").decode() if one in unseen else one for one in text)
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Each record is a line of stderr, whatever that is by then, and tears no progress bar."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = "error: " if record.levelno >= logging.ERROR else ""
+        line = f"chromagan: {said}{spelled(record.getMessage())}"
+        if record.exc_info:
+            trace = "".join(traceback.format_exception(record.exc_info[1]))
+            return f"{line}\n" + "\n".join(map(spelled, trace.splitlines()))
+        return line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        bars = sys.modules.get("tqdm")
+        self.setStream(sys.stderr)
+        with bars.tqdm.external_write_mode(file=sys.stderr) if bars else contextlib.nullcontext():
+            super().emit(record)
+
+
 @contextlib.contextmanager
 def logged() -> Iterator[None]:
-    """Within it, what the package logs from `info` on is a line on stderr: `chromagan: ...`."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("chromagan: %(message)s"))
+    """Within it, what the package logs from `info` on is a line on stderr: `chromagan: [error: ]...`."""
+    handler = _Lines(sys.stderr)
     logger = logging.getLogger("chromagan")
     level = logger.level
     logger.addHandler(handler)
@@ -116,9 +143,9 @@ def last_words(code: int) -> Iterator[None]:
 @contextlib.contextmanager
 def quiet_decoders() -> Iterator[None]:
     """Within it, what the libraries that read photos say to programmers does not reach the screen."""
-    loggers = {logger: logger.level for logger in map(logging.getLogger, ("PIL", "tifffile"))}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.|tifffile")
+    loggers = {logger: logger.level for logger in map(logging.getLogger, ("PIL", "tifffile", "imagecodecs"))}
+    with warnings.catch_warnings(), _own_stderr():
+        warnings.filterwarnings("ignore", module=r"(?!chromagan)")
         for logger in loggers:
             logger.setLevel(logging.CRITICAL + 1)
         try:
@@ -126,3 +153,28 @@ def quiet_decoders() -> Iterator[None]:
         finally:
             for logger, level in loggers.items():
                 logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _own_stderr() -> Iterator[None]:
+    """Within it, libraries in C, which write to descriptor 2 themselves, write nowhere, and Python where it wrote."""
+    before = sys.stderr
+    try:
+        ours = before.fileno() == 2
+    except (OSError, ValueError):
+        ours = False
+    if not ours:
+        yield
+        return
+    before.flush()
+    kept = os.dup(2)  # for good: threads that hang may still write to it
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    stream = open(kept, "w", 1, before.encoding, before.errors, closefd=False)  # noqa: SIM115 (as long as they do)
+    sys.stderr = _Lossy(stream)
+    try:
+        yield
+    finally:
+        sys.stderr = before
+        _flush_or_drop(stream)
+        os.dup2(kept, 2)

@@ -1,0 +1,368 @@
+"""What the command tells, what it leaves out, and where things come from and go."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import chromagan
+from chromagan.apps.cli import sample as sample_command
+from chromagan.apps.cli.main import main
+from chromagan.errors import ModelError
+from chromagan.images.metadata import read_provenance
+from chromagan.inference.colorizer import Colorizer
+from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.look import Look
+
+REPOSITORY = Path(chromagan.__file__).parent.parent
+
+
+class Painter(ColorizationNetwork):
+    stride = ab_stride = 4
+    config = {}
+
+    def predict(self, L, hints):
+        return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
+
+
+@pytest.fixture(autouse=True)
+def painter(monkeypatch):
+    """The command with a network that needs no weights; what it was asked for."""
+    asked = []
+
+    def build(name, device, batch_size):
+        asked.append((name, device, batch_size))
+        return Colorizer(Painter(), look=Look(size=32), device="cpu", batch_size=batch_size, sha256="7" * 64)
+
+    monkeypatch.setattr(Colorizer, "from_pretrained", build)
+    monkeypatch.setattr(sample_command, "weights_digest", lambda model: "7" * 64)
+    return asked
+
+
+@pytest.fixture
+def album(tmp_path, monkeypatch):
+    """Two photos, one of them in a folder, a sidecar and a raw file; the working folder is above."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "sub/b.png"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8))
+    for name in ("a.xmp", "c.dng", "sub/b.xmp"):
+        (tmp_path / "in" / name).write_text("x")
+    return tmp_path / "in"
+
+
+def sample(*arguments):
+    return main(["sample", *map(str, arguments)])
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_what_is_passed_over_stands_in_the_summary(album, capsys):
+    assert sample("in") == 0
+    assert capsys.readouterr().out == (
+        "2 colorized, 3 of other kinds passed over (2 .xmp, 1 .dng); output in colorized\n"
+    )  # fmt: skip
+    assert sample("in", "colorized", "-o", "other") == 0
+    assert "2 colorized, 2 of earlier runs passed over" in capsys.readouterr().out
+    assert sample(".", "-o", "again", "--no-recursive") == 1  # no photo in that folder itself
+    assert "no photos" in capsys.readouterr().err
+
+
+def test_outputs_of_other_options_are_told_and_stay(album, capsys):
+    assert sample("in") == sample("in") == 0
+    assert capsys.readouterr().err == ""
+    before = Path("colorized/a.jpg").read_bytes()
+    assert sample("in", "--saturation", 0.5) == 0
+    said = capsys.readouterr()
+    assert "2 made before with other options and kept" in said.out
+    assert "finished" not in said.out
+    assert "--overwrite" in said.err
+    assert Path("colorized/a.jpg").read_bytes() == before
+    assert sample("in", "--saturation", 0.5, "--overwrite") == 0
+    assert Path("colorized/a.jpg").read_bytes() != before
+
+
+def test_nothing_is_finished_where_the_model_cannot_be_loaded(album, capsys, monkeypatch):
+    assert sample("in") == 0
+    capsys.readouterr()
+
+    def missing(model):
+        raise ModelError(f"there is no model {model!r}")
+
+    monkeypatch.setattr(sample_command, "weights_digest", missing)
+    assert sample("in", "--model", "gone") == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "chromagan: error: there is no model 'gone'\n")
+    monkeypatch.undo()
+    monkeypatch.chdir(album.parent)
+    assert sample("in", "--model", "chromagna") == 1  # by the real way
+    assert "did you mean" in capsys.readouterr().err
+
+
+def test_a_dry_run_writes_nothing_but_the_list(album, capsys, painter):
+    (album / "broken.png").write_text("no photo")
+    assert sample("in", "gone.jpg", "--dry-run", "--compare", "--log", "list.jsonl") == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        *(f"{Path('in', name)} -> {Path('colorized', name)}" for name in ("a.jpg", "broken.png", "sub/b.png")),
+        "3 to colorize, 3 of other kinds passed over (2 .xmp, 1 .dng), 1 failed; output in colorized",
+    ]  # fmt: skip
+    assert "gone.jpg" in said.err
+    assert (painter, Path("colorized").exists()) == ([], False)
+    assert [line["status"] for line in log("list.jsonl")].count("planned") == 3
+
+
+def log(path):
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def test_quiet_tells_errors_alone(album, capsys):
+    (album / "broken.png").write_text("no photo")
+    assert sample("in", "--quiet") == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [line.startswith("chromagan: error: ") for line in said.err.splitlines()] == [True]
+
+
+def test_the_log_lists_what_was_done_skipped_and_failed(album):
+    assert sample(album / "a.jpg", "-o", "out") == 0
+    (album / "broken.png").write_text("no photo")
+    assert sample("in", "gone.jpg", "-o", "out", "--log", "list.jsonl") == 1
+    lines = {Path(line["source"]).name: line for line in log("list.jsonl")}
+    assert {name: line["status"] for name, line in lines.items()} == {
+        "gone.jpg": "failed", "a.jpg": "skipped", "a.xmp": "passed over", "c.dng": "passed over",
+        "b.xmp": "passed over", "b.png": "done", "broken.png": "failed",
+    }  # fmt: skip
+    assert lines["b.png"]["outputs"] == [str(Path("out/sub/b.png"))]
+    assert "no such file" in lines["gone.jpg"]["error"]
+    assert "broken.png" in lines["broken.png"]["error"]
+    assert lines["a.jpg"]["reason"] == "finished before"
+
+
+@pytest.mark.parametrize(("name", "code", "words"), [("photo.jpg", 2, "is a photo"), ("no/list.jsonl", 1, "cannot be"),
+                                                     ("in", 1, "cannot be")])  # fmt: skip
+def test_logs_that_cannot_be(album, capsys, name, code, words):
+    assert sample("in", "--log", name) == code
+    assert words in capsys.readouterr().err
+    assert not Path("colorized").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_log_on_a_full_disk_loses_the_list_alone(album, capsys):
+    assert sample("in", "--log", "/dev/full") == 0
+    said = capsys.readouterr()
+    assert said.err.count("--log /dev/full") == 1
+    assert len(files("colorized")) == 2
+
+
+def test_suffix_exclude_and_the_own_folder(album, capsys):
+    assert sample("in", "--suffix", "_colour", "--exclude", "sub", "--exclude", "*.dng") == 0
+    assert [name for name in files("in") if "colour" in name] == ["a_colour.jpg"]
+    assert "output beside the photos" in capsys.readouterr().out
+    assert sample("in", "--suffix=-c", "-o", "out") == 0
+    assert files("out") == ["a-c.jpg", "sub/b-c.png"]
+    assert "1 of earlier runs passed over" in capsys.readouterr().out
+    for suffix in ("a/b", "\\x", "a\nb"):
+        assert sample("in", f"--suffix={suffix}") == 2
+
+
+def test_the_date_of_the_file_is_kept_on_request(album):
+    os.utime(album / "a.jpg", (1e9, 1.2e9))
+    assert sample(album / "a.jpg", "-o", "new") == 0
+    assert abs(os.stat("new/a.jpg").st_mtime - time.time()) < 1e6
+    assert sample(album / "a.jpg", "-o", "old", "--keep-date", "--compare") == 0
+    assert {os.stat(Path("old", name)).st_mtime for name in files("old")} == {1.2e9}
+
+
+@pytest.mark.parametrize("name", ["jpg", "JPEG", ".jpg", "tif", "heic", "jpe"])
+def test_formats_by_their_endings(name):
+    assert sample_command.format_name(name) == {"tif": "tiff", "heic": "heif"}.get(name, "jpeg")
+
+
+def test_devices_and_formats(album, painter, capsys):
+    assert sample(album / "a.jpg", "--device", "cuda:1", "--format", "jpg") == 0
+    assert painter[0][1] == "cuda:1"
+    for wrong in (["--device", "cuda:x"], ["--device", "gpu"], ["--format", "gif"], ["--format", "jgp"]):
+        with pytest.raises(SystemExit) as ended:
+            sample(album / "a.jpg", *wrong)
+        assert ended.value.code == 2
+        assert repr(wrong[1]) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "words", "usage"), [
+    ("sample x --ouput y", "did you mean --out?", "chromagan sample"),
+    ("sample x --satuation=1", "did you mean --saturation?", "chromagan sample"),
+    ("zoo --markdwon", "did you mean --markdown?", "chromagan zoo"), ("zoo a b", "too many: 'b'", "chromagan zoo"),
+    ("sampel x", "did you mean sample?", "chromagan"), ("--verison", "did you mean --version?", "chromagan"),
+    ("sample --suffix -c", "--suffix=-colour", "chromagan sample"),
+    ("sample x --\x1b[2J", r"\x1b[2J", "chromagan sample"),
+])  # fmt: skip
+def test_what_is_mistyped_is_told_under_the_usage_of_its_command(capsys, arguments, words, usage):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.startswith(f"usage: {usage}")
+    assert usage != "chromagan" or not said.startswith("usage: chromagan sample")
+
+
+def test_a_file_that_looks_like_an_option(album, capsys):
+    Path("-x.jpg").write_bytes((album / "a.jpg").read_bytes())
+    with pytest.raises(SystemExit):
+        sample("-x.jpg")
+    assert f".{os.sep}-x.jpg" in capsys.readouterr().err
+    assert sample(f".{os.sep}-x.jpg") == 0
+
+
+def test_help_is_in_groups(capsys):
+    with pytest.raises(SystemExit):
+        sample("--help")
+    said = capsys.readouterr().out
+    for group in ("what is colorized:", "how:", "what is written:", "what is told:"):
+        assert f"\n{group}\n" in said
+    assert max(map(len, said.splitlines())) <= 120
+
+
+class Streams:
+    """Standard streams of bytes."""
+
+    def __init__(self, monkeypatch, given=b""):
+        self.given, self.taken = io.TextIOWrapper(io.BytesIO(given)), io.TextIOWrapper(io.BytesIO())
+        monkeypatch.setattr(sys, "stdin", self.given)
+        monkeypatch.setattr(sys, "stdout", self.taken)
+
+    @property
+    def image(self):
+        return Image.open(io.BytesIO(self.taken.buffer.getvalue()))
+
+
+@pytest.mark.parametrize(("options", "kind"), [([], "JPEG"), (["-o", "-"], "JPEG"), (["--format", "png"], "PNG")])
+def test_a_photo_from_stdin_to_stdout(album, monkeypatch, capsys, options, kind):
+    streams = Streams(monkeypatch, (album / "a.jpg").read_bytes())
+    assert sample("-", *options) == 0
+    assert (streams.image.format, streams.image.size) == (kind, (30, 20))
+    assert b"1 colorized" not in streams.taken.buffer.getvalue()
+    assert capsys.readouterr().err == "chromagan: 1 colorized\n"
+    assert sample(album / "sub" / "b.png", "-o", "-", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_photo_from_stdin_to_a_file_or_folder(album, monkeypatch):
+    photo = (album / "sub" / "b.png").read_bytes()
+    Streams(monkeypatch, photo)
+    assert sample("-", "-o", "out") == 0
+    Streams(monkeypatch, photo)
+    assert sample("-", "-o", "b.jpg") == 0
+    assert files("out") == ["stdin.png"]
+    assert read_provenance(Path("b.jpg")).sha256 == "7" * 64
+
+
+@pytest.mark.parametrize("given", [b"", b"no photo at all", b"\xff\xd8\xff\xe0cut"])
+def test_stdin_that_is_no_photo(monkeypatch, capsys, given, tmp_path):
+    streams = Streams(monkeypatch, given)
+    assert sample("-") == 1
+    (line, summary) = capsys.readouterr().err.splitlines()
+    assert line.startswith("chromagan: error: stdin: ")
+    assert "/" not in line.replace("/ ", "")
+    assert summary == "chromagan: 0 colorized, 1 failed"
+    assert streams.taken.buffer.getvalue() == b""
+
+
+@pytest.mark.parametrize("arguments", [["-", "a.jpg"], ["in", "-o", "-"], ["in/a.jpg", "-o", "-", "--compare"],
+                                       ["in/a.jpg", "-o", "-", "--dry-run"]])  # fmt: skip
+def test_wrong_usage_of_standard_streams(album, monkeypatch, arguments):
+    (album / "b.jpg").write_bytes((album / "a.jpg").read_bytes())
+    streams = Streams(monkeypatch)
+    assert sample(*arguments) == 2
+    assert streams.taken.buffer.getvalue() == b""
+
+
+def test_terminals_neither_give_nor_take_photos(album, monkeypatch, capsys):
+    streams = Streams(monkeypatch)
+    monkeypatch.setattr(streams.taken, "isatty", lambda: True, raising=False)
+    assert sample(album / "a.jpg", "-o", "-") == 2
+    streams = Streams(monkeypatch)
+    monkeypatch.setattr(streams.given, "isatty", lambda: True, raising=False)
+    assert sample("-") == 2
+    assert capsys.readouterr().err.count("terminal") == 2
+
+
+def test_names_with_control_characters_forge_no_lines(album, capsys):
+    forged = "x\nchromagan: error: forged\x1b[2J\u202egpj.png"
+    (album / forged).write_text("no photo")
+    assert sample("in", f"gone{forged}", "--log", "list.jsonl") == 1
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 2
+    assert all(line.startswith(("chromagan: error: in", "chromagan: error: gone")) for line in said.err.splitlines())
+    assert not set("\x1b\u202e") & set(said.err + said.out)
+    assert r"\nchromagan: error: forged\x1b[2J\u202egpj.png" in said.err
+    assert [Path(line["source"]).name for line in log("list.jsonl") if line["status"] == "failed"].count(forged) == 1
+    (album / forged).write_bytes((album / "a.jpg").read_bytes())
+    assert sample("in", "--dry-run", "-o", "out\nof") == 0
+    assert not set("\x1b\u202e") & set(capsys.readouterr().out)
+
+
+def test_a_rerun_removes_what_killed_ones_left_and_nothing_of_others(album):
+    out = Path("colorized")
+    code = ("import os, signal\nfrom chromagan.files.atomic import moved_into_place\n"
+            "with moved_into_place('colorized/a.jpg') as path:\n    path.write_bytes(b'half')\n    {}")  # fmt: skip
+    out.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    kill = code.format(f"os.kill(os.getpid(), {int(signal.SIGKILL)})")
+    subprocess.run([sys.executable, "-c", kill], env=environment, check=False)
+    alive = subprocess.Popen(
+        [sys.executable, "-c", code.format("print(flush=True); input()")],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    alive.stdout.readline()
+    (out / ".chromagan-0a1b2c.tmp").write_text("of an earlier version")
+    os.utime(out / ".chromagan-0a1b2c.tmp", (0, 0))
+    (out / ".chromagan-00000000-1-ab.tmp").write_text("of another machine")
+    assert len(list(out.glob(".chromagan-*.tmp"))) == 4
+    assert sample("in") == 0
+    left = {path.name for path in out.glob(".chromagan-*.tmp")}
+    alive.communicate(b"\n")
+    assert len(left) == 2
+    assert ".chromagan-00000000-1-ab.tmp" in left
+
+
+def test_libraries_in_c_say_nothing_and_the_command_does(album):
+    """libjpeg, libpng and the like write to descriptor 2 themselves."""
+    program = (
+        "import os, sys, warnings\nfrom chromagan.apps.cli import words\n"
+        "with words.lossy('stderr'), words.logged(), words.quiet_decoders():\n"
+        "    os.write(2, b'Corrupt JPEG data\\n'); warnings.warn('of a library', UserWarning)\n"
+        "    import logging; logging.getLogger('chromagan.x').warning('ours')\n"
+        "os.write(2, b'after\\n'); print('end', file=sys.stderr)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == "chromagan: ours\nafter\nend\n"
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are Linux'")
+@pytest.mark.parametrize("mebibytes", [200, 600])
+def test_too_little_memory_to_start_is_one_line(album, mebibytes):
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({mebibytes << 20},) * 2)\n"
+    run = "import sys; from chromagan.apps.cli.main import main; sys.exit(main(['sample', 'in', '--device', 'cpu']))"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", limit + run], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("chromagan: error: there is too little memory")
+    assert "close other programs" in line

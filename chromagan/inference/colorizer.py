@@ -10,12 +10,14 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from chromagan.compute.device import choose_device, place
 from chromagan.conditioning.encode import encode
 from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
+from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, to_photo
 from chromagan.images.write import write_photo
@@ -24,6 +26,7 @@ from chromagan.inference.batch_plan import Job
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
+from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet
 from chromagan.inference.stages import Walk, answer
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
@@ -61,6 +64,19 @@ class Colored:
             WriteError: the file cannot be written.
         """
         write_photo(self.photo, Path(path), self.mark, keep_metadata, quality)
+
+    def layer(self) -> Colored:
+        """The colour alone at one lightness, as `chromagan sample --layer` writes it."""
+        pixels = np.ascontiguousarray(join_chroma(self.photo.pixels, self.ab, LAYER_LIGHTNESS))
+        return replace(self, photo=replace(self.photo, pixels=pixels))
+
+    def compare(self, before: Any) -> Colored:
+        """The sheet before | after, as `chromagan sample --compare` writes it.
+
+        Args:
+            before: what was colorized: a path, PIL image, array or photo.
+        """
+        return replace(self, photo=compare_sheet(_photo(before), self.photo))
 
 
 class Colorizer(OldNames, HubColorizer):
@@ -155,9 +171,9 @@ class Colorizer(OldNames, HubColorizer):
             **changes: fields of the request by name (`saturation=1.2`).
 
         Returns:
-            A PIL image for a path or PIL image (8 bits a channel; a 16-bit file keeps its depth through `colorize`, and
-            a warning says so here), an array of the same type for an array, a list for a list; RGB, or RGBA where the
-            picture has an alpha.
+            A PIL image for a path or PIL image, an array of the same type for an array, a list for a list; RGB, or RGBA
+            where the picture has an alpha. A PIL image has 8 bits a channel (a warning tells where the file has 16),
+            and its own `save` drops the mark, profile, XMP and IPTC; `colorize` gives what keeps all of them.
         """
         images = list(image) if isinstance(image, list | tuple) else [image]
         asked = _request(request, changes)
@@ -166,23 +182,25 @@ class Colorizer(OldNames, HubColorizer):
         return made if isinstance(image, list | tuple) else made[0]
 
     def colorize(
-        self, photos: Sequence[Photo], requests: Request | Sequence[Request] | None = None
+        self, photos: Sequence[Any], requests: Request | Sequence[Request] | None = None
     ) -> list[list[Colored]]:
         """Colorize photos at their own depth; those of one working shape share a batch.
 
         Args:
-            photos: as `chromagan.images.read.read_photo` gives them.
+            photos: paths, PIL images, arrays, or what `chromagan.images.read.read_photo` gives.
             requests: one for all, or one each.
 
         Returns:
-            For each photo its pictures, one unless the request asks for more.
+            For each photo its pictures, one unless the request asks for more. `Colored.save` writes the file that
+            `chromagan sample` writes: 16 bits, profile, metadata and mark are in it.
 
         Raises:
-            UsageError: something else than a photo.
+            UsageError: no list, or something in it that is no photo.
+            ReadError: a path that cannot be read.
         """
-        for photo in photos:
-            if not isinstance(photo, Photo):
-                raise UsageError(f"colorize takes photos of read_photo, not {type(photo).__name__}; a call takes paths")
+        if not isinstance(photos, list | tuple):
+            raise UsageError(f"colorize takes a list of photos, not {type(photos).__name__}; put it in brackets")
+        photos = [_photo(photo) for photo in photos]
         if not isinstance(requests, Sequence):
             requests = [requests or Request()] * len(photos)
         walks = [self.start(photo, request) for photo, request in zip(photos, requests, strict=True)]
@@ -220,7 +238,7 @@ class Colorizer(OldNames, HubColorizer):
         Args:
             image: as for a call.
         """
-        return Session(self, to_photo(image))
+        return Session(self, _photo(image))
 
     def start(self, photo: Photo, request: Request) -> Walk:
         """Begin a photo's way through the stages; on the CPU, in any thread."""
@@ -268,6 +286,10 @@ class Session:
             self._walk, self._asked = self.colorizer.start(self.photo, neutral), neutral
             self.colorizer.answer([self._walk])
         return [self.colorizer.end(self.photo, asked, self._walk.coloured(asked.saturation))]
+
+
+def _photo(image: Any) -> Photo:
+    return image if isinstance(image, Photo) else to_photo(image)
 
 
 def _request(request: Request | float | None, changes: dict[str, Any]) -> Request:

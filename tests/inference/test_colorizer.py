@@ -8,8 +8,11 @@ from skimage.color import lab2rgb, rgb2lab
 
 from chromagan.conditioning.condition import NOTHING, Condition, GlobalHints, LocalHints
 from chromagan.errors import DeviceError, ModelError, UsageError
-from chromagan.images.read import to_photo
+from chromagan.images.metadata import read_provenance
+from chromagan.images.read import read_photo, to_photo
 from chromagan.inference import colorizer as module
+from chromagan.inference.batch import colorize_files
+from chromagan.inference.batch_plan import plan_jobs
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.request import Request
 from chromagan.inference.stages import predict, working_size
@@ -165,8 +168,31 @@ def test_options_out_of_range():
         Colorizer(Painter(), device="cpu", batch_size=0)
     with pytest.raises(UsageError, match="hue"):
         colorizer()(gray(8, 8), hue=1)
-    with pytest.raises(UsageError, match="read_photo"):
-        colorizer().colorize(["photo.jpg"])
+    for photos in ("photo.jpg", gray(8, 8), to_photo(gray(8, 8))):
+        with pytest.raises(UsageError, match="in brackets"):
+            colorizer().colorize(photos)
+    with pytest.raises(UsageError, match="a photo is a path"):
+        colorizer().colorize([3])
+
+
+def test_what_colorize_gives_for_a_path_is_saved_as_the_command_saves_it(tmp_path):
+    source, one = tmp_path / "a.png", colorizer()
+    Image.fromarray(gray(20, 30, np.uint16)).save(source)
+    plan = plan_jobs([str(source)], tmp_path / "out", compare=True, layer=True)
+    assert colorize_files(plan.jobs, lambda: one, lambda job, error: None).done == 1
+    for given in (source, str(source), read_photo(source)):
+        ((colored,),) = one.colorize([given])
+        colored.save(tmp_path / "a-python.png")
+        colored.compare(source).save(tmp_path / "a-python-compare.png")
+        colored.layer().save(tmp_path / "a-python-layer.png")
+        for kind in ("", "-compare", "-layer"):
+            made = (tmp_path / f"a-python{kind}.png").read_bytes()
+            assert made == (tmp_path / "out" / f"a{kind}.png").read_bytes()
+    assert read_photo(tmp_path / "a-python.png").pixels.dtype == np.uint16
+    assert read_provenance(tmp_path / "a-python.png") == colored.mark
+    with pytest.warns(UserWarning, match="16 bits"):
+        one(source).save(tmp_path / "pil.png")
+    assert read_provenance(tmp_path / "pil.png") is None  # as the documentation says
 
 
 def test_names_of_version_0_1_still_work():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chromagan.color.curves import RGB_TO_XYZ, srgb_to_linear
 from chromagan.color.gamut import lab_to_srgb_keeping_lightness
-from chromagan.metrics.lab_8bit import LINEAR, Planes, lab_of_8bit
+from chromagan.metrics.eight_bit import LINEAR, Planes, lab_of_8bit
 
 _SHARES = [np.asarray(LINEAR * share) for share in RGB_TO_XYZ[1]]
 # Luminance halfway between two gray codes; a finer table of luminance says where to look. No two borders share a cell.

@@ -23,16 +23,11 @@ Column = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes that share an evaluation.
+    """The processes that share an evaluation."""
 
-    Attributes:
-        rank: of this process, from 0.
-        world: how many there are. All call the same functions at the same time.
-        gather: from one picklable object a rank to the list of all ranks' objects.
-    """
-
-    rank: int = 0
-    world: int = 1
+    rank: int = 0  # of this process, from 0
+    world: int = 1  # how many there are. All call the same functions at the same time
+    # From one picklable object a rank to the list of all ranks' objects.
     gather: Callable[[Any], list[Any]] = lambda thing: [thing]  # noqa: E731
 
     @classmethod
@@ -51,17 +46,11 @@ class Preparation(Protocol):
 
 @dataclass(frozen=True)
 class Unpainted:
-    """A picture to be coloured.
+    """A picture to be coloured."""
 
-    Attributes:
-        gray: (H, W) uint8.
-        truth: (H, W, 3) uint8, for what is given away of it on purpose, such as simulated hints.
-        image: its name, which decides what is drawn by chance.
-    """
-
-    gray: NDArray[np.uint8]
-    truth: Picture
-    image: str
+    gray: NDArray[np.uint8]  # (H, W) uint8
+    truth: Picture  # (H, W, 3) uint8, for what is given away of it on purpose, such as simulated hints
+    image: str  # its name, which decides what is drawn by chance
 
 
 class Painter(Protocol):
@@ -84,42 +73,25 @@ class Painter(Protocol):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What to measure.
+    """What to measure."""
 
-    Attributes:
-        pairs: true photos, and the pictures of methods that are folders.
-        painters: methods that are models.
-        protocol: what is done to every picture first.
-        metrics: those that come of figures of pictures, in the order of the table.
-        networks: of those metrics that have one, by name.
-        collectors: what else looks at every picture.
-        out: folder of the store; None keeps nothing.
-        settings: what figures depend on, checked against the store's.
-        workers: threads.
-        device: of the networks.
-        progress: whether to show a bar (in the first process, on a terminal).
-        truths: prepared true pictures by index, where they are in memory; else the files of `pairs` are read.
-        blocks: indices that are measured together; 16 in a row unless given.
-        baselines: rows that cost nothing, of `chromagan.evaluation.pairs.BASELINES`.
-        baselines_in_full: whether networks and collectors look at those rows too.
-        pictures: what was read and painted, for whoever needs it again.
-    """
-
-    pairs: Pairs
-    protocol: Preparation
-    painters: Sequence[Painter] = ()
-    metrics: Sequence[Metric] = ()
-    networks: Mapping[str, torch.nn.Module] = field(default_factory=dict)
-    collectors: Sequence[Collector] = ()
-    out: Path | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    workers: int = 2
-    device: str | torch.device = "cpu"
-    progress: bool = True
+    pairs: Pairs  # true photos, and the pictures of methods that are folders
+    protocol: Preparation  # what is done to every picture first
+    painters: Sequence[Painter] = ()  # methods that are models
+    metrics: Sequence[Metric] = ()  # those that come of figures of pictures, in the order of the table
+    networks: Mapping[str, torch.nn.Module] = field(default_factory=dict)  # of those metrics that have one, by name
+    collectors: Sequence[Collector] = ()  # what else looks at every picture
+    out: Path | None = None  # folder of the store; None keeps nothing
+    settings: dict[str, Any] = field(default_factory=dict)  # what figures depend on, checked against the store's
+    workers: int = 2  # threads
+    device: str | torch.device = "cpu"  # of the networks
+    progress: bool = True  # whether to show a bar (in the first process, on a terminal)
+    # Prepared true pictures by index, where they are in memory; else the files of `pairs` are read.
     truths: Sequence[Picture] | None = None
-    blocks: Sequence[Sequence[int]] | None = None
-    baselines: tuple[str, ...] = BASELINES
-    baselines_in_full: bool = True
+    blocks: Sequence[Sequence[int]] | None = None  # indices that are measured together; 16 in a row unless given
+    baselines: tuple[str, ...] = BASELINES  # rows that cost nothing, of `chromagan.evaluation.pairs.BASELINES`
+    baselines_in_full: bool = True  # whether networks and collectors look at those rows too
+    # What was read and painted, for whoever needs it again.
     pictures: PictureStore = field(default_factory=PictureStore)
 
     @property
@@ -155,19 +127,13 @@ def figure_of(metric: Metric) -> PictureMetric | NetworkMetric | None:
 
 @dataclass
 class Measured:
-    """Figures of images.
+    """Figures of images."""
 
-    Attributes:
-        figures: by name.
-        values: by method and figure, (images,) float64; a method has those that were measured for it.
-        sizes: (images, 2), height and width.
-        ab: the mean colour of all truths, each counting once.
-    """
-
-    figures: dict[str, PictureMetric | NetworkMetric]
+    figures: dict[str, PictureMetric | NetworkMetric]  # by name
+    # By method and figure, (images,) float64; a method has those that were measured for it.
     values: dict[str, dict[str, Column]]
-    sizes: NDArray[np.int64]
-    ab: tuple[float, float] = (0.0, 0.0)
+    sizes: NDArray[np.int64]  # (images, 2), height and width
+    ab: tuple[float, float] = (0.0, 0.0)  # the mean colour of all truths, each counting once
 
     def judged(self, figure: str) -> list[Column]:
         """The columns of a figure, the truth's apart, which has an infinite PSNR by itself."""

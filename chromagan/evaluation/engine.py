@@ -25,8 +25,7 @@ from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
 from chromagan.evaluation.comparison import Comparison, Measured, Ranks, Unpainted
 from chromagan.evaluation.store import SetStates, Store, files_digest
 from chromagan.images.read import read_photo
-from chromagan.metrics.eight_bit import to_8bit_rgb
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.eight_bit import lab_of_8bit, to_8bit_rgb
 from chromagan.metrics.metric import NetworkMetric, Pair, Picture, PictureMetric, Shown, measure_pair
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from chromagan.color.lab import rgb_to_lab
-from chromagan.evaluation.held_out_photos import deal_batches
+from chromagan.evaluation.held_out import deal_batches
 from chromagan.inference.stages import Walk, paint_walks
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.psnr import psnr
@@ -47,7 +47,7 @@ def psnr_at_colourfulness(
     if not photos or target <= 0:
         raise ValueError("give photos, and a target above 0")
     answers: list[tuple[Tensor, Walk]] = []
-    for numbers in deal_batches([(photo.shape[1], photo.shape[2]) for photo in photos], 0, 1):
+    for numbers in deal_batches([(photo.shape[1], photo.shape[2]) for photo in photos]):
         truth = torch.stack([photos[number] for number in numbers])
         L = rgb_to_lab(truth.to(device).float() / 255)[:, :1]
         answers += zip(truth, paint_walks(network, L, look=Look(size=min(L.shape[2:]))), strict=True)

@@ -25,8 +25,7 @@ from chromagan.evaluation.published import published_table
 from chromagan.evaluation.result import ComparisonResult
 from chromagan.inference.colorizer import Colorizer
 from chromagan.metrics.metric import Resources
-from chromagan.metrics.opening import open_metrics
-from chromagan.metrics.registry import choose_metrics
+from chromagan.metrics.registry import choose_metrics, open_metrics
 
 
 @dataclass(frozen=True)

@@ -5,26 +5,31 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.device import place
-from chromagan.errors import UsageError
+from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.comparison import Column, Comparison, Ranks, Unpainted
 from chromagan.evaluation.engine import default_workers, measure
-from chromagan.evaluation.held_out_photos import deal_batches, load_held_out
 from chromagan.evaluation.pairs import Pairs
 from chromagan.evaluation.protocols import protocol
 from chromagan.evaluation.summary import summarize
+from chromagan.files.find import find_photo_files
 from chromagan.images.enlarge_chroma import ChromaStep
+from chromagan.images.read import read_photo
 from chromagan.inference.stages import paint
+from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.metric import Metric, Picture, Resources
 from chromagan.metrics.network_files import Networks
-from chromagan.metrics.opening import open_metrics
-from chromagan.metrics.registry import choose_metrics, find_metric, get_metric, list_metrics
+from chromagan.metrics.registry import choose_metrics, find_metric, get_metric, list_metrics, open_metrics
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
 from chromagan.pretrained.create import load_upsampler
@@ -32,6 +37,9 @@ from chromagan.pretrained.create import load_upsampler
 Gather = Callable[[Any], list[Any]]
 _NAME = "network"
 _ALWAYS = ("psnr", "colourfulness")  # what the gray photo and the truth are told by
+SMALLEST_SIDE = 32  # pixels; what the smallest metric networks need
+_STEP = 32
+_BATCH_PIXELS = 8 * 256 * 256
 
 
 def check_best_metric(name: str) -> None:
@@ -79,7 +87,7 @@ class HeldOut:
 
     Args:
         folder: of colour photos, any depth; read once, here.
-        size: of their short side; see `chromagan.evaluation.held_out_photos.reduce_and_crop`.
+        size: of their short side; see `reduce_and_crop`.
         metrics: names, see `chromagan.metrics.registry`.
         networks: where the networks of LPIPS, FID and KID are: a folder with files under their published names, or a
             mapping from keys of `chromagan.metrics.network_files.PUBLISHED` to files.
@@ -179,7 +187,7 @@ class HeldOut:
             device=self.device,
             progress=False,
             truths=self.photos,
-            blocks=deal_batches([photo.shape[:2] for photo in self.photos], 0, 1),
+            blocks=deal_batches([photo.shape[:2] for photo in self.photos]),
             baselines=() if self._baselines else ("gray", "truth"),
             baselines_in_full=False,
         )
@@ -193,3 +201,88 @@ class HeldOut:
                     found |= {name: figure.value for name, figure in collector.compute(_NAME).items()}
             found = ranks.gather(found)[0]
         return found
+
+
+def reduce_and_crop(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The middle of a photo at a working size.
+
+    The short side becomes `size` by area averaging of the 8-bit values, the aspect kept; a smaller photo keeps its
+    size. The long side is cropped at both ends to at most twice the short one, and further by less than 32 pixels, so
+    that the sides differ by a multiple of 32: photos then share few sizes and run in batches.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        size: of the short side.
+
+    Returns:
+        (h, w, 3) uint8, contiguous.
+    """
+    short = min(pixels.shape[:2])
+    pixels = _middle(pixels, 2 * short)
+    if short > size:
+        height, width = (round(side * size / short) for side in pixels.shape[:2])
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        short = size
+    longest = max(pixels.shape[:2])
+    return np.ascontiguousarray(_middle(pixels, longest - (longest - short) % _STEP))
+
+
+def _middle(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    rows, columns = min(height, longest), min(width, longest)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return pixels[top : top + rows, left : left + columns]
+
+
+def load_held_out(
+    folder: str | os.PathLike[str], size: int, limit: int = 0
+) -> tuple[list[str], list[NDArray[np.uint8]]]:
+    """Read and reduce the colour photos of a folder.
+
+    Args:
+        folder: any depth, in the order of the names.
+        size: see `reduce_and_crop`.
+        limit: take so many, evenly spaced over the list (folders are often sorted by class); 0 for all.
+
+    Returns:
+        File names and (h, w, 3) uint8 photos.
+
+    Raises:
+        DataError: no photos there, or one too small.
+        ReadError: one cannot be read. Leaving it out silently would make figures over another set.
+        UsageError: a size under 32 or a negative limit.
+    """
+    if size < SMALLEST_SIDE or limit < 0:
+        raise UsageError(f"held-out photos need a size of at least {SMALLEST_SIDE} and a limit of 0 or more")
+    paths = find_photo_files(folder)
+    if 0 < limit < len(paths):
+        paths = [paths[i * len(paths) // limit] for i in range(limit)]
+
+    def load(path: Path) -> NDArray[np.uint8]:
+        photo = reduce_and_crop(to_8bit_rgb(read_photo(path).pixels), size)
+        if min(photo.shape[:2]) < SMALLEST_SIDE:
+            raise DataError(f"{path}: a side under {SMALLEST_SIDE} pixels is too small to measure; take it away")
+        return photo
+
+    with ThreadPoolExecutor(min(8, torch.get_num_threads())) as pool:
+        photos = list(pool.map(load, paths))
+    return [str(path) for path in paths], photos
+
+
+def deal_batches(shapes: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Batches of photos of equal size, largest first, as lists of their numbers.
+
+    They are the same for any number of ranks, which take whole ones: a network's answer depends in its last bits on
+    what shares its batch.
+
+    Args:
+        shapes: height and width of each photo.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, shape in enumerate(shapes):
+        groups.setdefault(shape, []).append(number)
+    batches = []
+    for (height, width), numbers in groups.items():
+        most = max(1, _BATCH_PIXELS // (height * width))
+        batches += [numbers[i : i + most] for i in range(0, len(numbers), most)]
+    return sorted(batches, key=lambda batch: (-len(batch) * shapes[batch[0]][0] * shapes[batch[0]][1], batch[0]))

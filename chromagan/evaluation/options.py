@@ -1,67 +1,79 @@
-"""What an evaluation is asked for: one field for each flag of `chromagan evaluate`, checked in one place."""
+"""What evaluations are asked for: one field for each flag of `chromagan evaluate`, and the exam of a training run."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from chromagan.errors import UsageError
+from chromagan.models.look import Look
+from chromagan.options import Section, at_least, option
 
 Place = str | os.PathLike[str]
 
 
+def _flags(group: str) -> Callable[..., Any]:
+    """What makes fields that are flags of a group, from the line in `--help`, the default and `argparse`'s words."""
+    return lambda help, default=None, **words: field(default=default, metadata={"group": group, "help": help, **words})
+
+
+_what, _how, _models, _common = map(_flags, ("what to compare", "how to measure", "models", ""))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """What to compare, with what, and where the report goes.
-
-    Attributes:
-        pred: folders of colorized pictures by any program, `NAME=DIR` or `DIR`.
-        truth: true colour photos of the same names.
-        model: shipped networks or files of weights, each perhaps with `NAME=` before it; photos become gray first.
-        data: true colour photos for models, as `truth`; alone it stands for the model `chromagan`.
-        protocol: images, crop and size, see `docs/protocols.md`.
-        list: file with the published list of images that a protocol needs.
-        metrics: names; None for all that need nothing but pixels, `["all"]` for all.
-        metric_networks: folder with the networks that metrics need.
-        classifier: timm model for `accuracy`, `agreement` and `class_kl`; None for MobileNetV2.
-        classifier_weights: its file.
-        no_download: never download a metric's network.
-        limit: measure the first so many photos.
-        against: "published" for published figures of the protocol beside the own ones.
-        size: working size of models in pixels; None for what suits the weights.
-        saturation: factors on the models' chroma, a row each; None for 1.
-        simulated_hints: numbers of true colours that models are shown of each photo, a row each.
-        hint_size: side of the hints' squares at the working size; None for 4.
-        hint_seed: decides, with a photo's name, where they are; None for 0.
-        device: "auto", "cpu", "cuda" or "mps".
-        out: folder for report, tables and figures; a killed run goes on there.
+    """What to compare, with what, and where the report goes; a field is the flag of its name.
 
     Raises:
         UsageError: options that contradict each other or are out of range.
     """
 
-    pred: Sequence[str] = ()
-    truth: Place | None = None
-    model: Sequence[str] = ()
-    data: Place | None = None
-    protocol: str = "folder"
-    list: Place | None = None
-    metrics: Sequence[str] | None = None
-    metric_networks: Place | None = None
-    classifier: str | None = None
-    classifier_weights: Place | None = None
-    no_download: bool = False
-    limit: int | None = None
-    against: str | None = None
-    size: int | None = None
-    saturation: Sequence[float] | None = None
-    simulated_hints: Sequence[int] | None = None
-    hint_size: int | None = None
-    hint_seed: int | None = None
-    device: str = "auto"
-    out: Place | None = None
+    pred: Sequence[str] = _what("folders of colorized pictures (NAME= is optional)", (), nargs="+", metavar="NAME=DIR")
+    truth: Place | None = _what("true colour photos of the same names, in any format", type=Path, metavar="DIR")
+    model: Sequence[str] = _what(
+        "shipped networks or .safetensors files (NAME=FILE renames); photos become gray first",
+        (), nargs="+", metavar="NAME|FILE",
+    )  # fmt: skip
+    data: Place | None = _what("true colour photos for models (as --truth; model: chromagan)", type=Path, metavar="DIR")
+    protocol: str = _how("images, crop, size (default: folder, as they are)", "folder", metavar="NAME")
+    list: Place | None = _how("the published list of images that a protocol needs", type=Path, metavar="FILE")
+    metrics: Sequence[str] | None = _how(
+        "default: all that need no network; `all` adds the others", nargs="+", metavar="NAME"
+    )
+    metric_networks: Place | None = _how("folder with the networks that metrics need", type=Path, metavar="DIR")
+    classifier: str | None = _how(
+        "timm model for accuracy, agreement and class_kl (default: MobileNetV2)", metavar="NAME"
+    )
+    classifier_weights: Place | None = _how(
+        "its weights (default: of --metric-networks, or timm)", type=Path, metavar="FILE"
+    )
+    no_download: bool = _how("never download a metric's network", False, action="store_true")
+    limit: int | None = _how("measure the first N photos only", type=int, metavar="N")
+    against: str | None = _how("print published figures of the protocol beside the own ones", choices=("published",))
+    size: int | None = _models("working size (default: what suits the weights)", type=int, metavar="PIXELS")
+    saturation: Sequence[float] | None = _models(
+        "factors on the chroma; with several, the network still runs once a photo",
+        type=float, nargs="+", metavar="FACTOR",
+    )  # fmt: skip
+    simulated_hints: Sequence[int] | None = _models(
+        "show a model that takes hints N true colours of each photo (0: none); one row each",
+        type=int, nargs="+", metavar="N",
+    )  # fmt: skip
+    hint_size: int | None = _models(
+        "side of the hints' squares at the working size (default: 4)", type=int, metavar="PIXELS"
+    )
+    hint_seed: int | None = _models(
+        "decides, with a photo's name, where they are (default: 0)", type=int, metavar="SEED"
+    )
+    device: str = _common(None, "auto", choices=("auto", "cpu", "cuda", "mps"))
+    out: Place | None = _common(
+        "write report.html, tables, metrics.json and per_image.csv there; a killed run goes on",
+        type=Path, metavar="FOLDER",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.data and self.truth:
@@ -110,3 +122,34 @@ class EvaluateOptions:
     def factors(self) -> Sequence[float]:
         """The saturations, at least one."""
         return self.saturation or [1.0]
+
+
+@dataclass(frozen=True)
+class HeldOutOptions(Section):
+    """The exam of a run; it changes nothing of what is computed but which state is the best."""
+
+    val: str = option("", "held-out folder: its photos are measured, its first ones make the preview grid", free=True)
+    eval_every: int = option(10_000, "photographs between evaluations on --val; 0 for none", at_least(0), free=True)
+    eval_size: int = option(256, "short side of the held-out photos in pixels", at_least(32), free=True)
+    eval_limit: int = option(200, "measure so many held-out photos, evenly spaced; 0 for all", at_least(0), free=True)
+    metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True)
+    best_metric: str = option("psnr", "figure by which the best checkpoint is chosen", free=True)
+    look_size: int = option(
+        0, "working size that the weights will want and are validated at; 0 is --eval-size", free=True
+    )
+    look_saturation: float = option(1.0, "factor on ab that the weights will want", free=True)
+    look_typical_chroma: float = option(0.0, "mean chroma that photos are drawn towards, 0 for none", free=True)
+    look_annealed_share: float = option(0.0, "share of the bins' annealed mean in the colours, 0 to 1", free=True)
+    metric_networks: str = option(
+        "", "folder with the networks of LPIPS, FID and KID, by their published names", free=True
+    )
+
+    def check(self) -> None:
+        """Refuse a look out of range."""
+        _ = self.look
+
+    @property
+    def look(self) -> Look:
+        """How the run's weights are used: by validation and previews, and by default once they are exported."""
+        size = self.look_size or self.eval_size
+        return Look(size, self.look_saturation, self.look_typical_chroma, self.look_annealed_share)

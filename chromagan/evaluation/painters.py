@@ -18,8 +18,7 @@ from chromagan.evaluation.comparison import Unpainted
 from chromagan.images.read import to_photo
 from chromagan.images.resize import resize_antialiased
 from chromagan.inference.request import Request
-from chromagan.metrics.eight_bit import to_8bit_rgb
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.eight_bit import lab_of_8bit, to_8bit_rgb
 from chromagan.metrics.metric import Picture
 
 if TYPE_CHECKING:
@@ -28,17 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SimulatedHints:
-    """True colours that a model is shown, as a person would give them: squares anywhere in the photo.
+    """True colours that a model is shown, as a person would give them: squares anywhere in the photo."""
 
-    Attributes:
-        counts: how many squares, one method each; the squares of a lower count are the first of a higher one.
-        size: side of the squares, in pixels of the network's working size.
-        seed: with the photo's name it decides where they are.
-    """
-
+    # How many squares, one method each; the squares of a lower count are the first of a higher one.
     counts: tuple[int, ...]
-    size: int = 4
-    seed: int = 0
+    size: int = 4  # side of the squares, in pixels of the network's working size
+    seed: int = 0  # with the photo's name it decides where they are
 
     def of(self, truth: Picture, image: str, size: tuple[int, int]) -> list[Condition]:
         """The hints of one photo, one entry a count; nothing for a count of 0.

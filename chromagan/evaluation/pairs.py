@@ -20,22 +20,14 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Pairs:
-    """True photos and what each method made of them.
+    """True photos and what each method made of them."""
 
-    Attributes:
-        images: names below the truth folder, sorted.
-        truth: files, in that order.
-        predictions: by method, files in that order.
-    """
-
-    images: list[str]
-    truth: list[Path]
-    predictions: dict[str, list[Path]]
+    images: list[str]  # names below the truth folder, sorted
+    truth: list[Path]  # files, in that order
+    predictions: dict[str, list[Path]]  # by method, files in that order
 
 
-def parse_methods(
-    words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES
-) -> dict[str, Path]:
+def parse_methods(words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES) -> dict[str, Path]:
     """Folders by name from `NAME=DIR` or `DIR`, whose name is the folder's.
 
     Args:

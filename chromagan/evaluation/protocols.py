@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from chromagan.errors import DataError, UsageError
-from chromagan.evaluation.preparation import Picture, as_it_is, middle_square_256, release_of_2020, squash_256
+from chromagan.metrics.metric import Picture
 
 LIST_OPTION = "--list"
 _SAME = "the same images, prepared in the same way"
@@ -25,45 +27,59 @@ _IMAGENET_EXAMPLE = "ILSVRC2012_val_00000001"
 _RECENT = ("fid_torchvision", "colourfulness_absolute", "delta_colourfulness_absolute", "psnr")
 
 
+# What protocols do to a picture before it is measured: each exactly as its source does it.
+
+
+def as_it_is(picture: Picture) -> Picture:
+    """The picture itself."""
+    return picture
+
+
+def middle_square_256(picture: Picture) -> Picture:
+    """The largest square in the middle, then 256 x 256 by Pillow's bilinear filter, which averages when it reduces."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = round((height - side) / 2), round((width - side) / 2)  # halves go to the even number, as in Python
+    square = Image.fromarray(np.ascontiguousarray(picture[top : top + side, left : left + side]))
+    return np.asarray(square.resize((256, 256), Image.Resampling.BILINEAR))
+
+
+def squash_256(picture: Picture) -> Picture:
+    """256 x 256 without regard to the aspect: OpenCV's bilinear filter on floats, no antialiasing, then 8 bits."""
+    resized = cv2.resize(picture.astype(np.float32), (256, 256), interpolation=cv2.INTER_LINEAR)
+    return np.rint(resized).clip(0, 255).astype(np.uint8)
+
+
+def release_of_2020(picture: Picture) -> Picture:
+    """224 x 224 without regard to the aspect (OpenCV, bilinear on 8 bits), then through OpenCV's 8-bit Lab and back."""
+    bgr = cv2.resize(np.ascontiguousarray(picture[..., ::-1]), (224, 224), interpolation=cv2.INTER_LINEAR)
+    joined = cv2.cvtColor(cv2.cvtColor(bgr, cv2.COLOR_BGR2Lab), cv2.COLOR_Lab2BGR)
+    return np.ascontiguousarray(joined[..., ::-1], dtype=np.uint8)
+
+
 @dataclass(frozen=True)
 class Protocol:
-    """A way of measuring, with all its choices.
+    """A way of measuring, with all its choices."""
 
-    Attributes:
-        name, version: what figures are reported under.
-        description: in one sentence.
-        source: who measures so, and where that is written.
-        images: how many there must be; None for any number.
-        pattern: of file names without folder and extension, as a regular expression; None for any. Its first group, if
-            any, is the image's number in the data set.
-        example: a name that fits.
-        size: (height, width) of prepared pictures; None where they keep theirs.
-        crop: what is cut off, and when.
-        resampling: library, filter, antialiasing.
-        reference: what sets of pictures are compared with.
-        metrics: those that papers report under it (others may be computed too).
-        open_questions: what the source does not say, and what was chosen; empty where nothing is open.
-        numbered: the images are those with the numbers 1 to `images`.
-        listed: names (without folder and extension) of a published list; None where none was given.
-        needs_list: the images are those of a published list that is not shipped.
-    """
-
-    name: str
+    name: str  # what figures are reported under
     version: int
-    description: str
-    source: str
-    crop: str
-    resampling: str
-    metrics: tuple[str, ...]
-    images: int | None = None
+    description: str  # in one sentence
+    source: str  # who measures so, and where that is written
+    crop: str  # what is cut off, and when
+    resampling: str  # library, filter, antialiasing
+    metrics: tuple[str, ...]  # those that papers report under it (others may be computed too)
+    images: int | None = None  # how many there must be; None for any number
+    # Of file names without folder and extension, as a regular expression; None for any. Its first group, if any, is the
+    # image's number in the data set.
     pattern: str | None = None
-    example: str = ""
-    size: tuple[int, int] | None = None
-    reference: str = _SAME
-    open_questions: str = ""
-    numbered: bool = False
+    example: str = ""  # a name that fits
+    size: tuple[int, int] | None = None  # (height, width) of prepared pictures; None where they keep theirs
+    reference: str = _SAME  # what sets of pictures are compared with
+    open_questions: str = ""  # what the source does not say, and what was chosen; empty where nothing is open
+    numbered: bool = False  # the images are those with the numbers 1 to `images`
+    # Names (without folder and extension) of a published list; None where none was given.
     listed: frozenset[str] | None = None
-    needs_list: bool = False
+    needs_list: bool = False  # the images are those of a published list that is not shipped
     _prepare: Callable[[Picture], Picture] = as_it_is
 
     @property

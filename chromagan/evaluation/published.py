@@ -35,32 +35,21 @@ _OWN: tuple[tuple[tuple[str, str], ...], ...] = (
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """What one source says of one method; a figure is None where it says nothing.
+    """What one source says of one method; a figure is None where it says nothing."""
 
-    Attributes:
-        method: as its table calls it.
-        protocol: name of ours that it was measured under, as far as its source says; or "unstated".
-        setting: what the source says of images, crop and size.
-        fid, colourfulness, delta_colourfulness, psnr, ssim, lpips: the figures.
-        fid_weights: whose Inception network.
-        colourfulness_variant: "absolute" or "signed" opponents, or "unstated".
-        source: paper and table, or thread.
-        checked: how far the figure was followed.
-    """
-
-    method: str
-    protocol: str
-    setting: str
-    fid: float | None
-    fid_weights: str
+    method: str  # as its table calls it
+    protocol: str  # name of ours that it was measured under, as far as its source says; or "unstated"
+    setting: str  # what the source says of images, crop and size
+    fid: float | None  # the figures
+    fid_weights: str  # whose Inception network
     colourfulness: float | None
-    colourfulness_variant: str
+    colourfulness_variant: str  # "absolute" or "signed" opponents, or "unstated"
     delta_colourfulness: float | None
     psnr: float | None
     ssim: float | None
     lpips: float | None
-    source: str
-    checked: str
+    source: str  # paper and table, or thread
+    checked: str  # how far the figure was followed
 
 
 def published_rows() -> list[PublishedRow]:

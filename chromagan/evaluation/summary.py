@@ -11,8 +11,7 @@ import numpy as np
 from chromagan.evaluation.comparison import Measured, figure_of
 from chromagan.evaluation.pairs import BASELINES
 from chromagan.evaluation.result import MethodResult, PairedTest
-from chromagan.evaluation.statistics import paired_test
-from chromagan.metrics.figure import Figure, bootstrap_sums, interval
+from chromagan.metrics.figure import RESAMPLES, Figure, bootstrap_sums, interval, mean_figure
 from chromagan.metrics.metric import Array, MeanMetric, Metric, PictureMetric
 
 
@@ -44,6 +43,32 @@ def paired_tests(methods: Sequence[MethodResult], metrics: Sequence[Metric]) -> 
             pair = [(method.name, np.array(method.per_image[metric])) for method in (a, b)]
             tests.append(paired_test(metric, pair[0], pair[1]))
     return tests
+
+
+def paired_test(
+    metric: str, a: tuple[str, Array], b: tuple[str, Array], resamples: int = RESAMPLES, seed: int = 0
+) -> PairedTest:
+    """Compare two methods on the same images: Wilcoxon's signed-rank test (Biometrics Bulletin 1(6), 1945).
+
+    Args:
+        metric: what the numbers are.
+        a: name and one number an image.
+        b: the same of the other method, in the same order.
+        resamples: for the interval of the mean difference.
+        seed: of the drawing.
+
+    Returns:
+        Over the images where both are finite. The p value is NaN where no difference is other than zero.
+    """
+    both = np.isfinite(a[1]) & np.isfinite(b[1])
+    differences = a[1][both] - b[1][both]
+    if np.any(differences):
+        from scipy.stats import wilcoxon
+
+        p_value = float(wilcoxon(differences).pvalue)
+    else:
+        p_value = math.nan
+    return PairedTest(a[0], b[0], metric, mean_figure(differences, resamples, seed), p_value, len(differences))
 
 
 class _Samples:

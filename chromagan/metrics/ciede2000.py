@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chromagan.metrics.lab_8bit import Planes, lab_of_8bit
+from chromagan.metrics.eight_bit import Planes, lab_of_8bit
 from chromagan.metrics.metric import PictureMetric
 from chromagan.metrics.registry import register
 

@@ -17,15 +17,15 @@ from chromagan.errors import MetricUnavailable, WriteError
 from chromagan.files.cache import cache_folder
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.feature_store import FeatureStore
-from chromagan.metrics.figure import Figure
+from chromagan.metrics.figure import Figure, disjoint_subsets, interval_from_subsets
 from chromagan.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_of_features
 from chromagan.metrics.inception import FEATURES, InceptionFeatures
-from chromagan.metrics.intervals import disjoint_subsets, interval_from_subsets
 from chromagan.metrics.kernel_distance import drawn_subsets, polynomial_mmd
 from chromagan.metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
-from chromagan.metrics.metric import Picture, Resources
+from chromagan.metrics.metric import Picture, Resources, SetMetric
 from chromagan.metrics.network_files import network_tensors
 from chromagan.metrics.reference_cache import ReferenceCache, picture_digest
+from chromagan.metrics.registry import register
 from chromagan.models.digest import digest
 
 TRUTH = "truth"  # the comparison's own name of the truth's row
@@ -273,5 +273,23 @@ def _open(network: str, names: Sequence[str], resources: Resources) -> Inception
     return InceptionDistances(network, names, features, FEATURES, resources.images, resources.device, cache, settings)
 
 
-OPEN_DISTANCES = {network: partial(_open, network) for network in ("tf", "torchvision")}
-"""By network, what the metrics that share its features are opened with."""
+_SAME = "of Inception features: answers against the truths of the same images"
+_HALVES = "of Inception features: answers of one half of the images against the truths of the other"
+_MEASURES = {
+    "fid": ("FID", "Frechet distance " + _SAME),
+    "fid_disjoint": ("FID", "Frechet distance " + _HALVES),
+    "fid_matched": ("FID", "Frechet distance of Inception features: as `fid_{}`, after each answer's colourfulness is "
+                    "made its truth's"),
+    "kid": ("KID", "kernel distance " + _SAME),
+    "kid_disjoint": ("KID", "kernel distance " + _HALVES),
+}  # fmt: skip
+
+for _network, _title, _first in (("tf", "TF", 110), ("torchvision", "torchvision", 120)):
+    _opener = partial(_open, _network)  # one for all, so that they share their features
+    for _place, _kind, _name in zip((0, 1, 2, 5, 6), KINDS, distance_names(_network), strict=True):
+        _short, _about = _MEASURES[_kind]
+        register(SetMetric(
+            name=_name, label=", ".join([_short, f"{_title} Inception", *_kind.split("_")[1:]]), better="lower",
+            digits=2 if _short == "FID" else 4, place=_first + _place, about=_about.format(_network),
+            needs=(f"inception_{_network}",), open=_opener,
+        ))  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -27,17 +26,6 @@ class FeatureStatistics:
         self.count += len(features)
         self.sum += features.sum(dim=0)
         self.outer += features.T @ features
-
-    def state(self) -> dict[str, Tensor]:
-        """What `merge` takes: `count` (), `sum` (d,), `outer` (d, d)."""
-        return {"count": torch.tensor(self.count), "sum": self.sum, "outer": self.outer}
-
-    def merge(self, states: Iterable[dict[str, Tensor]]) -> None:
-        """Add what other accumulators hold. The order changes the last bits of float64 at most."""
-        for state in states:
-            self.count += int(state["count"])
-            self.sum = self.sum + state["sum"]
-            self.outer = self.outer + state["outer"]
 
     def mean(self) -> Tensor:
         """(d,) float64; NaN without pictures."""

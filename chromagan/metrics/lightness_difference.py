@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chromagan.metrics.lab_8bit import Planes, lab_of_8bit
+from chromagan.metrics.eight_bit import Planes, lab_of_8bit
 from chromagan.metrics.metric import PictureMetric
 from chromagan.metrics.registry import register
 

@@ -13,7 +13,8 @@ from chromagan.errors import MetricUnavailable
 from chromagan.metrics.classifier import DEFAULT_CLASSIFIER, Classifier, imagenet_class, imagenet_wnids, load_classifier
 from chromagan.metrics.distances import TRUTH
 from chromagan.metrics.figure import Figure, mean_figure
-from chromagan.metrics.metric import Picture, Resources
+from chromagan.metrics.metric import Picture, Resources, SetMetric
+from chromagan.metrics.registry import register
 
 RECOGNITION = ("accuracy", "agreement", "class_kl")
 _BATCH = 32
@@ -159,3 +160,26 @@ def _labels(images: Sequence[str], judge: Classifier) -> list[int]:
             "into folders by ImageNet's classes (n01440764/...), or take the metric agreement"
         )
     return [label for label in labels if label is not None]
+
+
+for _name, _label, _better, _place, _about in (
+    ("accuracy", "Classified right", "higher", 130, "share of answers that a classifier gives the photo's label"),
+    (
+        "agreement",
+        "Classified as the truth is",
+        "higher",
+        131,
+        "share of answers that a classifier gives the class of the truth",
+    ),
+    (
+        "class_kl",
+        "KL of class distributions",
+        "lower",
+        132,
+        "divergence of a classifier's answer from its answer to the truth",
+    ),
+):
+    register(SetMetric(
+        name=_name, label=_label, digits=4, better=_better, place=_place, about=_about,  # type: ignore[arg-type]
+        needs=("classifier",), open=open_recognition,
+    ))  # fmt: skip

@@ -1,7 +1,7 @@
-"""The metrics by name: those of this package, one file each, and those of packages that declare an entry point.
+"""The metrics by name: those of this package, a file each or a few of a kind, and those of other packages.
 
-Only what is asked for is imported. The metric `fid_tf_disjoint` stands in `fid_tf_disjoint.py`, `fid_tf.py` or
-`fid.py`, whichever there is. A stranger's package declares its objects in its `pyproject.toml`:
+Of a metric with a file of its name no other is imported. A stranger's package declares its objects in its
+`pyproject.toml` as entry points:
 
     [project.entry-points."chromagan.metrics"]
     their_metric = "their_package.their_module:THEIR_METRIC"
@@ -14,13 +14,17 @@ import importlib.metadata
 import importlib.util
 import math
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from chromagan.errors import UsageError
-from chromagan.metrics.metric import Metric
+from chromagan.errors import MetricUnavailable, UsageError
+from chromagan.metrics.metric import Collector, Metric, NetworkMetric, Resources, SetMetric
 from chromagan.strangers import load_stranger
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 GROUP = "chromagan.metrics"
 M = TypeVar("M", bound=Metric)
@@ -36,13 +40,13 @@ def register(metric: M) -> M:
 
 
 def find_metric(name: str) -> Metric | None:
-    """The metric of that name, or None; imports the one file that would have it."""
-    if name not in _METRICS and name.isidentifier():
-        words = name.split("_")
-        files = (f"{__package__}.{'_'.join(words[:count])}" for count in range(len(words), 0, -1))
-        file = next(filter(importlib.util.find_spec, files), None)
-        if file is not None:
+    """The metric of that name, or None; imports the file of that name, or else all."""
+    if name not in _METRICS:
+        file = f"{__package__}.{name}"
+        if name.isidentifier() and importlib.util.find_spec(file):
             importlib.import_module(file)
+        if name not in _METRICS:
+            _own_metrics()
     return _METRICS.get(name) or _foreign(name)
 
 
@@ -111,6 +115,49 @@ def better(name: str, a: float, b: float) -> bool:
     return a > b if higher else a < b
 
 
+@dataclass
+class Opened:
+    """What could be had: networks by metric, collectors (each for one set metric or several), and what is missing."""
+
+    networks: dict[str, Module] = field(default_factory=dict)
+    collectors: list[Collector] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)  # by metric why, and what to do
+
+
+def open_metrics(metrics: Sequence[Metric], resources: Resources) -> Opened:
+    """Open what metrics need; nothing stands in for a network that is missing.
+
+    Args:
+        metrics: those that need nothing are passed over.
+        resources: where networks are and what they are opened for.
+
+    Raises:
+        UsageError: a folder or file that was named and is not there.
+        WeightsError: a network was found and is damaged, or another one's.
+        DataError: cached features of the truths are damaged.
+    """
+    opened = Opened()
+    together: dict[Callable[..., Collector], list[str]] = {}
+    for metric in metrics:
+        if isinstance(metric, SetMetric):
+            together.setdefault(metric.open, []).append(metric.name)
+        elif isinstance(metric, NetworkMetric):
+            try:
+                opened.networks[metric.name] = metric.open(resources)
+            except MetricUnavailable as error:
+                opened.missing[metric.name] = str(error)
+    for opener, names in together.items():
+        try:
+            collector = opener(names, resources)
+        except MetricUnavailable as error:
+            opened.missing |= {name: str(error).replace(names[0], name, 1) for name in names}
+            continue
+        opened.missing |= collector.missing
+        if collector.names:
+            opened.collectors.append(collector)
+    return opened
+
+
 # Strangers' metrics.
 
 
@@ -123,7 +170,6 @@ def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
 def _foreign(name: str) -> Metric | None:
     """A stranger's metric; one that cannot be loaded is told once, in one line, and is as if it were not there."""
     point = _entry_points().get(name)
-
 
     def check(found: object) -> None:
         if not isinstance(found, Metric) or found.name != name:

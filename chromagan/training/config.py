@@ -10,7 +10,7 @@ from typing import Any
 
 from chromagan.data.options import DataOptions
 from chromagan.errors import UsageError
-from chromagan.evaluation.held_out_options import HeldOutOptions
+from chromagan.evaluation.options import HeldOutOptions
 from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.losses.objective import ObjectiveOptions
 from chromagan.models.chromagan_paper import RECIPE

@@ -16,7 +16,7 @@ from chromagan.compute.device import choose_device
 from chromagan.compute.distributed import gather, local_rank, process_group, rank, world_size
 from chromagan.errors import UsageError
 from chromagan.evaluation.held_out import HeldOut, check_best_metric
-from chromagan.evaluation.held_out_options import HeldOutOptions
+from chromagan.evaluation.options import HeldOutOptions
 from chromagan.metrics.registry import better
 from chromagan.models.contract import count_parameters
 from chromagan.training.build import build_generator

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
-from chromagan.evaluation.held_out import HeldOut
-from chromagan.evaluation.held_out_photos import load_held_out
+from chromagan.evaluation.held_out import HeldOut, load_held_out
 from chromagan.models.baselines import Gray
 from chromagan.models.contract import ColorizationNetwork, Prediction
 

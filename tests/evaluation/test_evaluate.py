@@ -34,8 +34,9 @@ def test_figures_and_report(folders):
     assert found.figures["ours"]["psnr"] == pytest.approx(expected)
     assert list(found.figures) == ["ours", "gray", "mean ab", "truth"]
     assert f"{expected:.3f}" in found.text()
-    assert json.loads((out / "metrics.json").read_text())["methods"][0]["figures"]["psnr"]["value"] == (
-        found.figures["ours"]["psnr"]
+    assert (
+        json.loads((out / "metrics.json").read_text())["methods"][0]["figures"]["psnr"]["value"]
+        == (found.figures["ours"]["psnr"])
     )
     assert (out / "report.html").exists()
 

@@ -11,8 +11,7 @@ from torch import nn
 
 from chromagan.errors import DataError, MetricUnavailable, ModelError, ReadError, UsageError, WeightsError
 from chromagan.evaluation import held_out
-from chromagan.evaluation.held_out import HeldOut
-from chromagan.evaluation.held_out_photos import deal_batches, load_held_out, reduce_and_crop
+from chromagan.evaluation.held_out import HeldOut, deal_batches, load_held_out, reduce_and_crop
 from chromagan.metrics import distances
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.frechet import frechet_distance_of_features
@@ -131,9 +130,7 @@ def test_figures_equal_scikit_image(folder):
     for truth in truths:
         lab = rgb2lab(truth)
         flat = np.broadcast_to([5.0, -4.0], (*truth.shape[:2], 2))
-        ours, gray = (
-            np.rint(lab2rgb(np.dstack((lab[..., :1], ab))) * 255).astype(np.uint8) for ab in (flat, flat * 0)
-        )
+        ours, gray = (np.rint(lab2rgb(np.dstack((lab[..., :1], ab))) * 255).astype(np.uint8) for ab in (flat, flat * 0))
         options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
         rows.append({
             "psnr": peak_signal_noise_ratio(truth, ours, data_range=255),
@@ -159,7 +156,7 @@ def order_dependent(ours, true):
 
 
 def test_any_number_of_ranks_gives_identical_figures(folder, alexnet, small_inception, monkeypatch):
-    monkeypatch.setattr("chromagan.evaluation.held_out_photos._BATCH_PIXELS", 2 * 48 * 48)
+    monkeypatch.setattr("chromagan.evaluation.held_out._BATCH_PIXELS", 2 * 48 * 48)
     monkeypatch.setattr(distances, "polynomial_mmd", order_dependent)
     metrics = ("psnr", "ssim", "colourfulness", "ab_rmse", "ciede2000", "lpips_alex", "fid_tf", "kid_tf")
     network = Convolution().eval()
@@ -174,7 +171,7 @@ def test_any_number_of_ranks_gives_identical_figures(folder, alexnet, small_ince
         for first, second, subject in answers:
             assert first == second == figures
             # the truth's features are made once, by the rank that has the photo
-            batches = len(deal_batches([photo.shape[:2] for photo in subject.photos], 0, 1))
+            batches = len(deal_batches([photo.shape[:2] for photo in subject.photos]))
             assert sum(s._opened.collectors[0]._features.calls for _, _, s in answers) == 3 * batches
 
 
@@ -291,10 +288,7 @@ def test_reduce_and_crop(size, expected):
 
 def test_deals_every_photo_once_in_batches_of_one_size():
     shapes = [(256, 256)] * 20 + [(256, 384)] * 5 + [(40, 40)] * 3
-    whole = deal_batches(shapes, 0, 1)
+    whole = deal_batches(shapes)
     assert sorted(n for batch in whole for n in batch) == list(range(28))
     assert all(len({shapes[n] for n in batch}) == 1 for batch in whole)
     assert sorted(map(len, whole)) == [3, 4, 5, 8, 8]
-    for world in (2, 3, 50):
-        dealt = [deal_batches(shapes, rank, world) for rank in range(world)]
-        assert sorted(map(tuple, (b for batches in dealt for b in batches))) == sorted(map(tuple, whole))

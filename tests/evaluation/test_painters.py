@@ -11,7 +11,7 @@ from chromagan.evaluation.comparison import Unpainted
 from chromagan.evaluation.painters import ModelPainter, SimulatedHints
 from chromagan.inference.colorizer import Colorizer
 from chromagan.metrics.colourfulness import colourfulness
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.eight_bit import lab_of_8bit
 from chromagan.metrics.lightness_difference import largest_lightness_difference
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look

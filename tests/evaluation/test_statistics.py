@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from chromagan.evaluation.statistics import paired_test
+from chromagan.evaluation.summary import paired_test
 
 
 def test_paired_test_is_scipys_and_keeps_the_pairs():

@@ -11,8 +11,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 import chromagan
-from chromagan.evaluation.held_out import HeldOut
-from chromagan.evaluation.held_out_photos import reduce_and_crop
+from chromagan.evaluation.held_out import HeldOut, reduce_and_crop
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.stages import paint
 from chromagan.metrics.colourfulness import colourfulness

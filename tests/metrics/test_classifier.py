@@ -54,12 +54,14 @@ def test_pictures_are_prepared_as_classifiers_are_tested(height, width):
     judge = Classifier(seen, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
     answer = judge(torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None])
     assert answer.exp().sum() == pytest.approx(1, abs=1e-5)
-    steps = transforms.Compose([
-        transforms.ToTensor(),
-        transforms.Resize(256, antialias=True),
-        transforms.CenterCrop(224),
-        transforms.Normalize((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)),
-    ])
+    steps = transforms.Compose(
+        [
+            transforms.ToTensor(),
+            transforms.Resize(256, antialias=True),
+            transforms.CenterCrop(224),
+            transforms.Normalize((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)),
+        ]
+    )
     assert seen.x.shape == (1, 3, 224, 224)
     torch.testing.assert_close(seen.x[0], steps(photo), rtol=0, atol=0.05)
 

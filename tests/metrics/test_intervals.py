@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import stats
 
+from chromagan.metrics.figure import disjoint_subsets, interval_from_subsets
 from chromagan.metrics.frechet import frechet_distance_of_features
-from chromagan.metrics.intervals import disjoint_subsets, interval_from_subsets
 
 
 @pytest.mark.parametrize("count", [30, 31, 57, 99, 100, 5003])

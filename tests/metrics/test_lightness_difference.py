@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.eight_bit import lab_of_8bit
 from chromagan.metrics.lightness_difference import largest_lightness_difference
 
 

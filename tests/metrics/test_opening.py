@@ -7,8 +7,7 @@ from torch import nn
 from chromagan.errors import MetricUnavailable, UsageError
 from chromagan.metrics import distances
 from chromagan.metrics.metric import Resources, SetMetric
-from chromagan.metrics.opening import open_metrics
-from chromagan.metrics.registry import choose_metrics, list_metrics
+from chromagan.metrics.registry import choose_metrics, list_metrics, open_metrics
 from chromagan.models.trunk import import_timm
 
 SMALL = "test_byobnet"  # timm's own network for tests

@@ -12,8 +12,7 @@ import torch
 from chromagan.benchmark.networks.matrix import Matrix
 from chromagan.color.lab import rgb_to_lab
 from chromagan.evaluation.equal_colourfulness import psnr_at_colourfulness
-from chromagan.evaluation.held_out import HeldOut
-from chromagan.evaluation.held_out_photos import deal_batches
+from chromagan.evaluation.held_out import HeldOut, deal_batches
 from chromagan.inference.stages import paint
 from chromagan.metrics.vgg16_distance import NAME as VGG_NAME
 from chromagan.metrics.vgg16_distance import Vgg16Distance
@@ -53,7 +52,7 @@ class Exam:
     @torch.no_grad()
     def _vgg16_distance(self, network: ColorizationNetwork, distance: Vgg16Distance) -> float:
         found: list[float] = []
-        for numbers in deal_batches([(p.shape[1], p.shape[2]) for p in self.photos], 0, 1):
+        for numbers in deal_batches([(p.shape[1], p.shape[2]) for p in self.photos]):
             truth = torch.stack([self.photos[number] for number in numbers]).to(self.device)
             pictures = paint(network, rgb_to_lab(truth.float() / 255)[:, :1], look=self.held_out.look)
             found += distance(pictures, truth).tolist()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chromagan.benchmark.networks.matrix import file_name
 from chromagan.color.lab import rgb_to_lab
 from chromagan.errors import ReadError, WriteError
-from chromagan.evaluation.held_out_photos import reduce_and_crop
+from chromagan.evaluation.held_out import reduce_and_crop
 from chromagan.images.read import read_photo
 from chromagan.inference.stages import paint
 from chromagan.metrics.eight_bit import to_8bit_rgb

@@ -17,8 +17,7 @@ from chromagan.evaluation.fairness.shift import MEASURES, SkinShift, measure_ski
 from chromagan.evaluation.fairness.skin import GROUPINGS, Pixels, SkinRegion, group_of, ita_degrees, skin_in_box
 from chromagan.evaluation.pairs import listed
 from chromagan.images.join import join_chroma
-from chromagan.metrics.eight_bit import to_8bit_rgb
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.eight_bit import lab_of_8bit, to_8bit_rgb
 
 Method = Callable[[str, Pixels], Pixels]
 """From a photo's name and true pixels to its colorization, both (H, W, 3) uint8 sRGB."""

@@ -5,7 +5,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from chromagan.metrics.ciede2000 import mean_ciede2000
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.eight_bit import lab_of_8bit
 
 
 def cube():

@@ -1,4 +1,4 @@
-"""Errors of the two colour channels of one picture, from its ab planes in Lab units."""
+"""Errors of the two colour channels of one picture, in Lab units, and the metrics that are made of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.metrics.lab_8bit import Planes, lab_of_8bit
-from chromagan.metrics.metric import Pair
+from chromagan.metrics.eight_bit import Planes, lab_of_8bit
+from chromagan.metrics.metric import MeanMetric, Pair, PictureMetric
+from chromagan.metrics.registry import register
 
 LARGEST_THRESHOLD = 150
 AB_PEAK = 255.0
@@ -69,3 +70,23 @@ def ab_errors(lab: Planes, truth: Planes) -> AbErrors:
 def ab_errors_of(pair: Pair) -> AbErrors:
     """The errors of a pair, for `Pair.once`."""
     return ab_errors(pair.picture.once(lab_of_8bit), pair.truth.once(lab_of_8bit))
+
+
+_MSE = register(PictureMetric(
+    name="ab_mse", label="MSE of ab", better="lower", place=50, about="mean squared error of a and b in Lab units",
+    compute=lambda pair: pair.once(ab_errors_of).mse,
+))  # fmt: skip
+register(MeanMetric(
+    name="ab_rmse", label="RMSE of ab", better="lower", place=51, about="root of the mean of `ab_mse`",
+    of=_MSE, formula=lambda mean, truth: np.sqrt(mean),
+))  # fmt: skip
+register(PictureMetric(
+    name="psnr_ab", label="PSNR of ab", unit="dB", digits=3, better="higher", place=20,
+    about="peak signal-to-noise ratio of a and b alone, peak 255",
+    compute=lambda pair: pair.once(ab_errors_of).psnr,
+))  # fmt: skip
+register(PictureMetric(
+    name="auc_ab", label="AuC of ab errors", digits=4, better="higher", place=60,
+    about="share of pixels whose colour is within a distance of the truth's, over distances of 0 to 150",
+    compute=lambda pair: pair.once(ab_errors_of).auc,
+))  # fmt: skip

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from chromagan.metrics.ab_planes import ab_errors
-from chromagan.metrics.lab_8bit import lab_of_8bit
+from chromagan.metrics.ab_errors import ab_errors
+from chromagan.metrics.eight_bit import lab_of_8bit
 
 
 def noise(seed):

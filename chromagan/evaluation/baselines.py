@@ -24,13 +24,9 @@ _NEXT = np.append(_BORDERS, np.inf)[_FIRST]
 
 
 def gray_of_8bit(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The gray photo with the lightness of an 8-bit colour photo: each pixel the sRGB gray of the same L*.
+    """The gray photo (H, W) uint8 with the lightness of an 8-bit colour photo (H, W, 3) uint8 sRGB.
 
-    Args:
-        picture: (H, W, 3) uint8 sRGB.
-
-    Returns:
-        (H, W) uint8, rounded to the nearest code.
+    Each pixel becomes the sRGB gray of the same L*, rounded to the nearest code.
     """
     red, green, blue = cv2.split(np.ascontiguousarray(picture))
     luminance = np.asarray(cv2.LUT(red, _SHARES[0]), np.float64)
@@ -57,15 +53,10 @@ def mean_of_means(means: Iterable[tuple[float, float]]) -> tuple[float, float]:
 
 
 def constant_colour(ab: tuple[float, float]) -> NDArray[np.uint8]:
-    """What every gray code becomes when all photos get one ab.
+    """What every gray code becomes when all photos get one ab (in Lab units): (256, 3) uint8 sRGB.
 
-    The lightness of the code is kept; where sRGB cannot show the colour at it, chroma gives way.
-
-    Args:
-        ab: in Lab units.
-
-    Returns:
-        (256, 3) uint8 sRGB: index it with a gray picture (H, W) to get (H, W, 3).
+    Indexed with a gray picture (H, W) it gives (H, W, 3). The lightness of the code is kept; where sRGB cannot show the
+    colour at it, chroma gives way.
     """
     codes = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     L = torch.from_numpy(lab_of_8bit(codes)[0])[None, None]

@@ -40,16 +40,9 @@ def strongest_edges(L: Tensor, share: float = 0.05) -> Tensor:
 
 
 def edge_chroma_rmse(true_ab: Tensor, ab: Tensor, L: Tensor, share: float = 0.05) -> float:
-    """Chroma RMSE of one photograph at its strongest luminance edges.
+    """Chroma RMSE of one photograph at its strongest luminance edges, sqrt(mean(da^2 + db^2)) in Lab units.
 
-    Args:
-        true_ab: (1, 2, H, W) in Lab units.
-        ab: (1, 2, H, W), the ab to judge.
-        L: (1, 1, H, W) in [0, 100], which says where the edges are.
-        share: the share of the pixels that count as edges.
-
-    Returns:
-        sqrt(mean(da^2 + db^2)) over the edge pixels, in Lab units.
+    The true and the judged ab are (1, 2, H, W) in Lab units; L, (1, 1, H, W) in [0, 100], says where the edges are.
     """
     squared = (true_ab - ab).square().sum(1, keepdim=True)
     return float(squared[strongest_edges(L, share)].double().mean().sqrt())

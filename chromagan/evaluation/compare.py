@@ -78,12 +78,8 @@ def compare(
 def pictures_of(comparison: Comparison, ab: tuple[float, float]) -> Callable[[str, int], NDArray[np.uint8] | None]:
     """Pictures of a comparison, for a report: those that the engine kept; others are read, or painted, and kept.
 
-    Args:
-        comparison: what was measured.
-        ab: the colour of the row `mean ab`.
-
-    Returns:
-        From a method's name and an image's index to its prepared picture (H, W, 3) uint8; None for an unknown name.
+    From a method's name and an image's index comes its prepared picture (H, W, 3) uint8; None for an unknown name. `ab`
+    is the colour of the row `mean ab`.
     """
     colours, kept, pairs = constant_colour(ab), comparison.pictures, comparison.pairs
 

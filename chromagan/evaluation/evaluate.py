@@ -93,12 +93,7 @@ def evaluate(options: EvaluateOptions | None = None, **given: Any) -> Evaluation
 
 
 def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, str, dict[str, str]]:
-    """What the engine is to do, what it is called, and of metrics that cannot be had why.
-
-    Args:
-        options: what to compare and how.
-        device: where networks run.
-    """
+    """What the engine is to do, what it is called, and of metrics that cannot be had why."""
     # How to measure.
     protocol = find_protocol(options.protocol)
     if options.list:

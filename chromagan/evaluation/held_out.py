@@ -56,14 +56,7 @@ def check_best_metric(name: str) -> None:
 
 
 class NetworkPainter:
-    """A network in training as a painter.
-
-    Args:
-        network: in evaluation mode.
-        look: how its colours are used.
-        step: one x2 enlargement of ab.
-        device: where the network is.
-    """
+    """A network in training, in evaluation mode, as a painter: with its look and the step that enlarges its ab."""
 
     names: tuple[str, ...] = (_NAME,)
     whole_blocks = True
@@ -204,18 +197,11 @@ class HeldOut:
 
 
 def reduce_and_crop(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The middle of a photo at a working size.
+    """The middle of a photo (H, W, 3) uint8 at a working size.
 
     The short side becomes `size` by area averaging of the 8-bit values, the aspect kept; a smaller photo keeps its
     size. The long side is cropped at both ends to at most twice the short one, and further by less than 32 pixels, so
     that the sides differ by a multiple of 32: photos then share few sizes and run in batches.
-
-    Args:
-        pixels: (H, W, 3) uint8.
-        size: of the short side.
-
-    Returns:
-        (h, w, 3) uint8, contiguous.
     """
     short = min(pixels.shape[:2])
     pixels = _middle(pixels, 2 * short)
@@ -237,15 +223,9 @@ def _middle(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 def load_held_out(
     folder: str | os.PathLike[str], size: int, limit: int = 0
 ) -> tuple[list[str], list[NDArray[np.uint8]]]:
-    """Read and reduce the colour photos of a folder.
+    """Read and reduce the colour photos of a folder of any depth: file names and (h, w, 3) uint8 photos.
 
-    Args:
-        folder: any depth, in the order of the names.
-        size: see `reduce_and_crop`.
-        limit: take so many, evenly spaced over the list (folders are often sorted by class); 0 for all.
-
-    Returns:
-        File names and (h, w, 3) uint8 photos.
+    With a limit above 0 so many are taken, evenly spaced over the list (folders are often sorted by class).
 
     Raises:
         DataError: no photos there, or one too small.
@@ -270,13 +250,10 @@ def load_held_out(
 
 
 def deal_batches(shapes: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Batches of photos of equal size, largest first, as lists of their numbers.
+    """Batches of photos of equal size (height, width), largest first, as lists of their numbers.
 
     They are the same for any number of ranks, which take whole ones: a network's answer depends in its last bits on
     what shares its batch.
-
-    Args:
-        shapes: height and width of each photo.
     """
     groups: dict[tuple[int, int], list[int]] = {}
     for number, shape in enumerate(shapes):

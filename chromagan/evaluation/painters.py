@@ -35,12 +35,9 @@ class SimulatedHints:
     seed: int = 0  # with the photo's name it decides where they are
 
     def of(self, truth: Picture, image: str, size: tuple[int, int]) -> list[Condition]:
-        """The hints of one photo, one entry a count; nothing for a count of 0.
+        """The hints of one photo (H, W, 3) uint8, one entry a count; nothing for a count of 0.
 
-        Args:
-            truth: (H, W, 3) uint8.
-            image: the photo's name.
-            size: rows and columns of the working size.
+        Its name decides where they are; `size` is rows and columns of the working size.
         """
         squares = draw_squares(*size, self.size, max(self.counts), name_generator(image, self.seed))
         ab = resize_antialiased(torch.from_numpy(np.stack(lab_of_8bit(truth)[1:]))[None], size)

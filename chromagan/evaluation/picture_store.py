@@ -18,10 +18,8 @@ LIMIT = 4 << 30
 class PictureStore:
     """Pictures by method and index, raw, in an unnamed temporary file that is gone with the object.
 
-    The file lies in the system's folder for temporary files; the variable TMPDIR moves it.
-
-    Args:
-        limit: bytes at most.
+    The file lies in the system's folder for temporary files; the variable TMPDIR moves it. It takes `limit` bytes at
+    most.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:

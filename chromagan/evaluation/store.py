@@ -47,12 +47,10 @@ def files_digest(files: Iterable[Path]) -> str:
 
 
 class Store:
-    """Figures by kind and image.
+    """Figures by kind and image, in a folder that is made where it is missing.
 
-    Args:
-        folder: of the output; made where it is missing.
-        settings: everything that the figures depend on besides the pictures, as plain JSON.
-        rank: of this process, which appends to a file of its own; the files of all are read.
+    Each process appends to a file of its own, by its rank; the files of all are read. `settings` is everything that the
+    figures depend on besides the pictures, as plain JSON.
 
     Raises:
         DataError: the folder holds figures of another configuration; the message says what differs.
@@ -115,13 +113,7 @@ class Store:
 
 
 class SetStates:
-    """Saves and restores collectors; does nothing where there are none.
-
-    Args:
-        collectors: what to save.
-        folder: of the output, or None to keep nothing.
-        ranks: the processes, each of which has a file of its own.
-    """
+    """Saves and restores collectors, in a file of each process; does nothing without collectors or a folder."""
 
     def __init__(self, collectors: Sequence[Collector], folder: Path | None, ranks: Ranks) -> None:
         self._ranks = ranks
@@ -134,16 +126,10 @@ class SetStates:
         self._found = [content for content in map(_load, files) if content is not None]
 
     def restore(self, digests: dict[int, str], ab: tuple[float, float]) -> set[int]:
-        """Take over what was held when this object was made, unless a picture has changed since.
+        """Take over what was held when this object was made, unless a picture has changed; gives the indices.
 
-        The first process alone takes the features; all agree on the indices.
-
-        Args:
-            digests: of the pictures, by index.
-            ab: the colour of the row `mean ab`.
-
-        Returns:
-            Indices that are held.
+        The first process alone takes the features; all agree on the indices. Digests are of the pictures, by index, and
+        `ab` is the colour of the row `mean ab`.
         """
         settings = [collector.settings for collector in self._collectors]
         valid = [

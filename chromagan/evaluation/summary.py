@@ -16,18 +16,11 @@ from chromagan.metrics.metric import Array, MeanMetric, Metric, PictureMetric
 
 
 def summarize(measured: Measured, metrics: Sequence[Metric]) -> list[MethodResult]:
-    """The rows of the table, figures of collectors apart.
+    """The rows of the table, one a method in the order of `measured.values`; figures of collectors apart.
 
     An image counts for a metric where it is finite for every method but `truth` (which has an infinite PSNR by itself),
     so that all rows are over the same images; how many were left out is told. A photo that is gray already has an
     infinite PSNR in the row `gray` and is thus in no row's mean.
-
-    Args:
-        measured: figures of images, by method.
-        metrics: which to show.
-
-    Returns:
-        One result a method, in the order of `measured.values`.
     """
     samples = _Samples(measured)
     return [_result(name, measured, metrics, samples) for name in measured.values]
@@ -50,15 +43,8 @@ def paired_test(
 ) -> PairedTest:
     """Compare two methods on the same images: Wilcoxon's signed-rank test (Biometrics Bulletin 1(6), 1945).
 
-    Args:
-        metric: what the numbers are.
-        a: name and one number an image.
-        b: the same of the other method, in the same order.
-        resamples: for the interval of the mean difference.
-        seed: of the drawing.
-
-    Returns:
-        Over the images where both are finite. The p value is NaN where no difference is other than zero.
+    Each is a name and one number an image, in the same order; those count that are finite in both. The mean difference
+    has an interval over so many resamples. The p value is NaN where no difference is other than zero.
     """
     both = np.isfinite(a[1]) & np.isfinite(b[1])
     differences = a[1][both] - b[1][both]

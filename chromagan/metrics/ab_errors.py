@@ -19,12 +19,7 @@ AB_PEAK = 255.0
 
 @dataclass(frozen=True)
 class AbErrors:
-    """What one picture's colours are off by.
-
-    Attributes:
-        mse: mean squared error over the pixels and both channels; twice this is what Zhang et al. (2016) sum.
-        auc: area under the cumulative error curve, see `ab_errors`.
-    """
+    """What one picture's colours are off by."""
 
     mse: float
     auc: float

@@ -50,15 +50,10 @@ def ciede2000(lab: Tensor, truth: Tensor) -> Tensor:
 
 
 def mean_ciede2000(lab: Planes, truth: Planes) -> float:
-    """The mean over the pixels of a picture, in tiles that stay in the cache.
+    """The mean over the pixels of a picture of L, a, b, each (H, W) float32, in tiles that stay in the cache.
 
-    Args:
-        lab: L, a, b of the picture, each (H, W) float32.
-        truth: of the same size.
-
-    Returns:
-        At least 0, and 0 for identical pictures; about 1 is just noticeable. Lower is better. Within 1e-3 of
-        scikit-image's `deltaE_ciede2000` of the same pictures, averaged.
+    It is at least 0, and 0 for identical pictures; about 1 is just noticeable. Lower is better. Within 1e-3 of scikit-
+    image's `deltaE_ciede2000` of the same pictures, averaged.
 
     Raises:
         ValueError: the sizes differ.

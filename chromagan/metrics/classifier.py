@@ -153,11 +153,9 @@ def _digest(net: nn.Module) -> str:
 
 
 def imagenet_class(name: str, wnids: dict[str, int]) -> int | None:
-    """The class that a file's name or folder carries: `n01440764/x.JPEG`, or `x_n01440764.JPEG`; None for none.
+    """The class that a name with its folders carries: `n01440764/x.JPEG`, or `x_n01440764.JPEG`; None for none.
 
-    Args:
-        name: with its folders below the data set's root.
-        wnids: WordNet identifiers to numbers of classes; see `imagenet_wnids`.
+    `wnids` are WordNet identifiers to numbers of classes; see `imagenet_wnids`.
     """
     parts = name.replace("\\", "/").split("/")
     stem = parts[-1].partition(".")[0]

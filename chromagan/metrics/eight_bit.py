@@ -60,13 +60,7 @@ def sum_of_squares(a: cv2.typing.MatLike, b: cv2.typing.MatLike) -> int:
 
 
 def lab_of_8bit(picture: NDArray[np.uint8]) -> Planes:
-    """Convert one picture.
-
-    Args:
-        picture: (H, W, 3) uint8 sRGB.
-
-    Returns:
-        L, a and b.
+    """L, a and b of one picture (H, W, 3) uint8 sRGB.
 
     Raises:
         ValueError: another shape or type.

@@ -38,16 +38,9 @@ class Figure:
 def bootstrap_sums(columns: Array, resamples: int = RESAMPLES, seed: int | Sequence[int] = 0) -> Array:
     """Sums over images of every column, in samples drawn with replacement (Efron, Annals of Statistics 7(1), 1979).
 
-    All columns see the same samples, so differences between them keep what they share. Memory does not depend on the
-    number of samples, and the answer depends on nothing but the arguments (no multithreaded sum is in it).
-
-    Args:
-        columns: (images, columns) float64, finite.
-        resamples: how many samples.
-        seed: of the drawing, one number or several.
-
-    Returns:
-        (resamples, columns) float64.
+    All columns, (images, columns) float64 and finite, see the same samples, so differences between them keep what they
+    share. Memory does not depend on the number of samples, and the answer, (resamples, columns) float64, depends on
+    nothing but the arguments (no multithreaded sum is in it).
     """
     count = len(columns)
     random = np.random.default_rng(seed)
@@ -71,15 +64,9 @@ def interval(statistics: Array) -> tuple[float, float]:
 
 
 def mean_figure(values: Sequence[float] | Array, resamples: int = RESAMPLES, seed: int = 0) -> Figure:
-    """The mean over images with its 95 % percentile bootstrap interval.
+    """The mean over images, one number each, with its 95 % percentile bootstrap interval.
 
-    Args:
-        values: one number an image; those that are not finite are left out and counted.
-        resamples: how many samples.
-        seed: of the drawing.
-
-    Returns:
-        The figure; NaN over nothing, and without an interval over fewer than two images.
+    Numbers that are not finite are left out and counted. NaN over nothing, and without an interval over fewer than two.
     """
     array = np.asarray(values, np.float64)
     kept = array[np.isfinite(array)]
@@ -96,9 +83,7 @@ def mean_figure(values: Sequence[float] | Array, resamples: int = RESAMPLES, see
 def disjoint_subsets(count: int, limit: int | None = None) -> list[NDArray[np.int64]]:
     """Positions 0 to count - 1 dealt in turn to at most 10 subsets of at least 10 members; none below 30.
 
-    Args:
-        count: of members, which stand in a random order already.
-        limit: members of a subset at most; the others are left out.
+    The members stand in a random order already. A subset has `limit` members at most; the others are left out.
     """
     if count < SMALLEST_SET:
         return []
@@ -109,21 +94,13 @@ def disjoint_subsets(count: int, limit: int | None = None) -> list[NDArray[np.in
 def interval_from_subsets(
     value: float, found: Sequence[float], sizes: Sequence[int], total: int
 ) -> tuple[float, float]:
-    """An interval for a figure of a whole set, from the figures of disjoint subsets.
+    """An interval for the figure of a whole set of `total` members, from the figures of disjoint subsets of such sizes.
 
     The subsets' standard deviation is scaled by the root of (size of a subset / size of the set), as for a mean, and
     Student's t of as many degrees of freedom as subsets less one makes it 95 %. It is put around the figure of the
-    whole set, because figures of subsets have another bias (FID's grows as sets shrink). So it says how much the
-    figure would change with other images of that number, and nothing about the bias itself.
-
-    Args:
-        value: figure of the whole set.
-        found: figures of the subsets.
-        sizes: of the subsets.
-        total: size of the whole set.
-
-    Returns:
-        Both ends; NaN where there are fewer than three subsets.
+    whole set, because figures of subsets have another bias (FID's grows as sets shrink). So it says how much the figure
+    would change with other images of that number, and nothing about the bias itself. NaN where there are fewer than
+    three subsets.
     """
     if len(found) < 3 or not np.isfinite(found).all():
         return math.nan, math.nan

@@ -9,11 +9,7 @@ from torch import Tensor
 
 
 class FeatureStatistics:
-    """Mean and covariance of features as running float64 sums: memory does not grow with the number of pictures.
-
-    Args:
-        dimensions: of a feature vector.
-    """
+    """Mean and covariance of features as running float64 sums: memory does not grow with the number of pictures."""
 
     def __init__(self, dimensions: int) -> None:
         self.count = 0
@@ -40,19 +36,11 @@ class FeatureStatistics:
 
 
 def frechet_distance(mean1: Tensor, covariance1: Tensor, mean2: Tensor, covariance2: Tensor) -> float:
-    """Squared Frechet (2-Wasserstein) distance between two Gaussians, which is what FID reports.
+    """Squared Frechet (2-Wasserstein) distance between two Gaussians, which is what FID reports. Lower is better.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The trace of the root is the sum of the roots of the eigenvalues of the
-    symmetric C1^(1/2) C2 C1^(1/2), which has those of C1 C2 and only real ones; what rounding makes negative is 0.
-
-    Args:
-        mean1: (d,).
-        covariance1: (d, d), symmetric.
-        mean2: (d,).
-        covariance2: (d, d), symmetric.
-
-    Returns:
-        At least about 0 (rounding apart); NaN where an argument has one. Lower is better.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), of means (d,) and symmetric covariances (d, d). The trace of the root
+    is the sum of the roots of the eigenvalues of the symmetric C1^(1/2) C2 C1^(1/2), which has those of C1 C2 and only
+    real ones; what rounding makes negative is 0. So it is at least about 0; NaN where an argument has one.
     """
     mean1, covariance1, mean2, covariance2 = (t.double() for t in (mean1, covariance1, mean2, covariance2))
     if not (torch.isfinite(covariance1).all() and torch.isfinite(covariance2).all()):
@@ -65,17 +53,11 @@ def frechet_distance(mean1: Tensor, covariance1: Tensor, mean2: Tensor, covarian
 
 
 def frechet_distance_of_features(features: Tensor, truth: Tensor) -> float:
-    """The same distance straight from the features of two sets, quick and exact where they are fewer than dimensions.
+    """The same distance straight from features (n, d) and (m, d), quick and exact where they are fewer than dimensions.
 
     With A and B the centred features over the root of n - 1, the covariances are A^T A and B^T B, and the trace of the
-    root of their product is the sum of the singular values of A B^T: a matrix of pictures by pictures.
-
-    Args:
-        features: (n, d).
-        truth: (m, d).
-
-    Returns:
-        As `frechet_distance` of their means and unbiased covariances; NaN where a set has fewer than two members.
+    root of their product is the sum of the singular values of A B^T: a matrix of pictures by pictures. It equals
+    `frechet_distance` of their means and unbiased covariances; NaN where a set has fewer than two members.
     """
     if len(features) < 2 or len(truth) < 2:
         return math.nan

@@ -204,15 +204,7 @@ def _layers(pool: str, last_pool: str) -> nn.Sequential:
 
 
 def resize_as_tensorflow(image: Tensor, side: int) -> Tensor:
-    """TensorFlow 1's bilinear resize to a square: output pixel i reads input position i x (length / side).
-
-    Args:
-        image: (N, C, H, W), floating.
-        side: of the result.
-
-    Returns:
-        (N, C, side, side).
-    """
+    """TensorFlow 1's bilinear resize of (N, C, H, W) to a square: output pixel i reads position i x (length / side)."""
     for dim in (-1, -2):
         length = image.shape[dim]
         # float32, as in TensorFlow's kernel

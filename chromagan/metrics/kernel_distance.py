@@ -10,14 +10,9 @@ from torch import Tensor
 
 
 def polynomial_mmd(features: Tensor, truth: Tensor) -> float:
-    """The unbiased squared maximum mean discrepancy under the kernel (x . y / d + 1)^3.
+    """The unbiased squared maximum mean discrepancy of features (n, d) and (m, d) under the kernel (x . y / d + 1)^3.
 
-    Args:
-        features: (n, d), n at least 2.
-        truth: (m, d), m at least 2.
-
-    Returns:
-        An estimate around 0 for equal distributions, so it may be negative. Lower is better.
+    An estimate around 0 for equal distributions, so it may be negative. Lower is better.
 
     Raises:
         ValueError: fewer than two members, or different dimensions.
@@ -42,14 +37,8 @@ def kernel_distance(
 ) -> tuple[float, float]:
     """KID: the mean of `polynomial_mmd` over random subsets of equal size, which bounds its cost.
 
-    Where neither set has more than `subset_size` members, the one subset is everything, and the answer is exact.
-
-    Args:
-        features: (n, d).
-        truth: (m, d).
-        subsets: how many.
-        subset_size: members of each, drawn without replacement; fewer where a set is smaller.
-        seed: of the drawing.
+    Subsets are drawn without replacement from features (n, d) and (m, d), and smaller where a set is. Where neither set
+    has more than `subset_size` members, the one subset is everything, and the answer is exact.
 
     Returns:
         Mean and standard deviation over the subsets (population's, 0 for one); NaN where a set has fewer than two.

@@ -13,14 +13,9 @@ LEVELS_PER_UNIT = 2.55
 
 
 def largest_lightness_difference(lab: Planes, photo: Planes) -> float:
-    """The largest difference of lightness over all pixels.
+    """max |L - L of the photo| x 2.55 over all pixels, in 8-bit levels, 0 to 255.
 
-    Args:
-        lab: L, a, b of the colorized picture, each (H, W) float32.
-        photo: of the photo, gray or not, of the same size.
-
-    Returns:
-        max |L - L of the photo| x 2.55, in 8-bit levels, 0 to 255.
+    Both are L, a, b, each (H, W) float32: of the colorized picture, and of the photo, gray or not.
 
     Raises:
         ValueError: the sizes differ.

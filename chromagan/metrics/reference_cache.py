@@ -91,9 +91,8 @@ class ReferenceCache:
     def save(self, digests: Sequence[bytes], chunks: Callable[[], Iterator[Tensor]]) -> None:
         """Write a new file, a piece at a time; nothing is written where the file holds all of this already.
 
-        Args:
-            digests: of the pictures, in the order of the rows.
-            chunks: gives all rows in pieces of (m, dimensions) float32; called twice.
+        `chunks` gives the rows of the digests, in their order, in pieces of (m, dimensions) float32; it is called
+        twice.
 
         Raises:
             WriteError: the folder or disk refuses.

@@ -47,14 +47,9 @@ class Vgg16Distance(nn.Module):
 
     @torch.no_grad()
     def forward(self, pictures: Tensor, truth: Tensor) -> Tensor:
-        """The distance of each pair, in [0, 2].
+        """The distance of each pair, (N,) float32 in [0, 2]: 0 for identical pictures, lower is better.
 
-        Args:
-            pictures: (N, 3, H, W) uint8 sRGB, sides of at least 16 pixels.
-            truth: the same shape.
-
-        Returns:
-            (N,) float32, 0 for identical pictures; lower is better.
+        Both are (N, 3, H, W) uint8 sRGB, sides of at least 16 pixels.
         """
         with torch.autocast(pictures.device.type, enabled=False):
             pairs = zip(self._features(pictures), self._features(truth), strict=True)

@@ -31,16 +31,10 @@ def compare(
     missing: dict[str, str] | None = None,
     description: dict[str, Any] | None = None,
 ) -> ComparisonResult | None:
-    """Measure and summarize. With several processes (torchrun), every one calls this.
+    """Measure and summarize: the result in the first process, None in the others of torchrun, which all call this.
 
-    Args:
-        comparison: what to measure; `settings` is filled in here.
-        protocol: name and version, such as `folder/1`.
-        missing: metrics that were asked for and cannot be had, with what to do.
-        description: further settings to report, which figures do not depend on (the names of folders).
-
-    Returns:
-        The result in the first process, None in the others.
+    The comparison's `settings` are filled in here. `missing` tells of metrics that cannot be had what to do;
+    `description` holds further settings to report, which figures do not depend on (the names of folders).
 
     Raises:
         UsageError: a painter has the name of a folder or of a baseline.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.evaluation.pairs import BASELINES, Pairs
 from chromagan.evaluation.picture_store import PictureStore
+from chromagan.evaluation.protocols import Protocol as MeasuringProtocol
 from chromagan.metrics.metric import Collector, MeanMetric, Metric, NetworkMetric, Picture, PictureMetric
 
 BLOCK = 16
@@ -34,14 +35,6 @@ class Ranks:
     def of_torch(cls) -> Ranks:
         """Those of torchrun, or this process alone."""
         return cls(rank(), world_size(), gather)
-
-
-class Preparation(Protocol):
-    """What the engine needs of a protocol."""
-
-    def prepare(self, picture: Picture) -> Picture:
-        """Bring a truth or an answer to the pixels that are measured."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ class Comparison:
     """What to measure."""
 
     pairs: Pairs  # true photos, and the pictures of methods that are folders
-    protocol: Preparation  # what is done to every picture first
+    protocol: MeasuringProtocol  # what is done to every picture first
     painters: Sequence[Painter] = ()  # methods that are models
     metrics: Sequence[Metric] = ()  # those that come of figures of pictures, in the order of the table
     networks: Mapping[str, torch.nn.Module] = field(default_factory=dict)  # of those metrics that have one, by name

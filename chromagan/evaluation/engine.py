@@ -6,6 +6,7 @@ in the main thread. Memory holds a few images for each thread, whatever their nu
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -72,50 +73,39 @@ def read_picture(path: Path) -> Picture:
 
 
 def measure(comparison: Comparison, ranks: Ranks | None = None) -> Measured:
-    """Measure every picture of every method; every process calls this, and all get the same figures.
+    """Measure every picture of every method; every process (of torchrun unless given) calls this, and all get the same.
 
     Collectors hold everything in the first process afterwards.
-
-    Args:
-        comparison: what to measure.
-        ranks: the processes that share it; those of torchrun unless given.
 
     Raises:
         ChromaganError: a picture cannot be read or has another size than its truth, a model fails, the store is of
             another configuration. Where one process raises, all do.
     """
     ranks = ranks or Ranks.of_torch()
-    engine: _Engine | None = None
-    error: ChromaganError | None = None
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # images are what threads share here
-    try:
-        try:
-            # First pass: what is shared by all, and the mean colour of the truths.
+    with contextlib.ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, threads)
+        with _together(ranks):  # First pass: what is shared by all, and the mean colour of the truths.
             engine = _Engine(comparison, ranks)
+            stack.callback(engine.close)
             engine.find_mean_ab()
-        except ChromaganError as problem:
-            error = problem
-        _raise_together(error, ranks)
-        assert engine is not None
-        # Second pass: every picture painted and measured.
         engine.share_mean_ab()
-        try:
+        with _together(ranks):  # Second pass: every picture painted and measured.
             engine.run()
-        except ChromaganError as problem:
-            error = problem
-        _raise_together(error, ranks)
         return engine.share()
-    finally:
-        cv2.setNumThreads(threads)
-        if engine is not None:
-            engine.close()
 
 
-def _raise_together(error: ChromaganError | None, ranks: Ranks) -> None:
+@contextlib.contextmanager
+def _together(ranks: Ranks) -> Iterator[None]:
     """A process that fails tells the others, which would wait for it for ever."""
+    error: ChromaganError | None = None
+    try:
+        yield
+    except ChromaganError as problem:
+        error = problem
     found = [other for other in ranks.gather(error) if other is not None]
-    if error is not None or found:
+    if found:
         raise error or found[0]
 
 

@@ -30,12 +30,8 @@ def psnr_at_colourfulness(
     """Scale a network's chroma by one factor for all photos, so that their mean colourfulness is `target`.
 
     Squared error rewards answers near gray, so of two networks the paler one wins in plain PSNR whatever it knows.
-
-    Args:
-        network: in evaluation mode, on `device`.
-        photos: the truths, each (3, H, W) uint8 sRGB.
-        target: mean colourfulness (Hasler and Suesstrunk, signed), above 0.
-        device: where the network is.
+    Photos are the truths, each (3, H, W) uint8 sRGB; colourfulness is Hasler and Suesstrunk's, signed. The network is
+    in evaluation mode, on `device`.
 
     Returns:
         The mean PSNR in dB over the photos for which it is finite, and the factor. Both are NaN where no factor up to

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,12 @@ from chromagan.metrics.registry import choose_metrics, open_metrics
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        result: every figure, with intervals, paired tests, settings and versions.
-        frontiers: by the name of a model's first row, the table of what more colour costs it.
-        rows: the same as strict JSON.
-        published: published figures of the protocol, as Markdown, where they were asked for.
-    """
-
-    result: ComparisonResult
-    frontiers: dict[str, str]
-    rows: list[dict[str, Any]]
-    published: str | None
+    result: ComparisonResult  # every figure, with intervals, paired tests, settings and versions
+    frontiers: dict[str, str]  # by the name of a model's first row, the table of what more colour costs it
+    rows: list[dict[str, Any]]  # the same as strict JSON
+    published: str | None  # published figures of the protocol, as Markdown, where they were asked for
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
@@ -85,7 +78,10 @@ def evaluate(options: EvaluateOptions | None = None, **given: Any) -> Evaluation
         result = compare(comparison, label, missing, _description(options, comparison))
         if result is None:
             return None
-        found = Evaluation(result, *_frontiers(comparison, result), _published(options, result))
+        found = Evaluation(result, *_frontiers(comparison, result), None)
+        if options.against:
+            table = published_table(options.protocol.partition("/")[0], list(found.figures.items()))
+            found = replace(found, published=table)
         if options.out:
             pictures = pictures_of(comparison, tuple(result.settings["mean_ab"]))
             write_comparison(result, pictures, Path(options.out), {"results": found.rows}, found.published)
@@ -179,10 +175,3 @@ def _frontiers(comparison: Comparison, result: ComparisonResult) -> tuple[dict[s
         found = zip(painter.names, given, frontier.frontier_results(factors, lines), strict=True)
         rows += [{"method": name, **hint, **line} for name, hint, line in found]
     return tables, rows
-
-
-def _published(options: EvaluateOptions, result: ComparisonResult) -> str | None:
-    if not options.against:
-        return None
-    own = [(row.name, {metric: figure.value for metric, figure in row.summary.items()}) for row in result.methods]
-    return published_table(options.protocol.partition("/")[0], own)

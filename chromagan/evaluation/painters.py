@@ -49,21 +49,11 @@ class SimulatedHints:
 
 
 class ModelPainter:
-    """A colorizer at one saturation or several, with simulated hints or without.
+    """A colorizer at one saturation or several, with simulated hints or without; one photo at a time, of any size.
 
-    The network runs once a photo and number of hints.
-
-    Args:
-        name: of the method; with several saturations each is called `NAME xFACTOR`, with hints `NAME, 5 hints`, with
-            both `NAME, 5 hints xFACTOR`.
-        colorizer: its own base saturation stays in force.
-        factors: saturations on top of that.
-        hints: what is shown of the truth; None shows nothing.
-
-    Attributes:
-        names: of the methods, one a number of hints and factor, the factors of one number together.
-        settings: by name, what its answers depend on.
-        whole_blocks: False: one photo at a time, of any size.
+    The network runs once a photo and number of hints. With several saturations, on top of the colorizer's own, each
+    method is called `NAME xFACTOR`, with hints `NAME, 5 hints`, with both `NAME, 5 hints xFACTOR`, the factors of one
+    number together. `settings` holds by name what a method's answers depend on.
 
     Raises:
         UsageError: hints for a network that takes none.

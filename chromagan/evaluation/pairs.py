@@ -28,15 +28,10 @@ class Pairs:
 
 
 def parse_methods(words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES) -> dict[str, Path]:
-    """Folders by name from `NAME=DIR` or `DIR`, whose name is the folder's.
-
-    Args:
-        words: as given.
-        option: that gave them, for messages.
-        reserved: names that rows of the program's own have.
+    """Folders by name from `NAME=DIR` or `DIR`, whose name is the folder's; messages name the option that gave them.
 
     Raises:
-        UsageError: a name twice, empty, or reserved; a folder that is not there.
+        UsageError: a name twice, empty, or reserved for rows of the program's own; a folder that is not there.
     """
     methods: dict[str, Path] = {}
     for word in words:
@@ -61,19 +56,11 @@ def match_pairs(
     select: Callable[[Sequence[str]], Sequence[str]] = lambda names: names,
     limit: int | None = None,
 ) -> Pairs:
-    """Find every method's picture of every true photo.
+    """Find every method's picture of every true photo, below a folder of any depth (or of one photo).
 
-    Names are compared as paths below the folder without extension. Where a folder does not
-    match so as a whole, its file names alone are tried, provided that none occurs twice.
-
-    Args:
-        truth: folder of true photos, any depth, or one photo.
-        methods: folders by name.
-        select: keeps the names (of true photos) that are to be measured, such as `Protocol.select`.
-        limit: measure the first so many.
-
-    Returns:
-        The pairs.
+    Names are compared as paths below the folder without extension. Where a folder does not match so as a whole, its
+    file names alone are tried, provided that none occurs twice. `select` keeps the names of true photos that are to be
+    measured, such as `Protocol.select`, and `limit` the first so many of them.
 
     Raises:
         DataError: no photos; or missing, extra or doubled names, all in one message.

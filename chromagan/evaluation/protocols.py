@@ -30,11 +30,6 @@ _RECENT = ("fid_torchvision", "colourfulness_absolute", "delta_colourfulness_abs
 # What protocols do to a picture before it is measured: each exactly as its source does it.
 
 
-def as_it_is(picture: Picture) -> Picture:
-    """The picture itself."""
-    return picture
-
-
 def middle_square_256(picture: Picture) -> Picture:
     """The largest square in the middle, then 256 x 256 by Pillow's bilinear filter, which averages when it reduces."""
     height, width = picture.shape[:2]
@@ -80,7 +75,7 @@ class Protocol:
     # Names (without folder and extension) of a published list; None where none was given.
     listed: frozenset[str] | None = None
     needs_list: bool = False  # the images are those of a published list that is not shipped
-    _prepare: Callable[[Picture], Picture] = as_it_is
+    _prepare: Callable[[Picture], Picture] = lambda picture: picture  # noqa: E731
 
     @property
     def label(self) -> str:
@@ -90,14 +85,8 @@ class Protocol:
     def prepare(self, picture: Picture) -> Picture:
         """Bring a picture - a truth, or a colorizer's answer of any size - to the pixels that are measured.
 
-        A picture that has the protocol's size already keeps its pixels (under `chromagan-2020` it still goes through
-        8-bit Lab, as both pictures did in the release).
-
-        Args:
-            picture: (H, W, 3) uint8 sRGB.
-
-        Returns:
-            (h, w, 3) uint8 sRGB.
+        Both are (H, W, 3) uint8 sRGB. A picture that has the protocol's size already keeps its pixels (under
+        `chromagan-2020` it still goes through 8-bit Lab, as both pictures did in the release).
 
         Raises:
             ValueError: another shape or type.
@@ -128,10 +117,7 @@ class Protocol:
         return replace(self, listed=frozenset(_number_part(stem) for stem in stems))
 
     def check(self, names: Sequence[str]) -> None:
-        """Refuse images that are not this protocol's.
-
-        Args:
-            names: of the files, with or without folders and extensions.
+        """Refuse names of files, with or without folders and extensions, that are not this protocol's.
 
         Raises:
             UsageError: the protocol needs its published list and has none.

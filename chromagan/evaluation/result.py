@@ -10,65 +10,43 @@ from chromagan.metrics.figure import Figure
 
 @dataclass
 class MethodResult:
-    """One colorizer, or one of the rows that cost nothing.
+    """One colorizer, or one of the rows that cost nothing."""
 
-    Attributes:
-        name: as shown in tables.
-        per_image: by metric, one number an image, in the order of `ComparisonResult.images`.
-        of_sets: by metric, figures that only a whole set has (FID, KID, pooled PSNR).
-        baseline: true for the rows `gray`, `mean ab` and `truth`.
-        summary: by metric, the figure that stands in the table (means of `per_image`, and all of `of_sets`).
-    """
-
-    name: str
+    name: str  # as shown in tables
+    # By metric, one number an image, in the order of `ComparisonResult.images`.
     per_image: dict[str, list[float]] = field(default_factory=dict)
+    # By metric, figures that only a whole set has (FID, KID, pooled PSNR).
     of_sets: dict[str, Figure] = field(default_factory=dict)
-    baseline: bool = False
+    baseline: bool = False  # true for the rows `gray`, `mean ab` and `truth`
+    # By metric, the figure that stands in the table (means of `per_image`, and all of `of_sets`).
     summary: dict[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two methods on the same images.
+    """Two methods on the same images."""
 
-    Attributes:
-        a, b: names of the methods.
-        metric: what was compared.
-        difference: mean over images of a - b, with its 95 % interval.
-        p_value: two-sided, of Wilcoxon's signed-rank test; NaN where all differences are zero.
-        images: how many images have a finite figure in both.
-    """
-
-    a: str
+    a: str  # names of the methods
     b: str
-    metric: str
-    difference: Figure
-    p_value: float
-    images: int
+    metric: str  # what was compared
+    difference: Figure  # mean over images of a - b, with its 95 % interval
+    p_value: float  # two-sided, of Wilcoxon's signed-rank test; NaN where all differences are zero
+    images: int  # how many images have a finite figure in both
 
 
 @dataclass
 class ComparisonResult:
-    """All that a report shows.
+    """All that a report shows."""
 
-    Attributes:
-        protocol: name and version, such as `folder/1`.
-        images: names below the truth folder, sorted.
-        sizes: (height, width) of each, as measured.
-        methods: what was compared, baselines last.
-        tests: paired comparisons of the methods that are no baselines.
-        settings: everything that the figures depend on: folders' digests, metrics, sizes, weights' hashes.
-        versions: of the programs.
-        missing: metrics that were asked for and could not be computed, with what to do.
-        warnings: what a reader must know (too few images for FID, images left out).
-    """
-
-    protocol: str
-    images: list[str]
-    sizes: list[tuple[int, int]]
-    methods: list[MethodResult]
-    tests: list[PairedTest] = field(default_factory=list)
+    protocol: str  # name and version, such as `folder/1`
+    images: list[str]  # names below the truth folder, sorted
+    sizes: list[tuple[int, int]]  # (height, width) of each, as measured
+    methods: list[MethodResult]  # what was compared, baselines last
+    tests: list[PairedTest] = field(default_factory=list)  # paired comparisons of the methods that are no baselines
+    # Everything that the figures depend on: folders' digests, metrics, sizes, weights' hashes.
     settings: dict[str, Any] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)  # of the programs
+    # Metrics that were asked for and could not be computed, with what to do.
     missing: dict[str, str] = field(default_factory=dict)
+    # What a reader must know (too few images for FID, images left out).
     warnings: list[str] = field(default_factory=list)

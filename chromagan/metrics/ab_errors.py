@@ -31,18 +31,12 @@ class AbErrors:
 
 
 def ab_errors(lab: Planes, truth: Planes) -> AbErrors:
-    """Compare the colours of two pictures; lightness does not count.
+    """Compare the colours of two pictures of L, a, b, each (H, W) float32; lightness does not count.
 
     The curve is that of Zhang, Isola, Efros, "Colorful image colorization" (ECCV 2016): the share of the pixels whose
-    ab lies within a distance t of the truth, averaged over t = 0, 1, ..., 150. All pixels count alike (the paper's
-    "raw accuracy"; its class-rebalanced variant weights them by the rarity of their colour).
-
-    Args:
-        lab: L, a, b of the picture, each (H, W) float32.
-        truth: of the same size.
-
-    Returns:
-        The errors; auc lies in [0, 1] and is 1 for equal colours.
+    ab lies within a distance t of the truth, averaged over t = 0, 1, ..., 150. All pixels count alike (the paper's "raw
+    accuracy"; its class-rebalanced variant weights them by the rarity of their colour). So `auc` lies in [0, 1] and is
+    1 for equal colours.
 
     Raises:
         ValueError: the sizes differ.

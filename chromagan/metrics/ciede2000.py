@@ -28,17 +28,12 @@ _T = [
 
 
 def ciede2000(lab: Tensor, truth: Tensor) -> Tensor:
-    """Perceived colour difference of every pixel, with kL = kC = kH = 1. Not differentiable.
+    """Perceived colour difference of every pixel of CIE Lab (..., 3, H, W), with kL = kC = kH = 1. Not differentiable.
+
+    It is (..., H, W): 0 for equal colours; about 1 is just noticeable, black against white is 100. Lower is better.
 
     Two colours of exactly opposite hue have two bisectors; the formula's choice between them is not followed here. (It
     jumps there by itself, so rounding decides between them in any case.)
-
-    Args:
-        lab: (..., 3, H, W) CIE Lab, any floating type.
-        truth: the same shape.
-
-    Returns:
-        (..., H, W): 0 for equal colours; about 1 is just noticeable, black against white is 100. Lower is better.
 
     Raises:
         ValueError: the shapes differ.

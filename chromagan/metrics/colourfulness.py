@@ -1,4 +1,4 @@
-"""How colourful a picture is, by Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003)."""
+"""Colourfulness by Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003), and its distance."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.metrics.eight_bit import sum_of_squares, to_8bit_rgb
-from chromagan.metrics.metric import PictureMetric
+from chromagan.metrics.metric import Array, MeanMetric, Pair, PictureMetric
 from chromagan.metrics.registry import register
 
 
 def colourfulness(image: NDArray[np.generic]) -> float:
-    """Hasler and Suesstrunk's measure M3, with signed opponent channels as they define them.
+    """Hasler and Suesstrunk's measure M3, with signed opponent channels as they define them: 0 for gray.
 
     rg = R - G and yb = (R + G) / 2 - B; M3 = sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 + mean yb^2), where "mean" is
-    the channel's mean, squared. About 39 over ImageNet photographs.
-
-    Args:
-        image: sRGB, (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; rounded to 8 bits first.
-
-    Returns:
-        The measure on the 0-255 scale; 0 for gray.
+    the channel's mean, squared. About 39 over ImageNet photographs. Pictures are sRGB, (H, W) or (H, W, 3), uint8,
+    uint16 or float in [0, 1], and rounded to 8 bits first; the measure is on the 0-255 scale.
     """
     return both_colourfulnesses(image)[0]
 
@@ -60,13 +55,34 @@ def both_colourfulnesses(image: NDArray[np.generic]) -> tuple[float, float]:
     return measure(rg[0], yb[0]), measure(rg[1], yb[1])
 
 
-COLOURFULNESS = register(PictureMetric(
+def _difference(mean: Array, truth: Array) -> Array:
+    return abs(mean - truth)
+
+
+def _of_a_pair(pair: Pair) -> float:
+    made, true = (shown.once(both_colourfulnesses)[0] for shown in (pair.picture, pair.truth))
+    return abs(made - true)
+
+
+_SIGNED = register(PictureMetric(
     name="colourfulness", label="Colourfulness", better="truth", place=70, needs_truth=False,
     about="Hasler and Suesstrunk's measure, signed opponents",
     compute=lambda pair: pair.picture.once(both_colourfulnesses)[0],
 ))  # fmt: skip
-ABSOLUTE = register(PictureMetric(
+_ABSOLUTE = register(PictureMetric(
     name="colourfulness_absolute", label="Colourfulness, abs()", better="truth", place=71, needs_truth=False,
     about="the variant of recent papers, absolute opponents",
     compute=lambda pair: pair.picture.once(both_colourfulnesses)[1],
+))  # fmt: skip
+register(MeanMetric(
+    name="delta_colourfulness", label="Δ colourfulness", better="lower", place=80,
+    about="difference of the means of `colourfulness`", of=_SIGNED, formula=_difference,
+))  # fmt: skip
+register(MeanMetric(
+    name="delta_colourfulness_absolute", label="Δ colourfulness, abs()", better="lower", place=81,
+    about="difference of the means of `colourfulness_absolute`", of=_ABSOLUTE, formula=_difference,
+))  # fmt: skip
+register(PictureMetric(
+    name="delta_colourfulness_per_image", label="Δ colourfulness an image", better="lower", place=82,
+    about="mean of the images' differences of `colourfulness`", compute=_of_a_pair,
 ))  # fmt: skip

@@ -16,7 +16,7 @@ from torch import Tensor
 from chromagan.errors import MetricUnavailable, WriteError
 from chromagan.files.cache import cache_folder
 from chromagan.metrics.colourfulness import colourfulness
-from chromagan.metrics.feature_store import FeatureStore
+from chromagan.metrics.feature_store import FeatureStore, ReferenceCache, picture_digest
 from chromagan.metrics.figure import Figure, disjoint_subsets, interval_from_subsets
 from chromagan.metrics.frechet import FeatureStatistics, frechet_distance, frechet_distance_of_features
 from chromagan.metrics.inception import FEATURES, InceptionFeatures
@@ -24,7 +24,6 @@ from chromagan.metrics.kernel_distance import drawn_subsets, polynomial_mmd
 from chromagan.metrics.match_colourfulness import LARGEST_FACTOR, match_colourfulness
 from chromagan.metrics.metric import Picture, Resources, SetMetric
 from chromagan.metrics.network_files import network_tensors
-from chromagan.metrics.reference_cache import ReferenceCache, picture_digest
 from chromagan.metrics.registry import register
 from chromagan.models.digest import digest
 

@@ -19,19 +19,13 @@ SMALLEST_SET = 30  # below it three subsets of that size do not exist
 
 @dataclass(frozen=True)
 class Figure:
-    """One cell of a table.
+    """One cell of a table."""
 
-    Attributes:
-        value: the figure; NaN where there is none.
-        low, high: its 95 % interval; NaN where it has none.
-        count: images that it is over.
-        left_out: images that have no finite figure (an exact reproduction has an infinite PSNR) and are not in it.
-    """
-
-    value: float
-    low: float = float("nan")
+    value: float  # the figure; NaN where there is none
+    low: float = float("nan")  # its 95 % interval; NaN where it has none
     high: float = float("nan")
-    count: int = 0
+    count: int = 0  # images that it is over
+    # Images that have no finite figure (an exact reproduction has an infinite PSNR) and are not in it.
     left_out: int = 0
 
 

@@ -49,12 +49,9 @@ _Branch = list[tuple[str, int, int | tuple[int, int]]]
 class Block(nn.Module):
     """Parallel branches of convolutions and one of pooling, their answers side by side.
 
-    Args:
-        inputs: channels.
-        branches: each a chain of layers. A chain's last entry may be a fork: two layers named `..a` and `..b` of the
-            same input, side by side.
-        pool: "mean" (padding left out), "padded_mean" (padding counted), "max", or "reduce" (max at stride 2).
-        pool_features: channels of the 1 x 1 convolution after pooling; 0 for none (reductions).
+    A branch is a chain of layers. Its last entry may be a fork: two layers named `..a` and `..b` of the same input,
+    side by side. `pool` is "mean" (padding left out), "padded_mean" (padding counted), "max", or "reduce" (max at
+    stride 2); a 1 x 1 convolution to `pool_features` channels follows (0: none, in reductions).
     """
 
     def __init__(self, inputs: int, branches: list[_Branch], pool: str, pool_features: int = 0) -> None:

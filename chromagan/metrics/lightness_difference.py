@@ -13,7 +13,7 @@ LEVELS_PER_UNIT = 2.55
 
 
 def largest_lightness_difference(lab: Planes, photo: Planes) -> float:
-    """max |L - L of the photo| x 2.55 over all pixels, in 8-bit levels, 0 to 255.
+    """Max |L - L of the photo| x 2.55 over all pixels, in 8-bit levels, 0 to 255.
 
     Both are L, a, b, each (H, W) float32: of the colorized picture, and of the photo, gray or not.
 

@@ -86,15 +86,11 @@ def calibration(backbone: str) -> list[Tensor]:
 
 
 class LPIPS(nn.Module):
-    """Perceptual distance between pictures; frozen.
-
-    Args:
-        backbone: "alex", "vgg" or "squeeze".
-        tensors: the state dict of torchvision's classifier (`features.*`; its head is left out).
+    """Perceptual distance between pictures; frozen. `tensors` are torchvision's (`features.*`; its head is left out).
 
     Raises:
         MetricUnavailable: the `lpips` package is not installed.
-        UsageError: no such backbone.
+        UsageError: no such backbone; there are "alex", "vgg" and "squeeze".
         WeightsError: the tensors are another network's.
     """
 
@@ -118,12 +114,8 @@ class LPIPS(nn.Module):
     def forward(self, pictures: Tensor, truth: Tensor) -> Tensor:
         """The distance of each pair: the features' squared differences, weighted, averaged over pixels, summed.
 
-        Args:
-            pictures: (N, 3, H, W) uint8 sRGB, both sides at least 32.
-            truth: the same shape.
-
-        Returns:
-            (N,) float32, 0 for identical pictures; lower is better.
+        Pictures are (N, 3, H, W) uint8, both sides at least 32. It is (N,) float32, 0 for identical ones; lower is
+        better.
 
         Raises:
             ValueError: another type, different shapes, or sides under 32.

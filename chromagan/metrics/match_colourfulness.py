@@ -16,17 +16,11 @@ _STEPS = 12
 
 
 def match_colourfulness(picture: NDArray[np.uint8], target: float) -> NDArray[np.uint8]:
-    """Scale the chroma of a picture by one factor, so that its colourfulness (Hasler and Suesstrunk's) is `target`.
+    """Scale the chroma of a picture (H, W, 3) uint8 sRGB by one factor to a colourfulness (Hasler and Suesstrunk's).
 
     Lightness stays, and what sRGB cannot show at its lightness gives up chroma, as everywhere in this package; so the
-    target may be out of reach, and the largest factor is 4. A gray picture stays gray.
-
-    Args:
-        picture: (H, W, 3) uint8 sRGB.
-        target: colourfulness on the 0-255 scale, at least 0.
-
-    Returns:
-        (H, W, 3) uint8 sRGB; `picture` itself where it is as colourful as that already, or gray.
+    target, on the 0-255 scale and at least 0, may be out of reach, and the largest factor is 4. A gray picture stays
+    gray. It is `picture` itself that comes back where it is as colourful as that already, or gray.
     """
     own = colourfulness(picture)
     if own == 0 or abs(own - target) <= TOLERANCE:

@@ -28,11 +28,7 @@ T = TypeVar("T")
 
 
 class Shown:
-    """A picture, and what several metrics derive of it, made when first asked for.
-
-    Args:
-        pixels: (H, W, 3) uint8 sRGB.
-    """
+    """A picture, (H, W, 3) uint8 sRGB, and what several metrics derive of it, made when first asked for."""
 
     def __init__(self, pixels: Picture) -> None:
         self.pixels = pixels
@@ -46,13 +42,9 @@ class Shown:
 
 
 class Pair:
-    """A picture beside its truth.
+    """A picture beside its truth, of the same size, and the gray photo, whose lightness the picture should have.
 
-    Args:
-        picture: what is judged.
-        truth: what it should be, of the same size.
-        gray: the gray photo, whose lightness the picture should have; the truth stands in for it, whose lightness is
-            the same to half a code.
+    Where there is none the truth stands in for it, whose lightness is the same to half a code.
     """
 
     def __init__(self, picture: Shown, truth: Shown, gray: Shown | None = None) -> None:
@@ -68,27 +60,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class Resources:
-    """What an evaluation lends to metrics that need more than pixels.
+    """What an evaluation lends to metrics that need more than pixels."""
 
-    Attributes:
-        images: names of all truths, with their folders below the truth's root (those may carry ImageNet's classes).
-        networks: a folder of the networks' files, or a mapping, as in `chromagan.metrics.network_files`.
-        device: where networks run.
-        download: whether a network that is not found may be downloaded.
-        protocol: name and version under which is measured.
-        classifier: a timm model, for metrics that ask one; empty for the usual one.
-        classifier_weights: a local file for it.
-        cache: folder for features of the truths; "" for the usual one, None for none.
-    """
-
+    # Names of all truths, with their folders below the truth's root (those may carry ImageNet's classes).
     images: Sequence[str] = ()
-    networks: Networks = None
-    device: torch.device | str = "cpu"
-    download: bool = True
-    protocol: str = "folder"
-    classifier: str = ""
-    classifier_weights: str | Path | None = None
-    cache: str | os.PathLike[str] | None = ""
+    networks: Networks = None  # a folder of the networks' files, or a mapping, as in `chromagan.metrics.network_files`
+    device: torch.device | str = "cpu"  # where networks run
+    download: bool = True  # whether a network that is not found may be downloaded
+    protocol: str = "folder"  # name and version under which is measured
+    classifier: str = ""  # a timm model, for metrics that ask one; empty for the usual one
+    classifier_weights: str | Path | None = None  # a local file for it
+    cache: str | os.PathLike[str] | None = ""  # folder for features of the truths; "" for the usual one, None for none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,16 +165,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def take_tensors(module: torch.nn.Module, tensors: Mapping[str, Tensor], ignored: Sequence[str], source: str) -> None:
-    """Copy a published state dict into a network, strictly.
-
-    Args:
-        module: the network.
-        tensors: its tensors by published name.
-        ignored: prefixes of entries that the network does not have and that are left out.
-        source: what to call them in errors.
+    """Copy a published state dict into a network, strictly; entries with the ignored prefixes are left out.
 
     Raises:
-        WeightsError: an entry is missing, unknown or of another shape, so these are another network's weights.
+        WeightsError: an entry is missing, unknown or of another shape, so these are another network's weights (called
+            `source`).
     """
     own = {k: v for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
     left = {

@@ -23,11 +23,10 @@ NAME = "vgg16_oxford_distance"
 class Vgg16Distance(nn.Module):
     """Mean over the five blocks of the squared difference of unit-length feature vectors, averaged over pixels.
 
-    Args:
-        path: safetensors with the convolutions of VGG16 under torchvision's names, for its mean and deviation.
+    The file is safetensors with the convolutions of VGG16 under torchvision's names, for its mean and deviation.
 
     Raises:
-        WeightsError: the file is missing or another network's.
+        WeightsError: it is missing or another network's.
     """
 
     mean: Tensor

@@ -8,9 +8,9 @@ from torch import nn
 from chromagan.metrics import distances
 from chromagan.metrics.colourfulness import colourfulness
 from chromagan.metrics.distances import InceptionDistances, distance_names
+from chromagan.metrics.feature_store import ReferenceCache
 from chromagan.metrics.kernel_distance import kernel_distance, polynomial_mmd
 from chromagan.metrics.match_colourfulness import match_colourfulness
-from chromagan.metrics.reference_cache import ReferenceCache
 from chromagan.models.trunk import import_timm
 
 import_timm()  # makes torchvision importable where its compiled operators do not match the installed torch

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from chromagan.metrics.recognition import RECOGNITION, Recognition
+from chromagan.metrics.classifier import RECOGNITION, Recognition
 from chromagan.metrics.registry import directions
 
 

@@ -6,8 +6,7 @@ from safetensors.torch import load_file
 
 from chromagan.errors import DataError, WriteError
 from chromagan.files.cache import cache_folder
-from chromagan.metrics.feature_store import FeatureStore
-from chromagan.metrics.reference_cache import ReferenceCache, picture_digest
+from chromagan.metrics.feature_store import FeatureStore, ReferenceCache, picture_digest
 
 IMAGES = ["a.png", "b.png", "c.png"]
 ROWS = torch.arange(12, dtype=torch.float32).reshape(3, 4) / 7

@@ -6,10 +6,12 @@ change: another choice is another version, and figures of two versions never sta
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,14 @@ from chromagan.metrics.metric import Picture
 
 LIST_OPTION = "--list"
 _SAME = "the same images, prepared in the same way"
-_IMAGENET = r"ILSVRC2012_val_(\d{8})(?:_n\d{8})?"
-_IMAGENET_EXAMPLE = "ILSVRC2012_val_00000001"
-_RECENT = ("fid_torchvision", "colourfulness_absolute", "delta_colourfulness_absolute", "psnr")
 
 
 # What protocols do to a picture before it is measured: each exactly as its source does it.
+
+
+def as_it_is(picture: Picture) -> Picture:
+    """The picture itself."""
+    return picture
 
 
 def middle_square_256(picture: Picture) -> Picture:
@@ -75,7 +79,7 @@ class Protocol:
     # Names (without folder and extension) of a published list; None where none was given.
     listed: frozenset[str] | None = None
     needs_list: bool = False  # the images are those of a published list that is not shipped
-    _prepare: Callable[[Picture], Picture] = lambda picture: picture  # noqa: E731
+    _prepare: Callable[[Picture], Picture] = as_it_is
 
     @property
     def label(self) -> str:
@@ -195,78 +199,16 @@ def _some(names: Sequence[str]) -> str:
     return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
-_SQUARE: dict[str, Any] = {
-    "crop": "the largest square in the middle of the original, before resizing",
-    "resampling": "Pillow, BILINEAR (its filter widens when it reduces, so this is antialiased), on 8 bits",
-    "size": (256, 256),
-    "_prepare": middle_square_256,
-}
-_SQUASH: dict[str, Any] = {
-    "crop": "none: both sides become 256, so the aspect changes",
-    "resampling": "OpenCV, INTER_LINEAR on float32, not antialiased, rounded to 8 bits after",
-    "size": (256, 256),
-    "_prepare": squash_256,
-}
+def _read(words: dict[str, Any]) -> Protocol:
+    """A protocol from its entry in `protocols.json`, which writes lists for tuples and names for functions."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in words.items()}
+    prepare = _PREPARE[values.pop("prepare", "as_it_is")]
+    return Protocol(**values, _prepare=prepare)
 
-_ALL = (
-    Protocol(
-        "imagenet-val5k", 1, "The first 5,000 images of ImageNet's validation set, by name; middle square; 256 x 256.",
-        "ColTran (2021), CT2 (2022), DDColor (2023; piddnad/DDColor issue 9 confirms images and crop); crop and filter "
-        "as in CT2's released data set (PIL images through torchvision's CenterCrop, then Resize)",
-        metrics=_RECENT, images=5000, pattern=_IMAGENET, example=_IMAGENET_EXAMPLE, numbered=True,
-        open_questions="ColTran compares with the truths of other images (fid_*_disjoint is that idea within the "
-        "5,000), and its crop is TensorFlow's; the file format of the answers is never stated: PNG here.",
-        **_SQUARE,
-    ),
-    Protocol(
-        "imagenet-ctest10k", 1,
-        "10,000 images of ImageNet's validation set (a published list); middle square; 256 x 256.",
-        "Larsson, Maire, Shakhnarovich, ECCV 2016 (list ctest10k.txt); Zhang, Isola, Efros, ECCV 2016; Palette 2022; "
-        "iColoriT 2023",
-        metrics=("auc_ab", "accuracy", "fid_tf", "psnr"), images=10_000, pattern=_IMAGENET, example=_IMAGENET_EXAMPLE,
-        needs_list=True,
-        open_questions="the papers share the list and not the geometry, and most do not state theirs: the middle "
-        "square at 256 x 256 is this protocol's choice. Palette compares with all 50,000 truths; here it "
-        "is the same images.",
-        **_SQUARE,
-    ),
-    Protocol(
-        "imagenet-val50k", 1, "All 50,000 images of ImageNet's validation set, squashed to 256 x 256.",
-        "ColorFormer (2022), DDColor (2023; piddnad/DDColor issue 9: 'resized into 256 x 256'); filter as in DDColor's "
-        "released data set (cv2.resize on float)",
-        metrics=_RECENT, images=50_000, pattern=_IMAGENET, example=_IMAGENET_EXAMPLE, numbered=True,
-        open_questions="the filter is that of the released training code; the authors do not say which one measured.",
-        **_SQUASH,
-    ),
-    Protocol(
-        "coco-stuff-5k", 1, "The 5,000 images of COCO val2017 (COCO-Stuff), squashed to 256 x 256.",
-        "ColorFormer (2022), DDColor (2023; piddnad/DDColor issue 9)",
-        metrics=_RECENT, images=5000, pattern=r"\d{12}", example="000000000139",
-        open_questions="filter as for imagenet-val50k.", **_SQUASH,
-    ),
-    Protocol(
-        "ade20k-2k", 1, "The 2,000 validation images of ADE20K, squashed to 256 x 256.",
-        "ColorFormer (2022), DDColor (2023; piddnad/DDColor issue 9)",
-        metrics=_RECENT, images=2000, pattern=r"ADE_val_(\d{8})", example="ADE_val_00000001", numbered=True,
-        open_questions="filter as for imagenet-val50k; 2,000 images are fewer than FID's 2,048 dimensions.", **_SQUASH,
-    ),
-    Protocol(
-        "chromagan-2020", 1, "1,000 images of ImageNet's validation set, squashed to 224 x 224, in OpenCV's 8-bit Lab.",
-        "Vitoria, Raad, Ballester, WACV 2020, and its release's evaluation script: cv2.imread (BGR), cv2.resize, "
-        "cv2.cvtColor to 8-bit Lab, PSNR over the three channels of both pictures brought back from 8-bit Lab",
-        crop="none: both sides become 224, so the aspect changes",
-        resampling="OpenCV, INTER_LINEAR on 8 bits, not antialiased; then to 8-bit Lab and back",
-        metrics=("psnr",), images=1000, pattern=_IMAGENET, example=_IMAGENET_EXAMPLE, size=(224, 224),
-        open_questions="which 1,000 images is not published, and they are not the first 1,000 (an example of the "
-        "release is number 49,397): a figure cannot be expected to agree with the paper's in its last digits.",
-        _prepare=release_of_2020,
-    ),
-    Protocol(
-        "folder", 1, "Any pictures, as they are.", "this package",
-        crop="none", resampling="none: answer and truth must have the same size", metrics=("psnr", "ssim", "ciede2000"),
-    ),
-)  # fmt: skip
-_BY_NAME = {each.name: each for each in _ALL}
+
+_PREPARE = {each.__name__: each for each in (as_it_is, middle_square_256, squash_256, release_of_2020)}
+_TABLE = files("chromagan.evaluation").joinpath("protocols.json").read_text(encoding="utf-8")
+_BY_NAME = {words["name"]: _read(words) for words in json.loads(_TABLE)}
 
 
 def list_protocols() -> list[str]:

@@ -201,7 +201,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _read(words: dict[str, Any]) -> Protocol:
     """A protocol from its entry in `protocols.json`, which writes lists for tuples and names for functions."""
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in words.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in words.items()}
     prepare = _PREPARE[values.pop("prepare", "as_it_is")]
     return Protocol(**values, _prepare=prepare)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import contextlib
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from chromagan.errors import ReadError
-from chromagan.images import tiff
+from chromagan.images import jpeg, png, tiff
 from chromagan.images.header import BROKEN, Header, broken
 from chromagan.images.read_header import read_header
 
+_SWITCH = threading.Lock()
 _BAND = 1 << 20  # pixels that are turned at a time
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2"}
 _DIRECT = {"L": "L", "RGB": "RGB", "RGBA": "RGBA", "LA": "LA", "CMYK": "CMYK", "1": "L", "RGBX": "RGB", "RGBa": "RGBA",
@@ -31,7 +33,7 @@ class Decoded:
     alpha: np.ndarray | None
 
 
-def decode_file(file: BinaryIO, name: str, max_pixels: int, all_pages: bool) -> list[Decoded]:
+def decode_file(file: BinaryIO, name: str, max_pixels: int, all_pages: bool, whole: bool = True) -> list[Decoded]:
     """Decode the first page, or every page of a TIFF.
 
     Args:
@@ -39,6 +41,7 @@ def decode_file(file: BinaryIO, name: str, max_pixels: int, all_pages: bool) -> 
         name: what error messages call it.
         max_pixels: refuse larger pages, and pages that are larger together, from their headers alone.
         all_pages: every page of a TIFF; the first frame of anything else.
+        whole: refuse photos of whose pixels some are missing.
 
     Raises:
         ReadError: not a photo, broken, too large, or of an unsupported kind.
@@ -46,7 +49,12 @@ def decode_file(file: BinaryIO, name: str, max_pixels: int, all_pages: bool) -> 
     header = read_header(file, name)
     if header.format != "tiff":
         _check_size(header, name, max_pixels)
-        return [_decode_single(file, header, name)]
+        with _leniency(whole):
+            decoded = _decode_single(file, header, name, whole)
+        header.pictures = max(header.pictures, _count_pictures(header.image))
+        if header.pictures > 1:
+            header.notes.append(f"this is the first of {header.pictures} pictures; the others are left out")
+        return [decoded]
     pages = tiff.open_pages(file, name)
     headers = [tiff.page_header(file, page, name) for page in (pages if all_pages else pages[:1])]
     for header in headers:
@@ -55,7 +63,34 @@ def decode_file(file: BinaryIO, name: str, max_pixels: int, all_pages: bool) -> 
     if total > max_pixels:
         raise ReadError(f"{name}: {len(headers)} pages of together {total / 1e6:.0f} million pixels are more than the "
                         f"limit of {max_pixels / 1e6:g} million; split it first")  # fmt: skip
-    return [_decode_tiff(file, header, name) for header in headers]
+    if len(headers) < len(pages):
+        headers[0].notes.append(f"this is the first of {len(pages)} pages; the others are left out")
+    with _leniency(whole):
+        return [_decode_tiff(file, header, name, whole) for header in headers]
+
+
+@contextlib.contextmanager
+def _leniency(whole: bool) -> Iterator[None]:
+    """Where a photo may be cut, Pillow fills up what is missing; its switch is one of the whole process."""
+    if whole:
+        yield
+        return
+    with _SWITCH:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _count_pictures(image: Any) -> int:
+    """Pictures of an animation or a file of several; layers (PSD) and sizes (ICO, ICNS) are none."""
+    if getattr(image, "format", None) in ("PSD", "ICO", "ICNS", "CUR", "TIFF"):
+        return 1
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except BROKEN:
+        return 1
 
 
 def _check_size(header: Header, name: str, max_pixels: int) -> None:
@@ -66,20 +101,22 @@ def _check_size(header: Header, name: str, max_pixels: int) -> None:
                         f"{max_pixels / 1e6:g} million; reduce the photo first")  # fmt: skip
 
 
-def _decode_tiff(file: BinaryIO, header: Header, name: str) -> Decoded:
-    found = tiff.decode_page(file, header.image, name)
+def _decode_tiff(file: BinaryIO, header: Header, name: str, whole: bool) -> Decoded:
+    found = tiff.decode_page(file, header.image, name, whole)
     return from_pillow(header, found, name) if isinstance(found, Image.Image) else from_array(header, found, name)
 
 
-def _decode_single(file: BinaryIO, header: Header, name: str) -> Decoded:
+def _decode_single(file: BinaryIO, header: Header, name: str, whole: bool) -> Decoded:
     if header.format == "heif":
         return _decode_heif(header, name)
-    if header.format == "jpeg" and header.image.mode in ("L", "RGB"):
-        pixels = _decode_jpeg(file, header)
-        if pixels is not None:
-            return Decoded(header, pixels, None)
-    if header.format == "png" and not getattr(header.image, "is_animated", False):
-        return _decode_png(file, header, name)
+    if header.format == "jpegxl":
+        return from_array(header, _by_imagecodecs(file, "jpegxl_decode", name), name)
+    if header.format == "jpeg" and header.frame is not None:
+        return _decode_jpeg(file, header, name, whole)
+    if header.format == "png":
+        return _decode_png(file, header, name, whole)
+    if header.bits > 8 or (header.format == "ppm" and header.image.mode == "RGB"):
+        return _decode_deep(file, header, name)
     return _loaded(header, name)
 
 
@@ -91,18 +128,53 @@ def _loaded(header: Header, name: str) -> Decoded:
     return from_pillow(header, header.image, name)
 
 
-def _decode_jpeg(file: BinaryIO, header: Header) -> np.ndarray | None:
-    """Decode by OpenCV; None where Pillow has to judge.
-
-    OpenCV fills the rest of a truncated JPEG with gray and reports success. A complete one ends in the end-of-image
-    marker; where it does not (cut short, or followed by a maker's trailer), Pillow, strict and slower, decides.
-    """
+def _by_imagecodecs(file: BinaryIO, decoder: str, name: str) -> np.ndarray:
+    """What the extra `tiff` reads."""
+    try:
+        import imagecodecs
+    except ImportError as error:
+        kind = "JPEG XL" if decoder == "jpegxl_decode" else "a JPEG of 12 bits a channel is not supported here: it"
+        raise ReadError(f"{name}: {kind} needs another package; pip install imagecodecs, "
+                        "or convert it to a 16-bit TIFF or PNG") from error  # fmt: skip
     file.seek(0)
-    data = np.frombuffer(file.read(), np.uint8)
-    if data[-2:].tobytes() != b"\xff\xd9":
-        return None
-    gray = header.image.mode == "L"
-    return _imdecode(data, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
+    try:
+        return np.asarray(getattr(imagecodecs, decoder)(file.read()))
+    except Exception as error:  # each codec has an exception of its own
+        raise broken(name, error) from error
+
+
+def _spread(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Numbers of 9 to 15 bits over the whole range of 16."""
+    if bits in (8, 16):
+        return pixels
+    return np.rint(pixels * (65535 / ((1 << bits) - 1))).astype(np.uint16)
+
+
+def _decode_jpeg(file: BinaryIO, header: Header, name: str, whole: bool) -> Decoded:
+    """By OpenCV, which reports success on a truncated JPEG too; one without an end marker is judged by Pillow."""
+    if header.bits == 12:
+        return from_array(header, _spread(_by_imagecodecs(file, "jpeg8_decode", name), 12), name)
+    file.seek(0)
+    data = jpeg.picture(np.frombuffer(file.read(), np.uint8))
+    pixels = None
+    if header.image.mode in ("L", "RGB") and (data[-2:].tobytes() == b"\xff\xd9" or not whole):
+        pixels = _imdecode(data, cv2.IMREAD_GRAYSCALE if header.image.mode == "L" else cv2.IMREAD_COLOR)
+    decoded = _loaded(header, name) if pixels is None else Decoded(header, pixels, None)
+    missing = jpeg.what_is_missing(data, header.frame, pixels) if data[-2:].tobytes() == b"\xff\xd9" else None
+    if missing and whole:
+        raise broken(name, missing)
+    return decoded
+
+
+def _decode_deep(file: BinaryIO, header: Header, name: str) -> Decoded:
+    """More than 8 bits a channel where Pillow would round: JPEG 2000, AVIF and PPM by OpenCV."""
+    file.seek(0)
+    pixels = _imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        if header.bits > 8:
+            header.notes.append(f"its {header.bits} bits a channel are rounded to 8")
+        return _loaded(header, name)
+    return from_array(header, _spread(pixels, header.bits or 16), name)
 
 
 def _imdecode(data: np.ndarray, flags: int) -> np.ndarray | None:
@@ -125,47 +197,26 @@ def swap_red_and_blue(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _decode_png(file: BinaryIO, header: Header, name: str) -> Decoded:
-    """PNG of 8 and 16 bits by OpenCV, palettes and bits by Pillow; its chunks are checked first."""
+def _decode_png(file: BinaryIO, header: Header, name: str, whole: bool) -> Decoded:
+    """PNG of 8 and 16 bits by OpenCV, animations, palettes and bits by Pillow; its chunks are checked first."""
     file.seek(0)
     data = file.read()
-    depth, colour, has_key = _check_png(data, name)
-    keyed = has_key is not None
-    if depth < 8 or colour == 3 or (depth == 8 and (keyed or colour == 4)):
+    depth, colour, key = png.check(data, name, whole)
+    keyed, animated = key is not None, getattr(header.image, "is_animated", False)
+    if animated or depth < 8 or colour == 3 or (depth == 8 and (keyed or colour == 4 or not whole)):
         return _loaded(header, name)
     flags = {0: cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, 2: cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH}
     pixels = _imdecode(np.frombuffer(data, np.uint8), flags.get(colour, cv2.IMREAD_UNCHANGED))
     if pixels is None:
         raise broken(name, "its pixels cannot be decoded")
-    alpha = None
-    if has_key is not None:
-        key = np.frombuffer(has_key, ">u2").astype(np.uint16)
-        same = pixels == (key if pixels.ndim == 3 else key[0])
+    if key is not None:
+        wanted = np.frombuffer(key, ">u2").astype(np.uint16)
+        same = pixels == (wanted if pixels.ndim == 3 else wanted[0])
         alpha = np.where(same.all(axis=-1) if pixels.ndim == 3 else same, 0, 65535).astype(np.uint16)
-    elif colour == 4:
-        pixels, alpha = pixels[..., 0], pixels[..., 3]
-    elif colour == 6:
-        pixels, alpha = pixels[..., :3], pixels[..., 3]
-    return Decoded(header, pixels, alpha)
-
-
-def _check_png(data: bytes, name: str) -> tuple[int, int, bytes | None]:
-    """Bit depth, colour type and tRNS of a PNG whose chunks are all there with the right checksums."""
-    at, ended, key = 8, False, None
-    view = memoryview(data)
-    while not ended:
-        if at + 12 > len(data):
-            raise broken(name, "its end is missing")
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length > len(data):
-            raise broken(name, "its end is missing")
-        (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
-        if kind[:1].isupper() and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum:
-            raise broken(name, f"wrong checksum in {kind!r}")
-        key = data[at + 8 : at + 8 + length] if kind == b"tRNS" else key
-        ended = kind == b"IEND"
-        at += 12 + length
-    return data[24], data[25], key
+        return Decoded(header, pixels, alpha)
+    if colour in (4, 6):
+        return Decoded(header, pixels[..., 0] if colour == 4 else pixels[..., :3], pixels[..., 3])
+    return Decoded(header, pixels, None)
 
 
 def _decode_heif(header: Header, name: str) -> Decoded:
@@ -176,9 +227,8 @@ def _decode_heif(header: Header, name: str) -> Decoded:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.dtype == np.uint16:  # the reader left-aligns 10 or 12 bits; spread them over the whole range
-        unused = 16 - int(header.image.info.get("bit_depth", 16))
-        top = 65535 >> unused
-        pixels = np.rint((pixels >> unused) * (65535 / top)).astype(np.uint16)
+        bits = int(header.image.info.get("bit_depth", 16))
+        pixels = _spread(pixels >> (16 - bits), bits)
     return from_array(header, pixels, name)
 
 

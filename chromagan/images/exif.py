@@ -1,22 +1,159 @@
-"""The EXIF block of a photo, mended in place: the pixels are upright now, the thumbnail would still be gray.
+"""EXIF: the block of a photo mended in place, and TIFF directories as raw entries, whose bytes nobody interprets.
 
-Nothing is moved inside the block: maker notes hold absolute offsets, and a rewritten block would break them.
+The pixels are upright and in colour now, so what says otherwise goes. Nothing else is moved inside a block: maker notes
+hold absolute offsets, and a rewritten block would break them. Only what goes into a TIFF or comes out of one is written
+anew: Pillow and tifffile would turn text that is not ASCII, and tags that they do not know, into something else.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import struct
 from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
 
 PREFIX = b"Exif\x00\x00"  # what JPEG (and some WebP and HEIF writers) put before the block
+EXIF_IFD, GPS_IFD = NESTED = 0x8769, 0x8825
 
-_ORIENTATION, _WIDTH, _HEIGHT, _EXIF_IFD = 0x0112, 0x0100, 0x0101, 0x8769
+_ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0x0100, 0x0101
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _COLOR_SPACE = 0xA002, 0xA003, 0xA001
+_SUBJECTS = (0x9214, 0xA214)  # SubjectArea, SubjectLocation: pixels of the stored picture
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _SHORT, _LONG = 3, 4
 _SRGB = 1
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])")
+# How a file stores its pixels: samples, strips, tiles, compression, thumbnails, raw data. Never true of an output.
+_STORAGE = {254, 255, *range(258, 267), 273, *range(277, 282), 284, *range(288, 294), 317, *range(320, 331),
+            *range(332, 348), *range(512, 522), 529, 530, 532, 37724}  # fmt: skip
+_ELSEWHERE = {_WIDTH, _HEIGHT, _ORIENTATION, 282, 283, 296, 301, 318, 319, 531, 700, 33723, 34377, EXIF_IFD, 34675,
+              GPS_IFD, 0xA005}  # fmt: skip
+# Described: names, texts, dates, Windows' tags, TIFF/EP, GeoTIFF. Of tags that nobody knows, text alone is understood.
+_DESCRIBED = {*range(269, 273), *range(285, 288), 297, 300, 305, 306, 315, 316, 18246, 18249, 33432, 33434, 33437,
+              33550, 33922, 34264, 34735, 34736, 34737, 36867, 37510, *range(40091, 40096), 42112, 42113, 50708,
+              50735}  # fmt: skip
+_UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of a number, by type
+LARGEST = 1 << 20  # bytes of an entry
+
+
+class Entry(NamedTuple):
+    """A tag's type, and its value in little-endian order."""
+
+    kind: int
+    data: bytes
+
+    @property
+    def length(self) -> int:
+        """How many numbers, characters or bytes."""
+        return len(self.data) // size_of(self.kind)
+
+
+def size_of(kind: int) -> int:
+    """Bytes of one value of a type."""
+    return _UNITS.get(kind, 1) * (2 if kind in (5, 10) else 1)
+
+
+def entry(kind: int, raw: bytes, order: str, code: int = 0) -> Entry:
+    """An entry of bytes in a file's order, "<" or ">"."""
+    unit = 2 if code == 37510 and raw[:8] == b"UNICODE\x00" else _UNITS.get(kind, 1)  # EXIF's comment: wide characters
+    head = 8 if code == 37510 else 0
+    if order == ">" and unit > 1:
+        whole = raw[: len(raw) - (len(raw) - head) % unit]
+        raw = raw[:head] + np.frombuffer(whole, f">u{unit}", offset=head).astype(f"<u{unit}").tobytes()
+    return Entry(kind, raw)
+
+
+def read_directory(file: BinaryIO, offset: int, order: str, big: bool = False) -> dict[int, Entry]:
+    """The entries of the directory at an offset of a TIFF or BigTIFF; those whose values are not there are left out."""
+
+    def get(at: int, form: str) -> tuple[int, ...]:
+        file.seek(at)
+        return struct.unpack(order + form, file.read(struct.calcsize(order + form)))
+
+    found: dict[int, Entry] = {}
+    (count,), room = get(offset, "Q" if big else "H"), 8 if big else 4
+    for i in range(min(count, 4096)):
+        at = offset + (8 + 20 * i if big else 2 + 12 * i)
+        code, kind, number = get(at, "HHQ" if big else "HHI")
+        size, where = number * size_of(kind), at + 4 + room
+        if size > LARGEST:
+            continue
+        if size > room:
+            (where,) = get(where, "Q" if big else "I")
+        file.seek(where)
+        raw = file.read(size)
+        if len(raw) == size and size:
+            found[code] = entry(kind, raw, order, code)
+    return found
+
+
+def directory(entries: dict[int, Entry], offset: int) -> bytes:
+    """A little-endian directory that will stand at an even `offset`, its values behind it."""
+    table, values = struct.pack("<H", len(entries)), b""
+    start = offset + 2 + 12 * len(entries) + 4
+    for code, one in sorted(entries.items()):
+        small = one.data.ljust(4, b"\x00") if len(one.data) <= 4 else struct.pack("<I", start + len(values))
+        values += one.data + bytes(len(one.data) % 2) if len(one.data) > 4 else b""
+        table += struct.pack("<HHI", code, one.kind, one.length) + small
+    return table + bytes(4) + values
+
+
+def directories(block: bytes) -> tuple[dict[int, Entry], dict[int, dict[int, Entry]]]:
+    """What a block's first directory describes, and its EXIF and GPS directories by the tag that points to them."""
+    order, file = _order(block), io.BytesIO(block)
+    first = read_directory(file, _number(block, order, _LONG, 4), order)
+    return {code: one for code, one in first.items() if describes(code, one)}, inner(first, file, order)
+
+
+def inner(first: dict[int, Entry], file: BinaryIO, order: str, big: bool = False) -> dict[int, dict[int, Entry]]:
+    """The EXIF and GPS directories that a first one points to; nested ones (interoperability) say nothing."""
+    found = {}
+    for code in NESTED:
+        if code in first and len(first[code].data) in (4, 8):
+            with contextlib.suppress(struct.error):  # nothing is there
+                entries = read_directory(file, int.from_bytes(first[code].data, "little"), order, big)
+                found[code] = {code: one for code, one in entries.items() if code not in _ELSEWHERE}
+    return {code: entries for code, entries in found.items() if entries}
+
+
+def describes(code: int, one: Entry) -> bool:
+    """Whether a tag of a first directory tells of the photo, and can be understood without its file."""
+    return code in _DESCRIBED or (one.kind == 2 and code not in _STORAGE | _ELSEWHERE)
+
+
+def is_private(code: int, one: Entry) -> bool:
+    """Whether a tag tells something that nobody can say what it is, and that is not carried."""
+    return not describes(code, one) and code not in _STORAGE | _ELSEWHERE
+
+
+def build(described: dict[int, Entry], nested: dict[int, dict[int, Entry]]) -> bytes | None:
+    """A block of directories; None where they are empty."""
+    if not described and not nested:
+        return None
+    block = b""
+    for _ in range(2):  # the first pass finds out where the inner ones come to stand
+        pointers, body = {}, b""
+        for code, entries in nested.items():
+            pointers[code] = Entry(_LONG, struct.pack("<I", 8 + len(block) + len(body)))
+            body += directory(entries, 8 + len(block) + len(body))
+        block = directory(described | pointers, 8)
+    return b"II*\x00\x08\x00\x00\x00" + block + body
+
+
+def resolution(block: bytes | None) -> tuple[float, float] | None:
+    """Dots an inch as a block has them."""
+    if not block:
+        return None
+    try:
+        first = read_directory(io.BytesIO(block), _number(block, _order(block), _LONG, 4), _order(block))
+        pairs = [struct.unpack("<2I", first[code].data) for code in (282, 283)]
+        factor = 2.54 if 296 in first and first[296].data[:1] == b"\x03" else 1.0
+        return factor * pairs[0][0] / pairs[0][1], factor * pairs[1][0] / pairs[1][1]
+    except (struct.error, KeyError, ZeroDivisionError):
+        return None
 
 
 def strip_prefix(block: bytes | None) -> bytes | None:
@@ -67,13 +204,21 @@ def orientation(block: bytes | None, xmp: bytes | None = None) -> int:
     return int(match[1]) if match else 1
 
 
-def upright(block: bytes | None, width: int, height: int) -> bytes | None:
+def turned(x: float, y: float, turn: int, width: float = 1, height: float = 1) -> tuple[float, float]:
+    """Where a point of a stored picture of `width` x `height` lies once EXIF orientation `turn` is applied."""
+    x = width - x if turn in (2, 3, 7, 8) else x
+    y = height - y if turn in (3, 4, 6, 7) else y
+    return (y, x) if turn >= 5 else (x, y)
+
+
+def upright(block: bytes | None, width: int, height: int, turn: int = 1) -> bytes | None:
     """The block for pixels that are upright, sRGB and `width` x `height`, without its thumbnail.
 
     Args:
         block: TIFF block without the "Exif" prefix, or None.
         width: columns of the photo as it is written.
         height: rows of the photo as it is written.
+        turn: the orientation that was applied, for places in the picture.
 
     Returns:
         The mended block, or None where there is none or its directories are broken.
@@ -82,7 +227,8 @@ def upright(block: bytes | None, width: int, height: int) -> bytes | None:
         return None
     mended, order = bytearray(block), _order(block)
     values = {_ORIENTATION: 1, _WIDTH: width, _HEIGHT: height}
-    inner = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height, _COLOR_SPACE: _SRGB}
+    inside = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height, _COLOR_SPACE: _SRGB}
+    stored = (height, width) if turn >= 5 else (width, height)
     try:
         first = _number(block, order, _LONG, 4)
         end = first + 2
@@ -90,13 +236,37 @@ def upright(block: bytes | None, width: int, height: int) -> bytes | None:
             end = at + 4
             if tag in values:
                 _set_number(mended, order, kind, at, values[tag])
-            elif tag == _EXIF_IFD:
+            elif tag == EXIF_IFD:
                 for sub_tag, sub_kind, sub_at in _entries(block, order, _number(block, order, _LONG, at)):
-                    if sub_tag in inner:
-                        _set_number(mended, order, sub_kind, sub_at, inner[sub_tag])
-        return bytes(_without_thumbnail(mended, order, end))
+                    if sub_tag in inside:
+                        _set_number(mended, order, sub_kind, sub_at, inside[sub_tag])
+                    elif sub_tag in _SUBJECTS and sub_kind == _SHORT and turn != 1:
+                        _turn_subject(mended, order, sub_at, turn, stored)
+        mended = _without_thumbnail(mended, order, end)
+        _remove_storage(mended, order, first)
+        return bytes(mended)
     except struct.error:
         return None
+
+
+def _turn_subject(block: bytearray, order: str, at: int, turn: int, stored: tuple[int, int]) -> None:
+    """Turn x, y, and width and height where there are four numbers."""
+    count = _number(block, order, _LONG, at - 4)
+    where = at if count <= 2 else _number(block, order, _LONG, at)
+    x, y, *size = struct.unpack_from(f"{order}{min(count, 4)}H", block, where)
+    place = (round(v) for v in turned(x, y, turn, *stored))
+    size = size[::-1] if turn >= 5 else size
+    struct.pack_into(f"{order}{min(count, 4)}H", block, where, *(min(max(v, 0), 65535) for v in (*place, *size)))
+
+
+def _remove_storage(block: bytearray, order: str, first: int) -> None:
+    """Close the gaps that tags of stored pixels leave in the first directory; values stay where they are."""
+    (count,) = struct.unpack_from(order + "H", block, first)
+    rows = [bytes(block[first + 2 + 12 * i : first + 14 + 12 * i]) for i in range(count)]
+    kept = [row for row in rows if struct.unpack(order + "H", row[:2])[0] not in _STORAGE]
+    end = first + 2 + 12 * count
+    whole = struct.pack(order + "H", len(kept)) + b"".join(kept) + bytes(block[end : end + 4])
+    block[first : end + 4] = whole.ljust(len(block[first : end + 4]), b"\x00")
 
 
 def _without_thumbnail(block: bytearray, order: str, link: int) -> bytearray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chromagan.errors import ReadError
@@ -17,7 +17,17 @@ _STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionE
 
 @dataclass
 class Header:
-    """What stands in front of the pixels; `image` is the lazily opened Pillow (or HEIF) image, None for TIFF."""
+    """What a file says beside its pixels.
+
+    Attributes:
+        image: the lazily opened Pillow (or HEIF) image, or TIFF page.
+        texts: (keyword, text) of a PNG; comments have the keyword "Comment".
+        bits: a channel where that is not what `image` gives.
+        frame: of a JPEG.
+        pictures: that the file holds, as far as its header says.
+        notes: what happens to the pixels, for people.
+        lost: what the file says that nothing here can carry, in words.
+    """
 
     format: str
     width: int
@@ -29,6 +39,12 @@ class Header:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     orientation: int = 1
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    bits: int = 0
+    frame: Any = None
+    pictures: int = 1
+    notes: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
 
 def broken(name: str, error: BaseException | str) -> ReadError:

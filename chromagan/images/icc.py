@@ -22,11 +22,7 @@ log = logging.getLogger(__name__)
 
 _D50 = (0.9642, 1.0, 0.8249)
 # sRGB primaries adapted to D50 (Bradford), as every sRGB profile holds them: columns red, green, blue.
-_SRGB_D50 = np.array([[0.436088, 0.385077, 0.143035], [0.222511, 0.716886, 0.060603], [0.013926, 0.09708, 0.713894]])
-_SRGB_CURVE = (
-    curves.SRGB_GAMMA, 1 / curves.SRGB_SCALE, curves.SRGB_OFFSET / curves.SRGB_SCALE, 1 / curves.SRGB_SLOPE,
-    curves.SRGB_KNEE,
-)  # fmt: skip
+SRGB_D50 = np.array([[0.436088, 0.385077, 0.143035], [0.222511, 0.716886, 0.060603], [0.013926, 0.09708, 0.713894]])
 _PRIMARIES, _TONES = (b"rXYZ", b"gXYZ", b"bXYZ"), (b"rTRC", b"gTRC", b"bTRC")
 _NODES = 52  # 255 = 51 x 5: nodes fall on 8-bit values
 _BAND_PIXELS = 1 << 20
@@ -93,7 +89,7 @@ def _matrix(tags: dict[bytes, bytes]) -> np.ndarray:
         columns = [np.array(struct.unpack_from(">3i", tags[name], 8)) / 65536 for name in _PRIMARIES]
     except struct.error as error:
         raise _BrokenProfile("its primaries are cut short") from error
-    return np.linalg.inv(_SRGB_D50) @ np.stack(columns, axis=1)
+    return np.linalg.inv(SRGB_D50) @ np.stack(columns, axis=1)
 
 
 @lru_cache(maxsize=8)
@@ -108,7 +104,7 @@ def _gray_table(profile: bytes, depth: int) -> np.ndarray:
             light = curves.lab_uncurve(curves.lightness_to_f(100 * light))
         encoded = _encode(light)
     elif _is_matrix(tags):
-        encoded = _encode(_SRGB_D50[1] @ (_matrix(tags) @ _curves(tags, ramp)))
+        encoded = _encode(SRGB_D50[1] @ (_matrix(tags) @ _curves(tags, ramp)))
     else:
         answers = _littlecms(np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2), profile, "RGB")
         encoded = np.interp(ramp * 255, np.arange(256), answers[:, 0].mean(axis=-1) / 255)
@@ -233,24 +229,39 @@ def _gray(pixels: np.ndarray, profile: bytes) -> np.ndarray:
     return cv2.LUT(pixels, table) if depth == 8 else table[pixels]
 
 
+def curve_tag(*values: float) -> bytes:
+    """A parametric curve: one value is a gamma, five are those of ICC.1:2010's kind 3."""
+    numbers = (round(value * 65536) for value in values)
+    return struct.pack(f">4sIHH{len(values)}i", b"para", 0, 0 if len(values) == 1 else 3, 0, *numbers)
+
+
+SRGB_CURVE = curve_tag(
+    curves.SRGB_GAMMA, 1 / curves.SRGB_SCALE, curves.SRGB_OFFSET / curves.SRGB_SCALE, 1 / curves.SRGB_SLOPE,
+    curves.SRGB_KNEE,
+)  # fmt: skip
+
+
 @lru_cache(maxsize=2)
 def output_profile(gray: bool) -> bytes:
     """The profile of our outputs: sRGB, or gray with sRGB's tone curve; ICC 4.2, under 500 bytes, always the same."""
-    words = b"sRGB gray" if gray else b"sRGB"
+    return build_profile(b"sRGB gray", None, SRGB_CURVE) if gray else build_profile(b"sRGB", SRGB_D50, SRGB_CURVE)
 
-    def text(value: bytes) -> bytes:
-        wide = value.decode().encode("utf-16-be")
-        return struct.pack(">4sIII2s2sII", b"mluc", 0, 1, 12, b"en", b"US", len(wide), 28) + wide
+
+def build_profile(words: bytes, columns: np.ndarray | None, curve: bytes) -> bytes:
+    """A profile of one tone curve, for RGB whose primaries are `columns` (XYZ under D50), or for gray without them."""
+    gray, wide = columns is None, words.decode().encode("utf-16-be")
 
     def xyz(*values: float) -> bytes:
         return struct.pack(">4sI3i", b"XYZ ", 0, *(round(v * 65536) for v in values))
 
-    curve = struct.pack(">4sIHH5i", b"para", 0, 3, 0, *(round(v * 65536) for v in _SRGB_CURVE))
-    tags = [(b"desc", text(words)), (b"cprt", text(b"CC0")), (b"wtpt", xyz(*_D50))]
-    if gray:
+    def text(value: bytes) -> bytes:
+        return struct.pack(">4sIII2s2sII", b"mluc", 0, 1, 12, b"en", b"US", len(value), 28) + value
+
+    tags = [(b"desc", text(wide)), (b"cprt", text("CC0".encode("utf-16-be"))), (b"wtpt", xyz(*_D50))]
+    if columns is None:
         tags.append((b"kTRC", curve))
     else:
-        tags += [(name, xyz(*_SRGB_D50[:, i])) for i, name in enumerate(_PRIMARIES)]
+        tags += [(name, xyz(*columns[:, i])) for i, name in enumerate(_PRIMARIES)]
         tags += [(name, curve) for name in _TONES]
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for name, value in tags:

@@ -18,12 +18,16 @@ class Metadata:
         xmp: XMP packet of the source, as found.
         iptc: IPTC-IIM records.
         dpi: horizontal and vertical resolution in dots an inch, of the upright photo.
+        texts: (keyword, text) as a PNG holds them; a comment of a JPEG or a GIF has the keyword "Comment".
+        lost: what the photo said and could not be read or carried, in words.
     """
 
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,14 @@ from PIL import Image
 from chromagan.errors import ReadError, UsageError
 from chromagan.images import exif as exif_block
 from chromagan.images.decode import Decoded, decode_file, from_pillow
-from chromagan.images.header import BROKEN, Header, broken
+from chromagan.images.header import BROKEN, broken, sane_dpi
 from chromagan.images.icc import to_srgb
 from chromagan.images.metadata import Metadata
 from chromagan.images.read_header import open_file, pillow_header
+from chromagan.images.xmp import mend
 
 MAX_PIXELS = 500_000_000  # larger than any camera's or scanner's frame; 1.5 GB as 8-bit RGB
+_FEWEST_GRAYS = 0.001  # share of pixels
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Photo:
         metadata: what the output carries on.
         format: name of the file format in lower case ("jpeg", "png", "tiff", "webp", "heif", "avif", ...).
         path: where it was read from, None for photos from memory.
+        notes: what of the file is not in the pixels, for the line that is said where they are written.
     """
 
     pixels: np.ndarray
@@ -38,9 +41,10 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "png"
     path: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS, accept_truncated: bool = False) -> Photo:
     """Read the first page of a photo file.
 
     EXIF orientation is applied, an embedded colour profile is honoured, 16 bits stay 16.
@@ -48,17 +52,20 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
     Args:
         path: the file.
         max_pixels: larger photos are refused from their header, before any memory is taken.
+        accept_truncated: take a photo whose end is missing; what is not there is gray or black.
 
     Raises:
         ReadError: missing, empty, not a photo, cut short, too large, unsupported.
     """
-    return read_pages(path, max_pixels, all_pages=False)[0]
+    return read_pages(path, max_pixels, accept_truncated, all_pages=False)[0]
 
 
-def read_pages(path: str | Path, max_pixels: int = MAX_PIXELS, all_pages: bool = True) -> list[Photo]:
+def read_pages(
+    path: str | Path, max_pixels: int = MAX_PIXELS, accept_truncated: bool = False, all_pages: bool = True
+) -> list[Photo]:
     """Read every page of a TIFF; one photo (the first frame) for any other format. Otherwise as `read_photo`."""
     with open_file(path) as file:
-        pages = decode_file(file, str(path), max_pixels, all_pages)
+        pages = decode_file(file, str(path), max_pixels, all_pages, not accept_truncated)
         return [_finish(page, str(path), Path(path)) for page in pages]
 
 
@@ -72,11 +79,41 @@ def _turn(array: np.ndarray, orientation: int) -> np.ndarray:
 def _finish(decoded: Decoded, name: str, path: Path | None) -> Photo:
     """Colour-manage, turn upright and mend the metadata."""
     header = decoded.header
-    pixels = _turn(to_srgb(decoded.pixels, header.icc, name), header.orientation)
-    alpha = None if decoded.alpha is None else _turn(decoded.alpha, header.orientation)
-    dpi = header.dpi[::-1] if header.dpi and header.orientation >= 5 else header.dpi
-    exif = exif_block.upright(header.exif, pixels.shape[1], pixels.shape[0])
-    return Photo(pixels, alpha, Metadata(exif, header.xmp, header.iptc, dpi), header.format, path)
+    turn, lost = header.orientation, header.lost
+    pixels = _turn(to_srgb(decoded.pixels, header.icc, name), turn)
+    alpha = None if decoded.alpha is None else _turn(decoded.alpha, turn)
+    dpi = sane_dpi(header.dpi or exif_block.resolution(header.exif))
+    dpi = dpi[::-1] if dpi and turn >= 5 else dpi
+    exif = exif_block.upright(header.exif, pixels.shape[1], pixels.shape[0], turn)
+    if header.exif and not exif:
+        lost = [*lost, "its EXIF, which is damaged"]
+    xmp, unread = mend(header.xmp, turn, header.width, header.height)
+    metadata = Metadata(exif, xmp, header.iptc, dpi, tuple(header.texts), tuple(dict.fromkeys([*lost, *unread])))
+    return Photo(pixels, alpha, metadata, header.format, path, tuple(header.notes))
+
+
+def lacks_grays(photo: Photo) -> bool:
+    """Whether a photo is black and white alone, as fax, bilevel and blank pages are: nothing can take a colour."""
+    top = int(np.iinfo(photo.pixels.dtype).max)
+    step = max(1, min(photo.pixels.shape[:2]) // 64)
+    # Nearly every photo is told by a few of its pixels.
+    for pixels in (np.ascontiguousarray(photo.pixels[::step, ::step]), photo.pixels):
+        gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
+        between = (gray > top // 64) & (gray < top - top // 64)
+        if between.mean() >= _FEWEST_GRAYS:
+            return False
+    return True
+
+
+def check_grays(photo: Photo) -> None:
+    """Refuse a photo whose answer would be itself.
+
+    Raises:
+        ReadError: it `lacks_grays`.
+    """
+    if lacks_grays(photo):
+        name = photo.path or "the picture"
+        raise ReadError(f"{name}: it is black and white alone, with no grays to colour; scan it in grayscale")
 
 
 def to_photo(image: str | Path | Image.Image | np.ndarray) -> Photo:
@@ -105,7 +142,7 @@ def _from_pillow(image: Image.Image) -> Photo:
         image.load()
     except BROKEN as error:
         raise broken(getattr(image, "filename", "") or "image", error) from error
-    header: Header = pillow_header(image)
+    header = pillow_header(image)
     header.format = header.format or "png"
     if 0 in image.size:
         raise ReadError("image: it has no pixels; give a photo of at least 1 x 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from chromagan.images.captions import readable
 from chromagan.images.exif import PREFIX
 from chromagan.images.metadata import Metadata
 
@@ -24,7 +25,7 @@ def splice_jpeg(encoded: bytes | memoryview, icc: bytes, kept: Metadata) -> list
     Args:
         encoded: a JPEG that begins with a JFIF segment, as OpenCV writes it.
         icc: profile, below 64 KiB.
-        kept: blocks that fit a segment each.
+        kept: blocks that fit a segment each; of its texts the comments.
 
     Returns:
         Pieces to be written one after the other; the last is a view of `encoded`.
@@ -42,15 +43,27 @@ def splice_jpeg(encoded: bytes | memoryview, icc: bytes, kept: Metadata) -> list
         pieces.append(_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + kept.xmp))
     pieces.append(_segment(0xE2, b"ICC_PROFILE\x00\x01\x01" + icc))
     if kept.iptc:
-        size = len(kept.iptc)
-        resource = struct.pack(">4sHHI", b"8BIM", 0x0404, 0, size) + kept.iptc + bytes(size % 2)
-        pieces.append(_segment(0xED, b"Photoshop 3.0\x00" + resource))
+        pieces.append(_segment(0xED, b"Photoshop 3.0\x00" + _resource(kept.iptc)))
+    for _, text in kept.texts:
+        pieces.append(_segment(0xFE, text.encode("utf-8", "surrogateescape")))
     pieces.append(data[at:])
     return pieces
 
 
+def _resource(iptc: bytes) -> bytes:
+    return struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+
+
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _text(keyword: str, text: str) -> bytes:
+    key = keyword.encode("latin-1", "replace")[:79] + b"\x00"
+    try:
+        return _chunk(b"tEXt", key + text.encode("latin-1").replace(b"\x00", b""))
+    except UnicodeEncodeError:
+        return _chunk(b"iTXt", key + b"\x00\x00\x00\x00" + text.encode().replace(b"\x00", b""))
 
 
 def splice_png(encoded: bytes | memoryview, kept: Metadata) -> list[bytes | memoryview]:
@@ -58,7 +71,7 @@ def splice_png(encoded: bytes | memoryview, kept: Metadata) -> list[bytes | memo
 
     Args:
         encoded: a PNG whose first chunk is its header (they all begin so) and which carries none of these chunks.
-        kept: what to carry; a PNG has no place for IPTC.
+        kept: what to carry; IPTC goes into the form that ImageMagick gave it.
 
     Returns:
         Pieces to be written one after the other; the last is a view of `encoded`.
@@ -71,5 +84,11 @@ def splice_png(encoded: bytes | memoryview, kept: Metadata) -> list[bytes | memo
         pieces.append(_chunk(b"eXIf", kept.exif))
     if kept.xmp:
         pieces.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + kept.xmp))
+    if kept.iptc:
+        digits = _resource(kept.iptc).hex()
+        lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+        profile = f"\niptc\n{len(digits) // 2:8}\n{lines}\n".encode()
+        pieces.append(_chunk(b"zTXt", b"Raw profile type iptc\x00\x00" + zlib.compress(profile)))
+    pieces += [_text(keyword, readable(text)) for keyword, text in kept.texts]
     pieces.append(data[33:])
     return pieces

@@ -11,12 +11,12 @@ from PIL import Image
 
 from chromagan.errors import ReadError
 from chromagan.images import exif as exif_block
+from chromagan.images.captions import iptc_of_resources, true_records
 from chromagan.images.header import BROKEN, Header, broken, sane_dpi
 
-_ORIENTATION, _XMP, _IPTC, _ICC, _EXIF_IFD, _GPS_IFD = 274, 700, 33723, 34675, 34665, 34853
-# Tags of the first directory that describe the photo and not how its pixels are stored.
-DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, 40091, 40092, 40093, 40094, 40095)
-_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _SEPARATED = 0, 1, 2, 5
+_ORIENTATION, _XMP, _IPTC, _RESOURCES, _ICC, _SUB_IFDS, _DNG = 274, 700, 33723, 34377, 34675, 330, 50706
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _SEPARATED, _YCBCR, _MOSAIC = 0, 1, 2, 3, 5, 6, 32803
+_LAB = 8
 _OPAQUE_JPEG = (6, 7)  # JPEG in TIFF: YCbCr may hide behind "RGB", Pillow knows
 
 
@@ -31,7 +31,12 @@ def open_pages(file: BinaryIO, name: str) -> list[Any]:
         raise broken(name, error) from error
     if not pages:
         raise broken(name, "no pages")
-    return [page for page in pages if not page.is_reduced] or pages
+    whole = [page for page in pages if not page.is_reduced]
+    only_preview = not whole and _SUB_IFDS in pages[0].tags
+    if _DNG in pages[0].tags or only_preview or any(page.photometric == _MOSAIC for page in whole):
+        raise ReadError(f"{name}: this is a camera's raw photo (DNG, NEF, ARW, ...), which is not read here; "
+                        "develop it to a 16-bit TIFF, with darktable or RawTherapee for instance")  # fmt: skip
+    return whole or pages
 
 
 def read_header(file: BinaryIO, name: str) -> Header:
@@ -50,20 +55,19 @@ def _bytes_of(page: Any, file: BinaryIO, code: int) -> bytes | None:
     return file.read(size) or None
 
 
-def _exif_of(page: Any, file: BinaryIO) -> bytes | None:
-    """The page's descriptive tags and its EXIF and GPS directories as one block."""
-    found, block = Image.Exif(), Image.Exif()
-    found.endian, found.bigtiff = page.parent.byteorder, page.parent.is_bigtiff
-    found.load_from_fp(file, page.offset)
-    for code in DESCRIPTIVE:
-        if code in found:
-            block[code] = found[code]
-    for code in (_EXIF_IFD, _GPS_IFD):
-        inner = found.get_ifd(code)
-        if inner:
-            block.get_ifd(code).update(inner)
-            block[code] = dict(inner)
-    return exif_block.strip_prefix(block.tobytes()) if len(block) else None
+def _exif_of(page: Any, file: BinaryIO) -> tuple[bytes | None, str]:
+    """The page's descriptive tags and its EXIF and GPS directories as one block; and the codes of what stays behind."""
+    order, big, first = page.parent.byteorder, page.parent.is_bigtiff, {}
+    for tag in page.tags:
+        size, nested = tag.count * exif_block.size_of(int(tag.dtype)), tag.code in exif_block.NESTED
+        if 0 < size <= exif_block.LARGEST:
+            # tifffile gives the place of what a nested directory holds.
+            file.seek(tag.offset + (12 if big else 8) if nested else tag.valueoffset)
+            first[tag.code] = exif_block.entry(int(tag.dtype), file.read(size), order, tag.code)
+    directories = exif_block.inner(first, file, order, big)
+    described = {code: one for code, one in first.items() if exif_block.describes(code, one)}
+    private = [str(code) for code, one in first.items() if exif_block.is_private(code, one)]
+    return exif_block.build(described, directories), ", ".join(private)
 
 
 def page_header(file: BinaryIO, page: Any, name: str) -> Header:
@@ -74,14 +78,16 @@ def page_header(file: BinaryIO, page: Any, name: str) -> Header:
         turned = int(page.tags.valueof(_ORIENTATION, 1))
         dpi = sane_dpi(page.get_resolution(unit="INCH")) if 282 in page.tags else None
         icc, xmp, iptc = (_bytes_of(page, file, code) for code in (_ICC, _XMP, _IPTC))
-        exif = _exif_of(page, file)
+        exif, private = _exif_of(page, file)
+        lost = [f"its TIFF tags {private}"] if private else []
+        iptc = true_records(iptc) or iptc_of_resources(_bytes_of(page, file, _RESOURCES) or b"", lost)
         return Header("tiff", page.imagewidth, page.imagelength, page, icc, exif, xmp, iptc, dpi,
-                      turned if 1 <= turned <= 8 else 1)  # fmt: skip
+                      turned if 1 <= turned <= 8 else 1, lost=lost)  # fmt: skip
     except (*BROKEN, tifffile.TiffFileError) as error:
         raise broken(name, error) from error
 
 
-def decode_page(file: BinaryIO, page: Any, name: str) -> np.ndarray | Image.Image:
+def decode_page(file: BinaryIO, page: Any, name: str, whole: bool = True) -> np.ndarray | Image.Image:
     """Pixels of a page: an array (H, W) or (H, W, C) of uint8 or uint16, or a Pillow image for the stranger kinds.
 
     Raises:
@@ -89,12 +95,16 @@ def decode_page(file: BinaryIO, page: Any, name: str) -> np.ndarray | Image.Imag
     """
     import tifffile
 
-    _check_complete(file, page, name)
+    _mend_counts(file, page)
+    if whole:
+        _check_complete(file, page, name)
     bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
     plain = page.photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB) or (page.photometric == _SEPARATED and bits > 8)
-    if page.sampleformat != 1 or bits > 16 or page.imagedepth != 1 or page.samplesperpixel > 5:
+    strange = not plain and (bits > 8 or page.photometric not in (_PALETTE, _SEPARATED, _YCBCR, _LAB))
+    if page.sampleformat != 1 or bits > 16 or page.imagedepth != 1 or page.samplesperpixel > 5 or strange:
+        kind = getattr(page.photometric, "name", page.photometric)
         raise ReadError(f"{name}: TIFF of {page.samplesperpixel} x {bits} bits, sample format {page.sampleformat}, "
-                        "is not supported; save it with 8 or 16 bits a channel")  # fmt: skip
+                        f"{kind} is not supported; save it as gray or RGB with 8 or 16 bits a channel")  # fmt: skip
     if bits < 8 or not plain or page.compression in _OPAQUE_JPEG:
         return _with_pillow(file, page, name)
     try:
@@ -125,6 +135,23 @@ def _straight_alpha(pixels: np.ndarray, page: Any) -> np.ndarray:
         pixels = pixels.copy()
         pixels[..., :colours] = np.rint(np.minimum(pixels[..., :colours] * (top / alpha), top))
     return pixels[..., : colours + (extra[0] in (1, 2))]
+
+
+def _mend_counts(file: BinaryIO, page: Any) -> None:
+    """Byte counts that are missing or 0, as some writers leave them, follow from the sizes or from what comes next."""
+    counts = page.databytecounts
+    if len(counts) == len(page.dataoffsets) and all(counts):
+        return
+    end = file.seek(0, io.SEEK_END)
+    starts = sorted({*page.dataoffsets, end})
+    counts = [starts[starts.index(offset) + 1] - offset if offset in starts[:-1] else 0 for offset in page.dataoffsets]
+    if page.compression == 1 and not page.is_tiled:
+        samples = page.samplesperpixel if page.planarconfig == 1 else 1
+        row = (page.imagewidth * samples * max(np.atleast_1d(page.bitspersample)) + 7) // 8
+        left = np.arange(len(counts)) % -(-page.imagelength // page.rowsperstrip)
+        rows = np.minimum(page.imagelength - left * page.rowsperstrip, page.rowsperstrip)
+        counts = [int(row * one) for one in rows]
+    page.databytecounts = tuple(counts)
 
 
 def _check_complete(file: BinaryIO, page: Any, name: str) -> None:

@@ -8,38 +8,17 @@ import struct
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
 
+from chromagan.images.exif import EXIF_IFD, GPS_IFD, Entry, directories, directory
 from chromagan.images.icc import output_profile
 from chromagan.images.metadata import Metadata
-from chromagan.images.tiff import DESCRIPTIVE
 
 log = logging.getLogger(__name__)
 
-_EXIF_IFD, _GPS_IFD = 34665, 34853
 # tifffile leaves the EXIF tags out. The directories are appended afterwards, and the pointers hold the place meanwhile
 # under free codes: one between 33723 (IPTC) and 34675 (profile), one behind it, so that the order of codes stays right.
-_PLACES = {_EXIF_IFD: 34666, _GPS_IFD: 34854}
-_ASCII, _LONG, _BYTE, _UNDEFINED = 2, 4, 1, 7
-
-
-def _read_exif(block: bytes | None) -> tuple[dict[int, str], dict[int, dict[int, Any]]]:
-    """The descriptive tags of an EXIF block, and its EXIF and GPS directories."""
-    if not block:
-        return {}, {}
-    exif = Image.Exif()
-    exif.load(block)
-    texts = {code: value for code in DESCRIPTIVE if isinstance(value := exif.get(code), str) and value}
-    return texts, {code: dict(inner) for code in _PLACES if (inner := exif.get_ifd(code))}
-
-
-def _directory(tags: dict[int, Any], offset: int) -> bytes:
-    """Serialise a directory whose values lie at absolute positions behind `offset`."""
-    ifd = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    for code, value in tags.items():
-        if not isinstance(value, dict):  # nested directories (interoperability) say nothing of the photo
-            ifd[code] = value
-    return ifd.tobytes(offset)
+_PLACES = {EXIF_IFD: 34666, GPS_IFD: 34854}
+_LONG, _BYTE, _UNDEFINED = 4, 1, 7
 
 
 def write_tiff(file: BinaryIO, pages: list[np.ndarray], metadata: list[Metadata]) -> None:
@@ -53,14 +32,16 @@ def write_tiff(file: BinaryIO, pages: list[np.ndarray], metadata: list[Metadata]
     import tifffile
 
     buffer = io.BytesIO()
-    inner: list[dict[int, dict[int, Any]]] = []
+    inner: list[dict[int, dict[int, Entry]]] = []
     size = sum(page.nbytes for page in pages)
     with tifffile.TiffWriter(buffer, byteorder="<", bigtiff=size > 3_900_000_000) as writer:
         for pixels, kept in zip(pages, metadata, strict=True):
-            texts, directories = _read_exif(kept.exif)
-            inner.append(directories)
-            extra: list[tuple[int, int, int, Any, bool]] = [(c, _ASCII, 0, t, True) for c, t in _ascii(texts).items()]
-            extra += [(_PLACES[code], _LONG, 1, 0, True) for code in directories]
+            described, nested = directories(kept.exif) if kept.exif else ({}, {})
+            inner.append(nested)
+            extra: list[tuple[int, int, int, Any, bool]] = [
+                (code, one.kind, one.length, one.data, True) for code, one in described.items()
+            ]
+            extra += [(_PLACES[code], _LONG, 1, 0, True) for code in nested]
             for code, block in ((700, kept.xmp), (33723, kept.iptc)):
                 if block:
                     padded = block.ljust(5, b"\x00")  # shorter ones would have to stand inside the tag
@@ -87,12 +68,7 @@ def write_tiff(file: BinaryIO, pages: list[np.ndarray], metadata: list[Metadata]
     file.write(buffer.getbuffer())
 
 
-def _ascii(texts: dict[int, str]) -> dict[int, str]:
-    """TIFF text is 7-bit: what is not (a name with an accent) is written as UTF-8, as cameras and editors do."""
-    return {code: text.replace("\x00", "").encode().decode("latin-1") for code, text in texts.items()}
-
-
-def _append_directories(buffer: io.BytesIO, inner: list[dict[int, dict[int, Any]]]) -> None:
+def _append_directories(buffer: io.BytesIO, inner: list[dict[int, dict[int, Entry]]]) -> None:
     """Write EXIF and GPS directories behind the file's end and point the place holders at them."""
     import tifffile
 
@@ -103,10 +79,10 @@ def _append_directories(buffer: io.BytesIO, inner: list[dict[int, dict[int, Any]
             return
         places = [{code: page.tags[place].offset for code, place in _PLACES.items() if place in page.tags}
                   for page in map(lambda p: p.aspage(), written.pages)]  # fmt: skip
-    for directories, entries in zip(inner, places, strict=True):
-        for code, tags in directories.items():
+    for nested, entries in zip(inner, places, strict=True):
+        for code, tags in nested.items():
             offset = buffer.seek(0, io.SEEK_END)
             offset += buffer.write(bytes(offset % 2))
-            buffer.write(_directory(tags, offset))
+            buffer.write(directory(tags, offset))
             buffer.seek(entries[code])
             buffer.write(struct.pack("<HHII", code, _LONG, 1, offset))

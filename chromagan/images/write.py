@@ -1,15 +1,16 @@
 """Write photographs: sRGB, marked as coloured by a network, with the source's metadata, complete or not at all.
 
-| format | depth | alpha | EXIF | XMP | IPTC | resolution | pixels |
-|---|---|---|---|---|---|---|---|
-| png | 8, 16 | yes | yes | yes | - | yes | exact |
-| tiff | 8, 16 | yes | yes | yes | yes | yes | exact, deflate |
-| jpeg | 8 | over white | yes | yes | yes | yes | 4:4:4, quality 95 |
-| webp | 8 | yes | yes | yes | - | in EXIF | lossy; lossless from quality 100 on |
-| avif | 8 | yes | yes | yes | - | in EXIF | 4:4:4 |
-| heif | 8, 10 | yes | yes | yes | - | in EXIF | 4:4:4 |
+| format | depth | alpha | EXIF | XMP | IPTC | texts | resolution | pixels |
+|---|---|---|---|---|---|---|---|---|
+| png | 8, 16 | yes | yes | yes | yes, and in XMP | yes | yes | exact |
+| tiff | 8, 16 | yes | yes | yes | yes | in XMP | yes | exact, deflate |
+| jpeg | 8 | over white | yes | yes | yes | comments; in XMP | yes | 4:4:4, quality 95 |
+| webp | 8 | yes | yes | yes | in XMP | in XMP | in EXIF | lossy; lossless from quality 100 on |
+| avif | 8 | yes | yes | yes | in XMP | in XMP | in EXIF | 4:4:4 |
+| heif | 8, 10 | yes | yes | yes | in XMP | in XMP | in EXIF | 4:4:4 |
 
-16-bit pixels are rounded to the depth that the format holds.
+16-bit pixels are rounded to the depth that the format holds. What a photo had and its output has not is one line in the
+log, a warning; docs/sampling.md has the whole table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from PIL import Image, features
 from chromagan.errors import UsageError, WriteError
 from chromagan.files.atomic import write_atomically
 from chromagan.files.suffixes import WRITTEN
+from chromagan.images import exif as exif_block
 from chromagan.images import xmp as xmp_packet
+from chromagan.images.captions import iptc_properties, text_properties
 from chromagan.images.decode import swap_red_and_blue
 from chromagan.images.exif import PREFIX
 from chromagan.images.icc import output_profile
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 _SUFFIXES = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "heif": ".heic"}
 _LONGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536, "heif": 16384}
 _DEEP = {"png", "tiff", "heif"}
+_NO_IPTC = {"png", "webp", "avif", "heif"}
+_HAS_RESOLUTION = {"png", "tiff", "jpeg"}
 
 # Fast, and unlike Huffman alone still small on flat pictures; OpenCV's releases differ in their default.
 _PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
@@ -112,22 +116,30 @@ def write_photo(
     """
     name = _format_of(path)
     if name == "tiff":
-        return write_pages([photo], path, mark, keep_metadata)
+        write_pages([photo], path, mark, keep_metadata)
+        return
     height, width = photo.pixels.shape[:2]
     if max(height, width) > _LONGEST_SIDE.get(name, 2**31 - 1):
         raise WriteError(f"{path}: {name} holds at most {_LONGEST_SIDE[name]} pixels a side; write PNG or TIFF")
     encode = {"png": _encode_png, "jpeg": _encode_jpeg}.get(name, _encode_other)
-    pieces = _encode(path, lambda: encode(photo, _metadata(photo, mark, keep_metadata), quality, name, spend))
-    return write_atomically(path, lambda file: file.writelines(pieces))
+    kept, lost = _metadata(photo, name, mark, keep_metadata)
+    pieces = _encode(path, lambda: encode(photo, kept, quality, name, spend))
+    write_atomically(path, lambda file: file.writelines(pieces))
+    _tell(photo, path, lost)
 
 
-def write_pages(photos: list[Photo], path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool = True) -> None:
+def write_pages(
+    photos: list[Photo],
+    path: str | Path,
+    mark: ProvenanceMark | Sequence[ProvenanceMark | None] | None,
+    keep_metadata: bool = True,
+) -> None:
     """Write photos as the pages of one TIFF, each with its own depth, metadata and mark.
 
     Args:
         photos: at least one.
         path: target with a TIFF extension; replaced in one step.
-        mark: as in `write_photo`.
+        mark: as in `write_photo`; or one for each page.
         keep_metadata: as in `write_photo`.
 
     Raises:
@@ -137,11 +149,14 @@ def write_pages(photos: list[Photo], path: str | Path, mark: ProvenanceMark | No
 
     if _format_of(path) != "tiff" or not photos:
         raise WriteError(f"{path}: only TIFF holds several pages; give a name that ends in .tif")
-    kept = [_metadata(photo, mark, keep_metadata) for photo in photos]
+    marks = mark if isinstance(mark, Sequence) else [mark] * len(photos)
+    told = [_metadata(photo, "tiff", mark, keep_metadata) for photo, mark in zip(photos, marks, strict=True)]
     arrays = [_with_alpha(photo.pixels, photo.alpha) for photo in photos]
     buffer = io.BytesIO()
-    _encode(path, lambda: write_tiff(buffer, arrays, kept))
+    _encode(path, lambda: write_tiff(buffer, arrays, [kept for kept, _ in told]))
     write_atomically(path, lambda file: file.write(buffer.getbuffer()))
+    for photo, (_, lost) in zip(photos, told, strict=True):
+        _tell(photo, path, lost)
 
 
 def _format_of(path: str | Path) -> str:
@@ -162,16 +177,44 @@ def _encode(path: str | Path, encode: Callable[[], Pieces | None]) -> Pieces:
         raise WriteError(f"{path}: cannot be encoded ({reason}); write PNG instead") from error
 
 
-def _metadata(photo: Photo, mark: ProvenanceMark | None, keep: bool) -> Metadata:
-    """What goes into the output: the source's metadata where wanted, and the mark in any case."""
+def _tell(photo: Photo, path: str | Path, lost: list[str]) -> None:
+    """One line of what became of the photo on its way, if anything did."""
+    words = [*photo.notes, *([f"not carried: {', '.join(lost)}"] if lost else [])]
+    if words:
+        log.warning("%s: %s", photo.path or path, "; ".join(words))
+
+
+def _metadata(photo: Photo, name: str, mark: ProvenanceMark | None, keep: bool) -> tuple[Metadata, list[str]]:
+    """What goes into the output - the source's metadata where wanted, the mark in any case - and what does not."""
     said = None if mark is None else mark.entries
+    lost = ["its transparency (laid over white)"] if name == "jpeg" and photo.alpha is not None else []
+    if photo.pixels.dtype == np.uint16 and name not in _DEEP:
+        lost.append("its 16 bits (rounded to 8)")
     if not keep:
-        return Metadata(xmp=xmp_packet.build_packet(None, said))
+        return Metadata(xmp=xmp_packet.build_packet(None, said)), lost
     source = photo.metadata
-    exif = source.exif
-    if exif is None and source.dpi is not None:  # the only place for it in WebP, AVIF and HEIF
-        exif = _resolution_exif(source.dpi)
-    return Metadata(exif, xmp_packet.build_packet(source.xmp, said), source.iptc, source.dpi)
+    lost += source.lost
+    # 1. What XMP has to take over: a caption where there is no IPTC, the texts of a PNG anywhere else.
+    more, unmapped = iptc_properties(source.iptc) if name in _NO_IPTC else ([], [])
+    own = [text for text in source.texts if name == "png" or (name == "jpeg" and text[0] == "Comment")]
+    own = [text for text in own if name == "png" or fits_jpeg(text[1].encode("utf-8", "surrogateescape"))]
+    others, homeless = text_properties(text for text in source.texts if text not in own)
+    lost += homeless + (unmapped if name != "png" else [])
+    # 2. The only place for the resolution in WebP, AVIF and HEIF.
+    exif, dpi = source.exif, source.dpi
+    if dpi is not None and name not in _HAS_RESOLUTION and exif_block.resolution(exif) is None:
+        lost += ["its resolution"] if exif else []
+        exif = exif or _resolution_exif(dpi)
+    xmp = xmp_packet.build_packet(source.xmp, said, [*more, *others])
+    # 3. A JPEG holds 64 KiB of each; the mark must stand in any case.
+    if name == "jpeg":
+        blocks = {"EXIF": exif, "XMP": xmp, "IPTC": source.iptc}
+        lost += [f"its {word} (too large for a JPEG)" for word, block in blocks.items() if not fits_jpeg(block)]
+        xmp = xmp if fits_jpeg(xmp) else xmp_packet.build_packet(None, said)
+        exif, iptc = (block if fits_jpeg(block) else None for block in (exif, source.iptc))
+    else:
+        iptc = source.iptc
+    return Metadata(exif, xmp, iptc, dpi, tuple(own)), lost
 
 
 def _resolution_exif(dpi: tuple[float, float]) -> bytes:
@@ -220,13 +263,7 @@ def _encode_jpeg(photo: Photo, kept: Metadata, quality: int, name: str, spend: b
         pixels = _over_white(pixels, _to_8bit(photo.alpha))
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     encoded = _imencode(".jpg", _to_opencv(pixels, None, spend), [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
-    if not fits_jpeg(kept.xmp):  # the mark must stand in any case
-        kept = replace(kept, xmp=xmp_packet.build_packet(None, xmp_packet.find_mark(kept.xmp)))
-        log.warning("the photo's XMP is too large for a JPEG and is left out")
-    exif, iptc = (block if fits_jpeg(block) else None for block in (kept.exif, kept.iptc))
-    if (exif, iptc) != (kept.exif, kept.iptc):
-        log.warning("EXIF or IPTC is too large for a JPEG and is left out")
-    return splice_jpeg(encoded, output_profile(pixels.ndim == 2), replace(kept, exif=exif, iptc=iptc))
+    return splice_jpeg(encoded, output_profile(pixels.ndim == 2), kept)
 
 
 def _over_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

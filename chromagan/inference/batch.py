@@ -8,10 +8,11 @@ convolution divided by all of them leaves them idle. PyTorch is imported when th
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sized
+from dataclasses import replace
 from typing import Any
 
 from chromagan.errors import ModelError, ReadError
-from chromagan.images.read import read_pages
+from chromagan.images.read import Photo, check_grays, lacks_grays, read_pages
 from chromagan.images.read_header import open_file, read_header
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.explain import explain
@@ -119,7 +120,7 @@ class PhotoStages:
     def read(self, items: list[Item]) -> None:
         """Decode the pages of photos."""
         for item in items:
-            photos = item.job.load() if item.job.load else read_pages(item.job.source)
+            photos = _pages(item.job)
             item.weight = sum(photo.pixels.shape[0] * photo.pixels.shape[1] for photo in photos)
             if len(photos) > 1 and item.job.output.suffix.lower() not in (".tif", ".tiff"):
                 raise ReadError(
@@ -146,6 +147,18 @@ class PhotoStages:
         """Join them with the pixels, and hand them to the sink."""
         for item in items:
             item.value = self._sink(item.job, item.value, self.colorizer)
+
+
+def _pages(job: Job) -> list[Photo]:
+    """A job's pages, of which one has grays to colour; black and white ones among them stay as they are."""
+    photos = job.load() if job.load else read_pages(job.source, accept_truncated=job.accept_truncated)
+    blank = [number for number, photo in enumerate(photos, 1) if lacks_grays(photo)]
+    if len(blank) == len(photos):
+        check_grays(photos[0])
+    if blank:
+        words = f"pages {', '.join(map(str, blank))} are black and white alone and stay as they are"
+        photos[0] = replace(photos[0], notes=(*photos[0].notes, words))
+    return photos
 
 
 def _shape(item: Item) -> Hashable:

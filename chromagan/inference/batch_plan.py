@@ -30,6 +30,7 @@ class Job:
         compare: where the sheet before | after goes, if one is wanted.
         layer: where the colour layer goes, if one is wanted.
         load: gives the photo's pages; they are read from `source` unless given.
+        accept_truncated: a photo whose end is missing is colorized as far as it goes.
         request: what is asked for.
         name: the photo's name, with the folders below its input; that of the source unless given.
     """
@@ -39,6 +40,7 @@ class Job:
     compare: Path | None = None
     layer: Path | None = None
     load: Callable[[], list[Photo]] | None = None
+    accept_truncated: bool = False
     request: Request = field(default_factory=Request)
     name: Path = Path()
 
@@ -172,13 +174,12 @@ def _collision(job: Job, claims: dict[str, list[Path]], sources: set[tuple[int, 
 
 
 def _job(source: Path, target: Path, name: Path, compare: bool, layer: bool, shared: bool) -> Job:
-    whole = target.name if shared and target.suffix == source.suffix else target.stem
     layer_suffix = ".tif" if source.suffix.lower() in (".tif", ".tiff") else ".png"
     return Job(
         source,
         target,
         target.with_name(f"{target.stem}-compare{target.suffix}") if compare else None,
-        target.with_name(f"{whole}-layer{layer_suffix}") if layer else None,
+        target.with_name(f"{target.name if shared else target.stem}-layer{layer_suffix}") if layer else None,
         name=name,
     )
 

@@ -19,7 +19,7 @@ from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
 from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
-from chromagan.images.read import Photo, to_photo
+from chromagan.images.read import Photo, lacks_grays, to_photo
 from chromagan.images.write import write_photo
 from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
@@ -63,7 +63,8 @@ class Colored:
         Raises:
             WriteError: the file cannot be written.
         """
-        write_photo(self.photo, Path(path), self.mark, keep_metadata, quality)
+        mark = None if lacks_grays(self.photo) else self.mark  # black and white alone: nothing took a colour
+        write_photo(self.photo, Path(path), mark, keep_metadata, quality)
 
     def layer(self) -> Colored:
         """The colour alone at one lightness, as `chromagan sample --layer` writes it."""

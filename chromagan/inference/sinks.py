@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from chromagan.errors import WriteError
 from chromagan.images.metadata import ProvenanceMark
-from chromagan.images.read import Photo
+from chromagan.images.read import Photo, lacks_grays
 from chromagan.images.write import write_pages, write_photo
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.request import Request
@@ -78,25 +78,27 @@ class Files:
             reason = error.strerror or error
             raise WriteError(f"cannot make the folder {job.output.parent}: {reason}; choose another with -o") from error
         mark = colorizer.mark_of(job.request)
+        marks = [None if len(pages) > 1 and lacks_grays(photo) else mark for photo, _ in pages]
         if job.layer:
-            self._save([replace(photo, pixels=walk.end(LAYER_LIGHTNESS)) for photo, walk in pages], job.layer, mark)
+            layers = [_silent(photo, walk.end(LAYER_LIGHTNESS)) for photo, walk in pages]
+            self._save(layers, job.layer, marks)
         # What the program decoded for itself is written over: a large photo is then in memory once.
         own = job.load is None and not job.compare
         done = [replace(photo, pixels=walk.end(spend=own)) for photo, walk in pages]
         if job.compare:
             sheets = [compare_sheet(photo, coloured) for (photo, _), coloured in zip(pages, done, strict=True)]
-            self._save(sheets, job.compare, mark)
+            self._save(sheets, job.compare, marks)
         # The colorized photo is written last: where it stands, the job is finished.
         pages.clear()
-        self._save(done, job.output, mark)
+        self._save(done, job.output, marks)
         if self.keep_date and job.load is None:
             _date_like(job.source, job.outputs)
 
-    def _save(self, photos: list[Photo], path: Path, mark: ProvenanceMark) -> None:
+    def _save(self, photos: list[Photo], path: Path, marks: list[ProvenanceMark | None]) -> None:
         if len(photos) > 1:
-            write_pages(photos, path, mark, self.keep_metadata)
+            write_pages(photos, path, marks, self.keep_metadata)
         else:
-            write_photo(photos[0], path, mark, self.keep_metadata, self.quality, spend=True)
+            write_photo(photos[0], path, marks[0], self.keep_metadata, self.quality, spend=True)
 
 
 def _date_like(source: Path, outputs: Sequence[Path]) -> None:
@@ -113,10 +115,15 @@ def hand_over(job: Job, pages: Pages, colorizer: Painter) -> list[list[Any]]:
     return [[colorizer.end(photo, job.request, walk)] for photo, walk in pages]
 
 
+def _silent(photo: Photo, pixels: NDArray[Any]) -> Photo:
+    """Other pixels for a photo; what it lost is said where the colorized photo is written."""
+    return replace(photo, pixels=pixels, notes=(), metadata=replace(photo.metadata, lost=()))
+
+
 def compare_sheet(before: Photo, after: Photo) -> Photo:
     """A photo before | after, RGB without alpha at its depth; each half has at most 2048 pixels on its long side."""
     halves = [_reduced(photo.pixels) for photo in (before, after)]
-    return replace(after, pixels=np.concatenate(halves, axis=1), alpha=None)
+    return replace(_silent(after, np.concatenate(halves, axis=1)), alpha=None)
 
 
 def _reduced(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -94,9 +94,9 @@ class Faults:
             self.at("header", name.rsplit("/", 1)[-1])
             return header(file, name)
 
-        def pages_or_fail(path):
+        def pages_or_fail(path, **options):
             self.at("decode", path.name)
-            read = pages(path)
+            read = pages(path, **options)
             names.update({id(page.pixels): (path.name, page.pixels) for page in read})
             return read
 

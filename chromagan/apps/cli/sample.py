@@ -7,7 +7,6 @@ import contextlib
 import functools
 import json
 import logging
-import os
 import re
 import sys
 import tempfile
@@ -66,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="write over outputs that exist (finished ones are skipped otherwise)")
     add("--no-metadata", action="store_true", help="carry no EXIF, XMP and IPTC over; the mark that says that the "
         "colours are generated is always written")  # fmt: skip
+    add("--accept-truncated", action="store_true", help="colorize photos whose end is missing too, as far as they go "
+        "(they are refused as damaged otherwise)")  # fmt: skip
     add("--keep-date", action="store_true", help="give outputs the file date of their photo")
 
     add = parser.add_argument_group("what is told").add_argument
@@ -173,6 +174,7 @@ def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Pl
         recursive=not args.no_recursive,
         weights=weights,
     )
+    plan.jobs = [replace(job, accept_truncated=args.accept_truncated) for job in plan.jobs]
     if args.inputs == ["-"]:
         plan.jobs = [received_job(job) for job in plan.jobs]
     if args.out == "-" and len(plan.jobs) > 1:
@@ -275,13 +277,8 @@ class _Record:
         self._path = path
 
     def __enter__(self) -> _Record:
-        def opener(path: str, flags: int) -> int:
-            return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)  # a pipe would wait for its reader
-
         try:
-            self._file = self._path and open(self._path, "w", 1, encoding="utf-8", opener=opener)
-            if self._file and hasattr(os, "O_NONBLOCK"):
-                os.set_blocking(self._file.fileno(), True)
+            self._file = self._path and self._path.open("w", 1, encoding="utf-8")
         except OSError as error:
             raise WriteError(f"--log {self._path}: cannot be written: {error.strerror or error}") from error
         return self

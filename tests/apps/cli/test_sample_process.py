@@ -94,7 +94,7 @@ def test_a_killed_or_interrupted_process_leaves_no_partial_output(tmp_path, sign
     folder.mkdir()
     count = 10 + os.cpu_count()  # more than the writers have in hand at any time
     for index in range(count):
-        cv2.imwrite(str(folder / f"p{index}.png"), np.full((16, 16), index, np.uint8))
+        cv2.imwrite(str(folder / f"p{index}.png"), np.full((16, 16), 50 + index, np.uint8))
     process = start(0, 3, folder, "-o", out)
     while process.stdout.readline() != "waiting\n":
         assert process.poll() is None

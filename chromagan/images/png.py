@@ -1,0 +1,160 @@
+"""PNG: the metadata of its chunks, wherever they stand and in older forms too, and whether all pixels are there."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from chromagan.images import exif as exif_block
+from chromagan.images.captions import iptc_of_resources, true_records
+from chromagan.images.coding import profile_of_code_points, profile_of_gamma
+from chromagan.images.header import Header, broken, sane_dpi
+
+_LONGEST = 16 << 20  # bytes of a text, packed or not
+_XMP = "XML:com.adobe.xmp"
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk; the file stands at its content meanwhile. Ends where the file does."""
+    at = 8
+    while True:
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return
+        (length,) = struct.unpack_from(">I", head)
+        yield head[4:], length
+        at += 12 + length
+
+
+def read_metadata(file: BinaryIO, header: Header) -> None:
+    """Put what the chunks say into a header."""
+    colour: dict[bytes, bytes] = {}
+    for kind, length in _chunks(file):
+        if kind == b"IDAT" or length > _LONGEST:
+            continue
+        body = file.read(length)
+        with contextlib.suppress(struct.error, zlib.error, ValueError):
+            if kind in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
+                colour[kind] = body
+            elif kind == b"eXIf":
+                header.exif = exif_block.strip_prefix(body) or header.exif
+            elif kind == b"pHYs" and body[8:9] == b"\x01":
+                header.dpi = sane_dpi([value * 0.0254 for value in struct.unpack_from(">II", body)])
+            elif kind == b"acTL":
+                header.pictures = struct.unpack_from(">I", body)[0]
+            elif kind == b"caBX":
+                header.lost.append("its content credentials (C2PA)")
+            elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+                _text(kind, body, header)
+    with contextlib.suppress(struct.error, zlib.error):
+        header.icc = _profile(colour, header.notes) or header.icc
+
+
+def _profile(colour: dict[bytes, bytes], notes: list[str]) -> bytes | None:
+    """By the order of precedence of the specification, third edition."""
+    if b"cICP" in colour:
+        primaries, transfer = struct.unpack_from(">2B", colour[b"cICP"])
+        return profile_of_code_points(primaries, transfer, notes)
+    if b"iCCP" in colour:
+        return _inflate(colour[b"iCCP"].partition(b"\x00")[2][1:])
+    if b"sRGB" in colour or b"gAMA" not in colour:
+        return None
+    (gamma,) = struct.unpack_from(">I", colour[b"gAMA"])
+    corners = struct.unpack(">8I", colour[b"cHRM"]) if b"cHRM" in colour else None
+    return profile_of_gamma(gamma / 100000, [value / 100000 for value in corners] if corners else None)
+
+
+def _inflate(packed: bytes) -> bytes:
+    return zlib.decompressobj().decompress(packed, _LONGEST)
+
+
+def _text(kind: bytes, body: bytes, header: Header) -> None:
+    key, _, rest = body.partition(b"\x00")
+    keyword = key.decode("latin-1")
+    if kind == b"iTXt":
+        packed, rest = rest[:1] == b"\x01", rest[2:].partition(b"\x00")[2].partition(b"\x00")[2]
+        raw = _inflate(rest) if packed else rest
+        text = raw.decode("utf-8", "replace")
+    else:
+        raw = _inflate(rest[1:]) if kind == b"zTXt" else rest
+        text = raw.decode("latin-1")
+    if keyword == _XMP:
+        header.xmp = raw
+    elif keyword.startswith("Raw profile type "):
+        _raw_profile(keyword.rpartition(" ")[2].lower(), raw, header)
+    elif keyword and not keyword.startswith("Thumb::"):
+        header.texts.append((keyword, text))
+
+
+def _raw_profile(name: str, text: bytes, header: Header) -> None:
+    """ImageMagick's older form: a name, the number of bytes, and the bytes in hexadecimal digits."""
+    content = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    if name in ("exif", "app1") and content.startswith((b"Exif", b"II*", b"MM\x00*")):
+        header.exif = header.exif or exif_block.strip_prefix(content)
+    elif name == "xmp" or content.startswith(b"http://ns.adobe.com/xap/"):
+        header.xmp = header.xmp or content[content.find(b"<") :]
+    elif name in ("iptc", "8bim"):
+        header.iptc = header.iptc or (
+            true_records(content) if content[:1] == b"\x1c" else iptc_of_resources(content, header.lost)
+        )
+    elif name in ("icc", "icm"):
+        header.icc = header.icc or content
+
+
+def check(data: bytes, name: str, whole: bool) -> tuple[int, int, bytes | None]:
+    """Bit depth, colour type and tRNS of a PNG whose chunks are all there with the right checksums.
+
+    Args:
+        data: the file.
+        name: what error messages call it.
+        whole: refuse one whose pixels end early, which decoders fill up with black.
+
+    Raises:
+        ReadError: damaged.
+    """
+    at, ended, key, missing = 8, False, None, _size(data)
+    view, inflater = memoryview(data), zlib.decompressobj()
+    while not ended:
+        length, kind = struct.unpack_from(">I4s", data, at) if at + 12 <= len(data) else (len(data), b"")
+        if at + 12 + length > len(data):
+            if not whole:
+                break
+            raise broken(name, "its end is missing")
+        (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
+        if kind[:1].isupper() and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum and whole:
+            raise broken(name, f"wrong checksum in {kind!r}")
+        key = data[at + 8 : at + 8 + length] if kind == b"tRNS" else key
+        if kind == b"IDAT" and whole and missing > 0:
+            missing -= _inflated(inflater, view[at + 8 : at + 8 + length], name)
+        ended = kind == b"IEND"
+        at += 12 + length
+    if missing > 0 and whole:
+        raise broken(name, "rows of pixels are missing")
+    return data[24], data[25], key
+
+
+def _inflated(inflater: zlib._Decompress, packed: memoryview, name: str) -> int:
+    """How many bytes a chunk of pixels holds; a megabyte of them is in memory at a time."""
+    size, rest = 0, bytes(packed)
+    try:
+        while rest:
+            size += len(inflater.decompress(rest, 1 << 20))
+            rest = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise broken(name, error) from error
+    return size
+
+
+def _size(data: bytes) -> int:
+    """Bytes of all rows, each with its filter."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = depth * _SAMPLES.get(colour, 1)
+    passes = _PASSES if interlaced else ((0, 0, 1, 1),)
+    sizes = [(-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes]
+    return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0 and rows > 0)

@@ -1,5 +1,6 @@
 """The scripts of examples/ do what they say, on photographs that scikit-image ships."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,12 @@ def test_colour_hints(colour_photos, tmp_path):
     difference = (red - blue)[rows, columns].mean((0, 1))
     assert difference[0] > 20 > -20 > difference[2]
     assert (calm.max(2) - calm.min(2)).mean() < (red.max(2) - red.min(2)).mean()
+
+
+def test_steadiness(colour_photos):
+    told = run("steadiness.py", colour_photos, "--model", "chromagan", "--limit", 2)
+    figures = {name: float(value) for name, value in re.findall(r"([\w %]+?) (\d+\.\d+)", told.partition(":")[2])}
+    assert list(figures)[0].strip() == "128 px"
+    assert len(figures) == 8
+    # Below 0.01 a photo is another one's copy; above 40 not even the sky would be the same.
+    assert all(0.01 < value < 40 for value in figures.values())

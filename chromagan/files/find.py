@@ -29,6 +29,11 @@ def special_kind(path: str | os.PathLike[str]) -> str | None:
         return None  # opening it says what is wrong
 
 
+def is_system_folder(name: str) -> bool:
+    """Whether a folder of this name holds what a file server or a system keeps for itself."""
+    return name.lower() in _SYSTEM_FOLDERS
+
+
 def walk_files(
     folder: str | os.PathLike[str],
     wanted: Callable[[str], bool] = is_photo_name,
@@ -49,7 +54,7 @@ def walk_files(
     """
     for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=follow_links):
         here = Path(parent)
-        seen = sorted(name for name in folders if not name.startswith(".") and name.lower() not in _SYSTEM_FOLDERS)
+        seen = sorted(name for name in folders if not name.startswith(".") and not is_system_folder(name))
         folders[:] = [name for name in seen if leave_out is None or not leave_out(here / name)]
         yield from (here / name for name in sorted(files) if wanted(name) and not name.startswith("."))
 

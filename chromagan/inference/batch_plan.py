@@ -174,12 +174,13 @@ def _collision(job: Job, claims: dict[str, list[Path]], sources: set[tuple[int, 
 
 
 def _job(source: Path, target: Path, name: Path, compare: bool, layer: bool, shared: bool) -> Job:
+    whole = target.name if shared and target.suffix == source.suffix else target.stem
     layer_suffix = ".tif" if source.suffix.lower() in (".tif", ".tiff") else ".png"
     return Job(
         source,
         target,
         target.with_name(f"{target.stem}-compare{target.suffix}") if compare else None,
-        target.with_name(f"{target.name if shared else target.stem}-layer{layer_suffix}") if layer else None,
+        target.with_name(f"{whole}-layer{layer_suffix}") if layer else None,
         name=name,
     )
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chromagan.errors import ChromaganError, DeviceError, loading_failure
-from chromagan.inference.crew import Belt, Crew, Stopped
+from chromagan.inference.crew import Belt, Crew, PixelBudget, Stopped
 from chromagan.inference.explain import describe
-from chromagan.inference.pixel_budget import PixelBudget
 
 GRACE_SECONDS = 1.0  # for what is being written when the work is interrupted
 _WAITING = 16

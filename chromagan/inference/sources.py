@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chromagan.files.find import walk_files
+from chromagan.files.find import is_system_folder, walk_files
 from chromagan.files.suffixes import is_photo_name
 from chromagan.images.metadata import ProvenanceMark, read_provenance
 
@@ -47,6 +47,8 @@ def find_photos(
     for text in inputs:
         matches = _expand(text)
         for path in matches:
+            if os.path.isdir(path) and is_system_folder(path.name) and len(inputs) + len(matches) > 2:
+                continue  # what a star stands for; by itself, such a folder is meant
             if os.path.isdir(path):
                 files = list(_walk(path, output, exclude, recursive, found))
                 if not any(is_photo_name(source) for source, _ in files) and not _is_refused(path, found):

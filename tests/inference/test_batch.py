@@ -10,7 +10,7 @@ import torch
 from chromagan.errors import ChromaganError
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
-from chromagan.inference import batch, pixel_budget, stages
+from chromagan.inference import batch, crew, stages
 from chromagan.inference.batch import colorize_files
 from chromagan.inference.batch_plan import plan_jobs
 from chromagan.inference.colorizer import Colorizer
@@ -203,13 +203,13 @@ def test_interruption_leaves_whole_files_only(folder, tmp_path, monkeypatch):
 
 def test_pixels_in_flight_are_bounded(folder, tmp_path, monkeypatch):
     most = [0]
-    correct = pixel_budget.PixelBudget.correct
+    correct = crew.PixelBudget.correct
 
     def watched(self, pixels):
         correct(self, pixels)
         most[0] = max(most[0], self._held)
 
-    monkeypatch.setattr(pixel_budget.PixelBudget, "correct", watched)
+    monkeypatch.setattr(crew.PixelBudget, "correct", watched)
     monkeypatch.setattr(batch, "PIXELS_IN_FLIGHT", 2000)
     _, outcome, _ = run([folder], tmp_path / "out")
     assert outcome.done == 12

@@ -39,6 +39,9 @@ def names(found, root):
 def test_folders_of_file_servers_are_passed_over_but_not_where_they_are_named(album, name):
     root = album("a.jpg", f"sub/{name}/b.jpg", f"{name}/c.jpg")
     assert names(find_photos([str(root)]), root) == ["a.jpg"]
+    assert names(find_photos([str(root / "*")]), root) == ["a.jpg"]
+    if name[0] not in ".":  # as the shell expands a star
+        assert names(find_photos([str(root / "a.jpg"), str(root / name)]), root) == ["a.jpg"]
     assert names(find_photos([str(root / name)]), root) == [f"{name}/c.jpg"]
 
 
@@ -151,11 +154,12 @@ def test_names_of_outputs(album, files, options, expected):
 
 
 def test_layers_of_photos_that_share_a_stem(album):
-    root = album("in/a.jpg", "in/a.png", "in/b.jpg")
+    root = album("in/a.bmp", "in/a.jpg", "in/a.png", "in/b.jpg")
     plan = plan_jobs([str(root / "in")], root / "out", layer=True, compare=True)
     assert plan.refused == []
     assert outputs(plan, root / "out") == [
-        ["a.jpg-layer.png", "a-compare.jpg", "a.jpg"], ["a.png-layer.png", "a-compare.png", "a.png"],
+        ["a.bmp-layer.png", "a.bmp-compare.png", "a.bmp.png"], ["a.jpg-layer.png", "a-compare.jpg", "a.jpg"],
+        ["a.png-layer.png", "a-compare.png", "a.png"],
         ["b-layer.png", "b-compare.jpg", "b.jpg"],
     ]  # fmt: skip
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import json
 import logging
+import os
 import re
 import sys
 import tempfile
@@ -277,8 +278,13 @@ class _Record:
         self._path = path
 
     def __enter__(self) -> _Record:
+        def opener(path: str, flags: int) -> int:
+            return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)  # a pipe would wait for its reader
+
         try:
-            self._file = self._path and self._path.open("w", 1, encoding="utf-8")
+            self._file = self._path and open(self._path, "w", 1, encoding="utf-8", opener=opener)
+            if self._file and hasattr(os, "O_NONBLOCK"):
+                os.set_blocking(self._file.fileno(), True)
         except OSError as error:
             raise WriteError(f"--log {self._path}: cannot be written: {error.strerror or error}") from error
         return self

@@ -160,6 +160,17 @@ def test_logs_that_cannot_be(album, capsys, name, code, words):
     assert not Path("colorized").exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_log_in_a_pipe_waits_for_nobody(album, capsys):
+    os.mkfifo("pipe")
+    assert sample("in", "--log", "pipe") == 1
+    assert "cannot be written" in capsys.readouterr().err
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert sample("in", "--log", "pipe") == 0
+    assert {json.loads(line)["status"] for line in os.read(reader, 1 << 16).splitlines()} == {"done", "passed over"}
+    os.close(reader)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_a_log_on_a_full_disk_loses_the_list_alone(album, capsys):
     assert sample("in", "--log", "/dev/full") == 0
@@ -259,6 +270,19 @@ def test_a_photo_from_stdin_to_stdout(album, monkeypatch, capsys, options, kind)
     assert capsys.readouterr().err == "chromagan: 1 colorized\n"
     assert sample(album / "sub" / "b.png", "-o", "-", "--quiet") == 0
     assert capsys.readouterr().err == ""
+
+
+class Full(io.BytesIO):
+    def write(self, data):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_stdout_that_takes_no_photo(album, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Full()))
+    assert sample(album / "a.jpg", "-o", "-") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "chromagan: error: stdout: cannot be written: No space left on device"
+    )
 
 
 def test_a_photo_from_stdin_to_a_file_or_folder(album, monkeypatch):

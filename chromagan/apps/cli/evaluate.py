@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from dataclasses import fields
 
 from chromagan.evaluation.options import EvaluateOptions
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(found.text())
     for warning in found.result.warnings:
-        print(f"chromagan: {warning}", file=sys.stderr)
+        log.warning("%s", warning)
     if args.out:
         print(f"written to {args.out}")
     for reason in dict.fromkeys(found.result.missing.values()):
-        print(f"chromagan: {reason}", file=sys.stderr)
+        log.warning("%s", reason)
     return 1 if found.result.missing else 0

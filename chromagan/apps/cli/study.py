@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from pathlib import Path
 
 from chromagan.errors import ReadError, UsageError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +72,7 @@ def _make(args: argparse.Namespace) -> int:
         args.encoding, args.photos, args.overwrite,
     )  # fmt: skip
     for warning in page.warnings:
-        print(f"chromagan: warning: {warning}", file=sys.stderr)
+        log.warning("warning: %s", warning)
     print(
         f"{page.path}: study {page.study}, {page.photos} photos, {page.pictures} pictures, "
         f"{page.size_bytes / 1e6:.1f} MB; give participants index.html?participant=1 and so on"

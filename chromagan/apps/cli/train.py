@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 from chromagan.errors import UsageError
 from chromagan.training.config import TrainConfig, from_preset, preset_names, read_config
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,5 +59,5 @@ def run(args: argparse.Namespace) -> int:
         config, args.out, args.device, args.snapshot_every, args.max_minutes, args.stop_at, args.rank_timeout
     )
     if trainer.folder.writes:
-        print(f"{args.out}: {trainer.images:,} photographs seen; stopped by {reason}", file=sys.stderr)
+        log.info("%s: %s photographs seen; stopped by %s", args.out, f"{trainer.images:,}", reason)
     return 0

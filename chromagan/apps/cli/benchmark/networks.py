@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
-import sys
 from pathlib import Path
 
 from chromagan.errors import UsageError, WriteError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         _files(args.backbone_weights), args.eval_size, args.eval_limit, args.vgg16, args.equal_colourfulness,
     )  # fmt: skip
     sheet = ContactSheet(sheet_photos(args.sheet), args.eval_size)
-    benchmark = NetworkBenchmark(matrix, args.out, device, sheet, args.keep_states, _tell)
+    benchmark = NetworkBenchmark(matrix, args.out, device, sheet, args.keep_states, log.info)
     results = benchmark.run(args.models or list_models(), args.seeds, args.max_minutes)
     table = ranking_markdown(results, matrix, device_name(device))
     print(table)
@@ -67,12 +69,8 @@ def run(args: argparse.Namespace) -> int:
         (args.out / "zoo.md").write_text(table + "\n", encoding="utf-8")
     except OSError as error:
         raise WriteError(f"{args.out}: cannot be written ({error.strerror}); choose another --out") from error
-    _tell(f"{sheet.assemble(args.out, [label for label, _ in ranked(results.rows) if label != 'gray'])}")
+    log.info("%s", sheet.assemble(args.out, [label for label, _ in ranked(results.rows) if label != "gray"]))
     return 1 if results.failures else 0
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _files(words: list[str]) -> dict[str, str]:

@@ -7,6 +7,8 @@ convolution divided by all of them leaves them idle. PyTorch is imported when th
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sized
 from dataclasses import replace
 from typing import Any
@@ -17,7 +19,6 @@ from chromagan.images.read_header import open_file, read_header
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.explain import explain
 from chromagan.inference.pipeline import Item, Outcome, Pipeline, Stage
-from chromagan.inference.processors import TorchThreads, count_processors
 from chromagan.inference.sinks import Files, Painter, Sink, hand_over
 
 PIXELS_IN_FLIGHT = 64_000_000
@@ -177,3 +178,44 @@ def _header_pixels(job: Job) -> int:
         return 0  # reading the photo says what is wrong with it
     # Some damaged headers hold several numbers where one should be; reading the photo says that, too.
     return header.width * header.height if isinstance(header.width, int) and isinstance(header.height, int) else 0
+
+
+class TorchThreads:
+    """Gives threads that work side by side equal shares of PyTorch's own threads, on the device their caller chose.
+
+    Made by the caller; PyTorch is imported later, by one of the threads.
+    """
+
+    def __init__(self) -> None:
+        self._all = self._share = 0
+        torch = sys.modules.get("torch")
+        used = torch is not None and torch.cuda.is_initialized()
+        self._cuda: int | None = torch.cuda.current_device() if torch is not None and used else None
+
+    def divide(self, count: int) -> None:
+        """From now on, `enter` gives each thread its share of so many; 1 leaves all as it is."""
+        import torch
+
+        self._all = torch.get_num_threads()
+        self._share = max(1, self._all // count) if count > 1 else 0
+
+    def enter(self) -> None:
+        """Set the calling thread up."""
+        import torch
+
+        if self._share:
+            torch.set_num_threads(self._share)
+        if self._cuda is not None:
+            torch.cuda.set_device(self._cuda)
+
+    def give_back(self) -> None:
+        """Let the calling thread, and those that it starts, have all of the processors again."""
+        if self._share:
+            import torch
+
+            torch.set_num_threads(self._all)
+
+
+def count_processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -26,7 +26,7 @@ from chromagan.inference.batch_plan import Job
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
-from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet
+from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet, silent
 from chromagan.inference.stages import Walk, answer
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
@@ -69,7 +69,7 @@ class Colored:
     def layer(self) -> Colored:
         """The colour alone at one lightness, as `chromagan sample --layer` writes it."""
         pixels = np.ascontiguousarray(join_chroma(self.photo.pixels, self.ab, LAYER_LIGHTNESS))
-        return replace(self, photo=replace(self.photo, pixels=pixels))
+        return replace(self, photo=silent(self.photo, pixels))
 
     def compare(self, before: Any) -> Colored:
         """The sheet before | after, as `chromagan sample --compare` writes it.

@@ -80,7 +80,7 @@ class Files:
         mark = colorizer.mark_of(job.request)
         marks = [None if len(pages) > 1 and lacks_grays(photo) else mark for photo, _ in pages]
         if job.layer:
-            layers = [_silent(photo, walk.end(LAYER_LIGHTNESS)) for photo, walk in pages]
+            layers = [silent(photo, walk.end(LAYER_LIGHTNESS)) for photo, walk in pages]
             self._save(layers, job.layer, marks)
         # What the program decoded for itself is written over: a large photo is then in memory once.
         own = job.load is None and not job.compare
@@ -115,7 +115,7 @@ def hand_over(job: Job, pages: Pages, colorizer: Painter) -> list[list[Any]]:
     return [[colorizer.end(photo, job.request, walk)] for photo, walk in pages]
 
 
-def _silent(photo: Photo, pixels: NDArray[Any]) -> Photo:
+def silent(photo: Photo, pixels: NDArray[Any]) -> Photo:
     """Other pixels for a photo; what it lost is said where the colorized photo is written."""
     return replace(photo, pixels=pixels, notes=(), metadata=replace(photo.metadata, lost=()))
 
@@ -123,7 +123,7 @@ def _silent(photo: Photo, pixels: NDArray[Any]) -> Photo:
 def compare_sheet(before: Photo, after: Photo) -> Photo:
     """A photo before | after, RGB without alpha at its depth; each half has at most 2048 pixels on its long side."""
     halves = [_reduced(photo.pixels) for photo in (before, after)]
-    return replace(_silent(after, np.concatenate(halves, axis=1)), alpha=None)
+    return replace(silent(after, np.concatenate(halves, axis=1)), alpha=None)
 
 
 def _reduced(pixels: NDArray[Any]) -> NDArray[Any]:

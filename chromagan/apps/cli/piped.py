@@ -53,7 +53,8 @@ def received_job(job: Job) -> Job:
         from chromagan.images.read import read_pages
 
         try:
-            return read_pages(job.source, accept_truncated=job.accept_truncated)
+            photos = read_pages(job.source, accept_truncated=job.accept_truncated)
+            return [replace(photo, path=Path("stdin")) for photo in photos]
         except ChromaganError as error:
             raise type(error)(str(error).replace(str(job.source), "stdin")) from error
 

@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-recursive", action="store_true", help="pass over the folders in a folder")
     add("--exclude", action="append", default=[], metavar="PATTERN", help="leave out what is so called, such as "
         "'*-copy.jpg' or 'drafts' (may be given again)")  # fmt: skip
+    add("--accept-truncated", action="store_true", help="colorize photos whose end is missing too, as far as they go "
+        "(they are refused as damaged otherwise)")  # fmt: skip
     add("--demo", action="store_true", help="photographs that scikit-image carries")
 
     add = parser.add_argument_group("how").add_argument
@@ -66,8 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="write over outputs that exist (finished ones are skipped otherwise)")
     add("--no-metadata", action="store_true", help="carry no EXIF, XMP and IPTC over; the mark that says that the "
         "colours are generated is always written")  # fmt: skip
-    add("--accept-truncated", action="store_true", help="colorize photos whose end is missing too, as far as they go "
-        "(they are refused as damaged otherwise)")  # fmt: skip
     add("--keep-date", action="store_true", help="give outputs the file date of their photo")
 
     add = parser.add_argument_group("what is told").add_argument

@@ -110,7 +110,7 @@ def test_hostile_files_among_good_ones(tmp_path):
         assert read_provenance(path) is not None
     refused = ["ico_bomb.ico", "pages_bomb_60x50MP.tif", "jpeg_half_with_eoi.jpg", "png_half_rows_pal.png",
                "tif_typeerror_checksize.tif", "tif_zerodivision.tif"]  # fmt: skip
-    lines = [line for line in err.splitlines() if "Corrupt JPEG data" not in line]  # which libjpeg says by itself
+    lines = err.splitlines()  # and not what libjpeg says by itself
     assert all(line.startswith(f"chromagan: error: {photos}") for line in lines)
     assert {name for name in refused if any(name in line for line in lines)} == {*refused}
     assert len(lines) <= len(list(HOSTILE.iterdir()))

@@ -146,9 +146,11 @@ def check_jobs(
             foreign = next((path for path, mark in marks.items() if mark is None), None)
             if foreign is not None:
                 reason = f"{foreign} exists and chromagan did not write it; use --overwrite or another -o"
+            elif not all(_is_as_asked(mark, job.request, weights) for mark in marks.values() if mark):
+                plan.kept.append(job.source)
+                continue
             elif len(marks) == len(job.outputs):
-                alike = all(_is_as_asked(mark, job.request, weights) for mark in marks.values() if mark)
-                (plan.skipped if alike else plan.kept).append(job.source)
+                plan.skipped.append(job.source)
                 continue
         if reason is None:
             plan.jobs.append(job)
@@ -188,11 +190,11 @@ def _job(source: Path, target: Path, name: Path, compare: bool, layer: bool, sha
 def _single_output(inputs: Sequence[str], output: str, photo_format: str | None, suffix: str) -> bool:
     """Whether -o names the one output file rather than a folder."""
     path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)):
+    if os.path.isdir(path) or output.endswith(("/", os.sep)):
         return False
     ending = path.suffix.lower()
     if not is_photo_name(path) and ending not in WRITTEN:
-        if path.exists():
+        if os.path.exists(path):
             raise UsageError(f"the output folder {path} is a file; name another with -o")
         if re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", ending) and not any(os.path.isdir(one) for one in inputs):
             raise UsageError(
@@ -267,9 +269,9 @@ def _file_identity(path: Path) -> tuple[int, int] | None:
 
 def _name_identity(path: Path) -> str:
     """A name that two paths share if they would be one file."""
-    folder = path.parent.resolve()
+    folder = Path(os.path.realpath(path.parent))
     full = folder / path.name
-    while not folder.exists():
+    while not os.path.exists(folder):
         folder = folder.parent
     return str(full).casefold() if _ignores_case(folder) else str(full)
 

@@ -108,10 +108,10 @@ def _walk(
     folder: Path, output: Path | None, exclude: Sequence[str], recursive: bool, found: Found
 ) -> Iterator[tuple[Path, Path]]:
     """The files under a folder, each with its path below it."""
-    written = output and output.resolve()
+    written = output and os.path.realpath(output)
 
     def leave_out(inner: Path) -> bool:
-        return not recursive or inner.resolve() == written or _matches(inner.relative_to(folder), exclude)
+        return not recursive or os.path.realpath(inner) == written or _matches(inner.relative_to(folder), exclude)
 
     def unreadable(error: OSError) -> None:
         reason = f"this folder cannot be looked into ({error.strerror or error}); change its permissions"

@@ -209,6 +209,8 @@ def test_outputs_of_other_options_and_weights_stay_and_are_told(album, tmp_path)
     assert plan("5" * 64, request=asked) == plan("", request=asked) == (0, 1, 0)
     assert plan("5" * 64) == plan("6" * 64, request=asked) == (0, 0, 1)
     assert plan("5" * 64, overwrite=True) == (1, 0, 0)
+    assert plan("5" * 64, compare=True) == (0, 0, 1)  # the sheet is missing, and the photo is not written over for it
+    assert plan("5" * 64, request=asked, compare=True) == (1, 0, 0)
     write_photo(read_photo(root / "in" / "a.jpg"), tmp_path / "out" / "a.jpg", ProvenanceMark("m", "5" * 64, "0.1"))
     assert plan("5" * 64) == (0, 1, 0)  # version 0.1 wrote no digest
 

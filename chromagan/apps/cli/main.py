@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import difflib
 import importlib
 import logging
@@ -37,6 +38,9 @@ COMMANDS = {
 }
 """What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
 
+PHOTOS_ALONE = ("sample", "evaluate", "fairness", "study")
+"""Commands that start no processes, whose words would be lost with those of decoders."""
+
 log = logging.getLogger(__name__)
 
 
@@ -65,7 +69,8 @@ def _run(arguments: list[str]) -> int:
         if args.command is None:
             build_parser([]).print_help()
             return 2
-        return int(args.run(args))
+        with contextlib.nullcontext() if debug else words.quiet_decoders(args.command in PHOTOS_ALONE):
+            return int(args.run(args))
     except ChromaganError as error:
         log.error("%s", error, exc_info=debug)
         return 2 if isinstance(error, UsageError) else 1

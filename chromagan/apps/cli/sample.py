@@ -98,8 +98,6 @@ def run(args: argparse.Namespace) -> int:
     request = _check(args)
     with contextlib.ExitStack() as stack:
         stack.enter_context(words.lossy("stdout"))
-        if not args.debug:
-            stack.enter_context(words.quiet_decoders())
         folder = None
         if args.out == "-" or args.inputs == ["-"]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chromagan-")))

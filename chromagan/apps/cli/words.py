@@ -141,11 +141,15 @@ def last_words(code: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet_decoders() -> Iterator[None]:
-    """Within it, what the libraries that read photos say to programmers does not reach the screen."""
+def quiet_decoders(wholly: bool) -> Iterator[None]:
+    """Within it, what the libraries that read photos say to programmers does not reach the screen.
+
+    Args:
+        wholly: nor what any other library says, those in C included; not where processes of others may fail.
+    """
     loggers = {logger: logger.level for logger in map(logging.getLogger, ("PIL", "tifffile", "imagecodecs"))}
-    with warnings.catch_warnings(), _own_stderr():
-        warnings.filterwarnings("ignore", module=r"(?!chromagan)")
+    with warnings.catch_warnings(), _own_stderr() if wholly else contextlib.nullcontext():
+        warnings.filterwarnings("ignore", module=r"(?!chromagan)" if wholly else r"PIL\.|tifffile|imagecodecs")
         for logger in loggers:
             logger.setLevel(logging.CRITICAL + 1)
         try:

@@ -368,7 +368,7 @@ def test_libraries_in_c_say_nothing_and_the_command_does(album):
     """libjpeg, libpng and the like write to descriptor 2 themselves."""
     program = (
         "import os, sys, warnings\nfrom chromagan.apps.cli import words\n"
-        "with words.lossy('stderr'), words.logged(), words.quiet_decoders():\n"
+        "with words.lossy('stderr'), words.logged(), words.quiet_decoders(wholly=True):\n"
         "    os.write(2, b'Corrupt JPEG data\\n'); warnings.warn('of a library', UserWarning)\n"
         "    import logging; logging.getLogger('chromagan.x').warning('ours')\n"
         "os.write(2, b'after\\n'); print('end', file=sys.stderr)"

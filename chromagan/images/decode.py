@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -201,9 +202,12 @@ def _decode_png(file: BinaryIO, header: Header, name: str, whole: bool) -> Decod
     """PNG of 8 and 16 bits by OpenCV, animations, palettes and bits by Pillow; its chunks are checked first."""
     file.seek(0)
     data = file.read()
-    depth, colour, key = png.check(data, name, whole)
+    if not whole:
+        data = png.padded(data)
+        header.image = Image.open(io.BytesIO(data))
+    depth, colour, key = png.check(data, name)
     keyed, animated = key is not None, getattr(header.image, "is_animated", False)
-    if animated or depth < 8 or colour == 3 or (depth == 8 and (keyed or colour == 4 or not whole)):
+    if animated or depth < 8 or colour == 3 or (depth == 8 and (keyed or colour == 4)):
         return _loaded(header, name)
     flags = {0: cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, 2: cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH}
     pixels = _imdecode(np.frombuffer(data, np.uint8), flags.get(colour, cv2.IMREAD_UNCHANGED))

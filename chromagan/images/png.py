@@ -107,48 +107,62 @@ def _raw_profile(name: str, text: bytes, header: Header) -> None:
         header.icc = header.icc or content
 
 
-def check(data: bytes, name: str, whole: bool) -> tuple[int, int, bytes | None]:
-    """Bit depth, colour type and tRNS of a PNG whose chunks are all there with the right checksums.
-
-    Args:
-        data: the file.
-        name: what error messages call it.
-        whole: refuse one whose pixels end early, which decoders fill up with black.
+def check(data: bytes, name: str) -> tuple[int, int, bytes | None]:
+    """Bit depth, colour type and tRNS of a PNG with all chunks, right checksums, and all rows of pixels.
 
     Raises:
-        ReadError: damaged.
+        ReadError: damaged. (Decoders fill up rows that are missing with black.)
     """
     at, ended, key, missing = 8, False, None, _size(data)
     view, inflater = memoryview(data), zlib.decompressobj()
     while not ended:
         length, kind = struct.unpack_from(">I4s", data, at) if at + 12 <= len(data) else (len(data), b"")
         if at + 12 + length > len(data):
-            if not whole:
-                break
             raise broken(name, "its end is missing")
         (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
-        if kind[:1].isupper() and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum and whole:
+        if kind[:1].isupper() and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum:
             raise broken(name, f"wrong checksum in {kind!r}")
         key = data[at + 8 : at + 8 + length] if kind == b"tRNS" else key
-        if kind == b"IDAT" and whole and missing > 0:
-            missing -= _inflated(inflater, view[at + 8 : at + 8 + length], name)
+        if kind == b"IDAT":
+            try:
+                missing -= sum(map(len, _inflated(inflater, view[at + 8 : at + 8 + length], missing)))
+            except zlib.error as error:
+                raise broken(name, error) from error
         ended = kind == b"IEND"
         at += 12 + length
-    if missing > 0 and whole:
+    if missing > 0:
         raise broken(name, "rows of pixels are missing")
     return data[24], data[25], key
 
 
-def _inflated(inflater: zlib._Decompress, packed: memoryview, name: str) -> int:
-    """How many bytes a chunk of pixels holds; a megabyte of them is in memory at a time."""
-    size, rest = 0, bytes(packed)
-    try:
-        while rest:
-            size += len(inflater.decompress(rest, 1 << 20))
-            rest = inflater.unconsumed_tail
-    except zlib.error as error:
-        raise broken(name, error) from error
-    return size
+def padded(data: bytes) -> bytes:
+    """A PNG of what is there of another: black where its rows are missing."""
+    at, kept, size = 8, [data[:8]], _size(data)
+    inflater, pixels = zlib.decompressobj(), bytearray()
+    while at + 8 < len(data) and len(pixels) < size:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"IDAT":
+            with contextlib.suppress(zlib.error):
+                for part in _inflated(inflater, body, size - len(pixels)):
+                    pixels += part
+        elif kind in (b"IHDR", b"PLTE", b"tRNS"):
+            kept.append(chunk(kind, body))
+        at += 12 + length
+    return b"".join([*kept, chunk(b"IDAT", zlib.compress(pixels.ljust(size, b"\x00"), 1)), chunk(b"IEND", b"")])
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk with its length and checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _inflated(inflater: zlib._Decompress, packed: bytes | memoryview, most: int) -> Iterator[bytes]:
+    """What a chunk of pixels holds, up to `most` bytes, a megabyte at a time."""
+    while packed and most > 0 and not inflater.eof:
+        part = inflater.decompress(packed, min(most, 1 << 20))
+        packed, most = inflater.unconsumed_tail, most - len(part)
+        yield part
 
 
 def _size(data: bytes) -> int:

@@ -65,7 +65,13 @@ def read_pages(
 ) -> list[Photo]:
     """Read every page of a TIFF; one photo (the first frame) for any other format. Otherwise as `read_photo`."""
     with open_file(path) as file:
-        pages = decode_file(file, str(path), max_pixels, all_pages, not accept_truncated)
+        try:
+            pages = decode_file(file, str(path), max_pixels, all_pages)
+        except ReadError:
+            if not accept_truncated:
+                raise
+            pages = decode_file(file, str(path), max_pixels, all_pages, whole=False)
+            pages[0].header.notes.append("it is damaged or cut short; what is missing is black or gray")
         return [_finish(page, str(path), Path(path)) for page in pages]
 
 

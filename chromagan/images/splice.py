@@ -8,6 +8,7 @@ import zlib
 from chromagan.images.captions import readable
 from chromagan.images.exif import PREFIX
 from chromagan.images.metadata import Metadata
+from chromagan.images.png import chunk
 
 
 def fits_jpeg(block: bytes | None) -> bool:
@@ -54,16 +55,12 @@ def _resource(iptc: bytes) -> bytes:
     return struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def _text(keyword: str, text: str) -> bytes:
     key = keyword.encode("latin-1", "replace")[:79] + b"\x00"
     try:
-        return _chunk(b"tEXt", key + text.encode("latin-1").replace(b"\x00", b""))
+        return chunk(b"tEXt", key + text.encode("latin-1").replace(b"\x00", b""))
     except UnicodeEncodeError:
-        return _chunk(b"iTXt", key + b"\x00\x00\x00\x00" + text.encode().replace(b"\x00", b""))
+        return chunk(b"iTXt", key + b"\x00\x00\x00\x00" + text.encode().replace(b"\x00", b""))
 
 
 def splice_png(encoded: bytes | memoryview, kept: Metadata) -> list[bytes | memoryview]:
@@ -77,18 +74,18 @@ def splice_png(encoded: bytes | memoryview, kept: Metadata) -> list[bytes | memo
         Pieces to be written one after the other; the last is a view of `encoded`.
     """
     data = memoryview(encoded).cast("B")
-    pieces: list[bytes | memoryview] = [data[:33], _chunk(b"sRGB", b"\x00")]  # perceptual intent
+    pieces: list[bytes | memoryview] = [data[:33], chunk(b"sRGB", b"\x00")]  # perceptual intent
     if kept.dpi:
-        pieces.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in kept.dpi), 1)))
+        pieces.append(chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in kept.dpi), 1)))
     if kept.exif:
-        pieces.append(_chunk(b"eXIf", kept.exif))
+        pieces.append(chunk(b"eXIf", kept.exif))
     if kept.xmp:
-        pieces.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + kept.xmp))
+        pieces.append(chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + kept.xmp))
     if kept.iptc:
         digits = _resource(kept.iptc).hex()
         lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
         profile = f"\niptc\n{len(digits) // 2:8}\n{lines}\n".encode()
-        pieces.append(_chunk(b"zTXt", b"Raw profile type iptc\x00\x00" + zlib.compress(profile)))
+        pieces.append(chunk(b"zTXt", b"Raw profile type iptc\x00\x00" + zlib.compress(profile)))
     pieces += [_text(keyword, readable(text)) for keyword, text in kept.texts]
     pieces.append(data[33:])
     return pieces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any, BinaryIO
 
@@ -11,12 +12,14 @@ from PIL import Image
 
 from chromagan.errors import ReadError
 from chromagan.images import exif as exif_block
+from chromagan.images import jpeg
 from chromagan.images.captions import iptc_of_resources, true_records
 from chromagan.images.header import BROKEN, Header, broken, sane_dpi
 
 _ORIENTATION, _XMP, _IPTC, _RESOURCES, _ICC, _SUB_IFDS, _DNG = 274, 700, 33723, 34377, 34675, 330, 50706
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _SEPARATED, _YCBCR, _MOSAIC = 0, 1, 2, 3, 5, 6, 32803
 _LAB = 8
+_JPEG = 7
 _OPAQUE_JPEG = (6, 7)  # JPEG in TIFF: YCbCr may hide behind "RGB", Pillow knows
 
 
@@ -108,7 +111,7 @@ def decode_page(file: BinaryIO, page: Any, name: str, whole: bool = True) -> np.
     if bits < 8 or not plain or page.compression in _OPAQUE_JPEG:
         return _with_pillow(file, page, name)
     try:
-        pixels = page.asarray()
+        pixels = page.asarray() if whole else _pieces(file, page)
     except (*BROKEN, tifffile.TiffFileError) as error:
         if "imagecodecs" not in str(error):
             raise broken(name, error) from error
@@ -155,11 +158,41 @@ def _mend_counts(file: BinaryIO, page: Any) -> None:
 
 
 def _check_complete(file: BinaryIO, page: Any, name: str) -> None:
-    """Every strip or tile lies inside the file: readers fill what is missing with black."""
+    """Every strip or tile is there and lies inside the file: readers fill what is missing with black."""
     size = file.seek(0, io.SEEK_END)
     pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-    if not pieces or any(count == 0 or offset + count > size for offset, count in pieces):
+    down = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    planes = page.samplesperpixel if page.planarconfig == 2 else 1
+    wanted = -(-page.imagelength // down) * (-(-page.imagewidth // page.tilewidth) if page.is_tiled else 1) * planes
+    if len(pieces) < wanted or any(count == 0 or offset + count > size for offset, count in pieces):
         raise broken(name, "pixel data is missing")
+    if page.compression == _JPEG:
+        for number, (offset, count) in enumerate(pieces):
+            file.seek(offset)
+            data = file.read(count)
+            frame = jpeg.read_segments(io.BytesIO(data)).frame
+            last = not page.is_tiled and (number + 1) % (wanted // planes) == 0
+            rows = page.imagelength - (wanted // planes - 1) * down if last else down
+            if b"\xff\xd9" not in data[-4:] or frame is None or frame.height < rows:
+                raise broken(name, "pixel data is missing")
+
+
+def _pieces(file: BinaryIO, page: Any) -> np.ndarray:
+    """The pixels of those strips and tiles that can be decoded; the others are black."""
+    out, found = np.zeros(page.shaped, page.dtype), False
+    for number, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=False)):
+        file.seek(offset)
+        data = file.read(count)
+        if page.compression == 1:
+            data = data.ljust(count, b"\x00")
+        with contextlib.suppress(Exception):  # each codec has an exception of its own
+            piece, (plane, depth, top, left, _), shape = page.decode(data, number)
+            part = out[plane, depth : depth + shape[0], top : top + shape[1], left : left + shape[2]]
+            part[...] = piece[: part.shape[0], : part.shape[1], : part.shape[2]]
+            found = True
+    if not found:
+        raise ValueError("nothing of its pixels can be decoded")
+    return out.reshape(page.shape)
 
 
 def _with_pillow(file: BinaryIO, page: Any, name: str) -> Image.Image:

@@ -156,6 +156,27 @@ def resolution(block: bytes | None) -> tuple[float, float] | None:
         return None
 
 
+def with_resolution(block: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """A block that says the resolution too; its first directory moves to its end, all else stays where it is."""
+    block = block or b"II*\x00\x08\x00\x00\x00" + bytes(6)
+    order = _order(block)
+    first = _number(block, order, _LONG, 4)
+    (count,) = struct.unpack_from(order + "H", block, first)
+    rows = {block[first + 2 + 12 * i : first + 4 + 12 * i]: block[first + 2 + 12 * i : first + 14 + 12 * i]
+            for i in range(count)}  # fmt: skip
+    start = len(block) + len(block) % 2
+    values = start + 2 + 12 * (len(rows) + 3) + 4
+    for code, kind, value in ((282, 5, values), (283, 5, values + 8), (296, _SHORT, 2)):
+        field = struct.pack(order + ("I" if kind == 5 else "HH"), value, *([0] if kind == _SHORT else []))
+        rows[struct.pack(order + "H", code)] = struct.pack(order + "HHI", code, kind, 1) + field
+    ranks = [row for _, row in sorted(rows.items(), key=lambda one: struct.unpack(order + "H", one[0]))]
+    table = struct.pack(order + "H", len(ranks)) + b"".join(ranks) + bytes(4)
+    numbers = struct.pack(order + "4I", round(dpi[0] * 100), 100, round(dpi[1] * 100), 100)
+    return block[:4] + struct.pack(order + "I", start) + block[8:].ljust(start - 8, b"\x00") + (
+        table.ljust(values - start, b"\x00") + numbers
+    )
+
+
 def strip_prefix(block: bytes | None) -> bytes | None:
     """The TIFF block alone, from its byte order on; None for anything else."""
     if not block:

@@ -117,13 +117,22 @@ def what_is_missing(data: np.ndarray, frame: Frame, pixels: np.ndarray | None) -
     several = len(scans) > 1
     if not several and pixels is not None and not (pixels[-1, -1] == 128).all():
         return None
-    filler = np.random.default_rng(0).integers(0, 255, 4096, dtype=np.uint8)  # no 255: no marker
-    longer = np.concatenate([data[: scans[-1][1]], filler, data[scans[-1][1] :]])
+    longer = np.concatenate([data[: scans[-1][1]], _filler(data), data[scans[-1][1] :]])
     gray = cv2.IMREAD_GRAYSCALE if pixels is None or pixels.ndim == 2 else cv2.IMREAD_COLOR
     flags = (gray if several else cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
     before, after = (cv2.imdecode(one, flags) for one in (data, longer))
     same = before is not None and after is not None and np.array_equal(before, after)
     return None if same else "its pixels end early"
+
+
+def _filler(data: np.ndarray) -> np.ndarray:
+    """Bytes that decode to something, and restarts that go on counting from the last one."""
+    parts = np.random.default_rng(0).integers(0, 255, (17, 512), dtype=np.uint8)  # no 255: no marker
+    marks = np.flatnonzero((data[:-1] == 0xFF) & (data[1:] >= 0xD0) & (data[1:] <= 0xD7))
+    last = int(data[marks[-1] + 1]) if len(marks) else 0xD7
+    for number, part in enumerate(parts[1:], 1):
+        part[:2] = 0xFF, 0xD0 + (last - 0xD0 + number) % 8
+    return parts.ravel()
 
 
 def _missing_passes(scans: list[tuple[bytes, int]], frame: Frame) -> str | None:

@@ -93,8 +93,8 @@ def _text(kind: bytes, body: bytes, header: Header) -> None:
 
 
 def _raw_profile(name: str, text: bytes, header: Header) -> None:
-    """ImageMagick's older form: a name, the number of bytes, and the bytes in hexadecimal digits."""
-    content = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    """ImageMagick's older form, in lines: none, a name, the number of bytes, and the bytes in hexadecimal digits."""
+    content = bytes.fromhex(text.split(b"\n", 3)[-1].decode("ascii"))
     if name in ("exif", "app1") and content.startswith((b"Exif", b"II*", b"MM\x00*")):
         header.exif = header.exif or exif_block.strip_prefix(content)
     elif name == "xmp" or content.startswith(b"http://ns.adobe.com/xap/"):

@@ -203,8 +203,7 @@ def _metadata(photo: Photo, name: str, mark: ProvenanceMark | None, keep: bool) 
     # 2. The only place for the resolution in WebP, AVIF and HEIF.
     exif, dpi = source.exif, source.dpi
     if dpi is not None and name not in _HAS_RESOLUTION and exif_block.resolution(exif) is None:
-        lost += ["its resolution"] if exif else []
-        exif = exif or _resolution_exif(dpi)
+        exif = exif_block.with_resolution(exif, dpi)
     xmp = xmp_packet.build_packet(source.xmp, said, [*more, *others])
     # 3. A JPEG holds 64 KiB of each; the mark must stand in any case.
     if name == "jpeg":
@@ -215,12 +214,6 @@ def _metadata(photo: Photo, name: str, mark: ProvenanceMark | None, keep: bool) 
     else:
         iptc = source.iptc
     return Metadata(exif, xmp, iptc, dpi, tuple(own)), lost
-
-
-def _resolution_exif(dpi: tuple[float, float]) -> bytes:
-    exif = Image.Exif()
-    exif[282], exif[283], exif[296] = dpi[0], dpi[1], 2
-    return exif.tobytes().removeprefix(PREFIX)
 
 
 def _to_8bit(array: np.ndarray) -> np.ndarray:

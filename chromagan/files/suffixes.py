@@ -44,6 +44,8 @@ _ROWS = {
     ".mpo": Suffix("mpo"),
     ".apng": Suffix("png"),
     ".dib": Suffix("dib"),
+    ".jxl": Suffix("jpegxl", needs="imagecodecs>=2024.1.1"),
+    ".psd": Suffix("psd"),
     ".gif": Suffix("gif"),
     ".tga": Suffix("tga"),
     ".ico": Suffix("ico"),
@@ -51,6 +53,13 @@ _ROWS = {
     ".sgi": Suffix("sgi"),
     ".ras": Suffix("sun"),
 }
+_RAW = "is a camera's raw photo, which is not read here; develop it to a 16-bit TIFF first"
+_HDR = "is an HDR picture, which is not read here; save it as a 16-bit TIFF or PNG"
+UNREAD = {
+    **dict.fromkeys([".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"], _RAW),
+    ".exr": _HDR, ".hdr": _HDR, ".pdf": "is a PDF, which is not read here; export its pages as TIFF",
+}  # fmt: skip
+"""What a file of this ending is, and what helps, where the ending is known and no photo's."""
 SUFFIXES = {ending: row for endings, row in _ROWS.items() for ending in endings.split()}
 WRITTEN = {ending: row.format for ending, row in SUFFIXES.items() if row.written}
 """The format of an output by its ending."""

@@ -157,7 +157,7 @@ def _pages(job: Job) -> list[Photo]:
     if len(blank) == len(photos):
         check_grays(photos[0])
     if blank:
-        words = f"pages {', '.join(map(str, blank))} are black and white alone and stay as they are"
+        words = f"black and white alone, and left as they are: page {', '.join(map(str, blank))}"
         photos[0] = replace(photos[0], notes=(*photos[0].notes, words))
     return photos
 

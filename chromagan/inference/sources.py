@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chromagan.files.find import is_system_folder, walk_files
-from chromagan.files.suffixes import is_photo_name
+from chromagan.files.suffixes import UNREAD, is_photo_name
 from chromagan.images.metadata import ProvenanceMark, read_provenance
 
 
@@ -86,7 +86,7 @@ def _no_photo(path: Path) -> str | None:
     if not os.path.lexists(path):
         return "there is no such file or folder; check the name"
     if not is_photo_name(path):
-        return "is not a photo by the ending of its name; rename it, or leave it out"
+        return UNREAD.get(path.suffix.lower(), "is not a photo by the ending of its name; rename it, or leave it out")
     return None if os.path.exists(path) else "is a link to a file that is not there; mend the link"
 
 

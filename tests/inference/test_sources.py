@@ -65,13 +65,22 @@ def test_a_folder_that_cannot_be_looked_into_is_told_and_the_rest_is_found(album
 
 def test_kinds_that_are_passed_over_are_kept_in_mind(album):
     root = album("a.jpg")
-    for name in ("a.xmp", "b.dng", "c.psd", "d.jxl", "notes"):
+    for name in ("a.xmp", "b.dng", "c.xcf", "d.exr", "notes"):
         (root / name).write_text("x")
     for text in (str(root), str(root / "*")):
         found = find_photos([text])
         assert names(found, root) == ["a.jpg"]
-        assert sorted(path.name for path in found.passed) == ["a.xmp", "b.dng", "c.psd", "d.jxl", "notes"]
+        assert sorted(path.name for path in found.passed) == ["a.xmp", "b.dng", "c.xcf", "d.exr", "notes"]
         assert found.refused == []
+
+
+@pytest.mark.parametrize(("name", "words"), [("a.dng", "raw photo"), ("a.NEF", "develop it"), ("a.exr", "HDR"),
+                                             ("a.xyz", "ending of its name")])  # fmt: skip
+def test_a_file_that_is_no_photo_is_called_what_it_is(album, name, words):
+    root = album("b.jpg")
+    (root / name).write_text("x")
+    ((_, reason),) = find_photos([str(root / name)]).refused
+    assert words in reason
 
 
 @pytest.mark.parametrize("folder", ["album [1920]", "a*b", "what?", "[x]/y[1-2]", "plain"])
@@ -174,7 +183,7 @@ def test_outputs_beside_their_photos(album):
 @pytest.mark.parametrize(("inputs", "output", "words"), [
     ("a.jpg b.jpg", "c.png", "one input file"), ("sub", "c.png", "one input file"),
     ("*.jpg", "c.png", "one input file"), ("a.jpg", "c.xyz", "no format"),
-    ("a.jpg b.jpg", "c.psd", "no format"), ("a.jpg", "c.gif", "cannot be written"),
+    ("a.jpg b.jpg", "c.xcf", "no format"), ("a.jpg", "c.gif", "cannot be written"),
     ("a.jpg", "file", "is a file"),
 ])  # fmt: skip
 def test_outputs_that_are_neither_file_nor_folder(album, inputs, output, words):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
 from chromagan.evaluation.comparison import Comparison, Measured, Unpainted
 from chromagan.evaluation.engine import measure, read_picture
-from chromagan.evaluation.pairs import BASELINES, Pairs, list_digest
+from chromagan.evaluation.pairs import BASELINES, list_digest
 from chromagan.evaluation.result import ComparisonResult
+from chromagan.evaluation.store import files_digest, settings_digest
 from chromagan.evaluation.summary import paired_tests, summarize
+from chromagan.files.atomic import write_atomically
 from chromagan.models.digest import digest
 
 FEW_IMAGES = 100
+PICTURES, KEPT_BYTES = "pictures.npz", 1 << 28
+"""Where models' pictures of the page are kept, and how much of them before compression."""
 
 
 def compare(
@@ -69,50 +74,89 @@ def compare(
     )
 
 
-def pictures_of(comparison: Comparison, ab: tuple[float, float]) -> Callable[[str, int], NDArray[np.uint8] | None]:
-    """Pictures of a comparison, for a report: those that the engine kept; others are read, or painted, and kept.
+def pictures_of(comparison: Comparison, ab: tuple[float, float]) -> ReportPictures:
+    """Pictures of a comparison, for a report; `ab` is the colour of the row `mean ab`."""
+    return ReportPictures(comparison, ab)
 
-    From a method's name and an image's index comes its prepared picture (H, W, 3) uint8; None for an unknown name. `ab`
-    is the colour of the row `mean ab`.
+
+class ReportPictures:
+    """From a method's name and an image's index its prepared picture (H, W, 3) uint8; None for an unknown name.
+
+    The engine kept some, an earlier run others; what is left is read, or painted.
     """
-    colours, kept, pairs = constant_colour(ab), comparison.pictures, comparison.pairs
 
-    def picture(method: str, index: int) -> NDArray[np.uint8] | None:
-        if method not in comparison.methods:
+    def __init__(self, comparison: Comparison, ab: tuple[float, float]) -> None:
+        self._comparison, self._colours = comparison, constant_colour(ab)
+        self._painters = {name: painter for painter in comparison.painters for name in painter.names}
+        self._asked: dict[str, tuple[str, int]] = {}  # of models, by their names in the file
+        self._earlier = self._open() if comparison.out is not None else {}
+
+    def __call__(self, method: str, index: int) -> NDArray[np.uint8] | None:
+        """One picture."""
+        kept, pairs = self._comparison.pictures, self._comparison.pairs
+        if method not in self._comparison.methods:
             return None
+        if method in self._painters and self._comparison.out is not None:
+            self._asked[self._key(method, index)] = method, index
         found = kept.get(method, index)
         if found is not None:
             return found
         if method == "truth" or method in pairs.predictions:
             path = pairs.truth[index] if method == "truth" else pairs.predictions[method][index]
-            found = comparison.protocol.prepare(read_picture(path))
+            found = self._comparison.protocol.prepare(read_picture(path))
             kept.put(method, index, found)
             return found
-        truth = picture("truth", index)
+        if self._earlier and (key := self._key(method, index)) in self._earlier:
+            return np.asarray(self._earlier[key], np.uint8)
+        truth = self("truth", index)
         assert truth is not None
         gray = gray_of_8bit(truth)
         if method in BASELINES:
-            return as_rgb(gray) if method == "gray" else colours[gray]
-        painter = next(painter for painter in comparison.painters if method in painter.names)
+            return as_rgb(gray) if method == "gray" else self._colours[gray]
+        painter = self._painters[method]
         (answers,) = painter.paint([Unpainted(gray, truth, pairs.images[index])])
-        made = dict(zip(painter.names, map(comparison.protocol.prepare, answers), strict=True))
+        made = dict(zip(painter.names, map(self._comparison.protocol.prepare, answers), strict=True))
         for name, answer in made.items():
             kept.put(name, index, answer)
         return made[method]
 
-    return picture
+    def keep(self) -> None:
+        """Keep the models' pictures that were asked for, so that a later report with more methods paints none again."""
+        held, size = {}, 0
+        for key, (method, index) in self._asked.items():
+            picture = self(method, index)
+            assert picture is not None
+            size += picture.nbytes
+            if size > KEPT_BYTES:
+                break
+            held[key] = picture
+        if held:
+            assert self._comparison.out is not None
+            write_atomically(self._comparison.out / PICTURES, lambda file: np.savez_compressed(file, **held))
+
+    def _open(self) -> Mapping[str, NDArray[np.uint8]]:
+        assert self._comparison.out is not None
+        try:
+            return np.load(self._comparison.out / PICTURES)  # type: ignore[no-any-return]
+        except (OSError, ValueError, zipfile.BadZipFile):  # none yet; or damaged, and they are painted again
+            return {}
+
+    def _key(self, method: str, index: int) -> str:
+        """A name that changes with the photo and with the method's settings."""
+        truth = files_digest([self._comparison.pairs.truth[index]])
+        return settings_digest([method, index, truth, self._painters[method].settings[method]])
 
 
 def _settings(comparison: Comparison, protocol: str) -> dict[str, Any]:
     """Everything that figures of images depend on; what a resumed run must agree in."""
-    methods = {name: {"folder": _root(comparison.pairs, made)} for name, made in comparison.pairs.predictions.items()}
+    methods = {name: {"folder": files_root(made)} for name, made in comparison.pairs.predictions.items()}
     for painter in comparison.painters:
         methods |= painter.settings
     return {
         "protocol": protocol,
         "images": len(comparison.pairs.images),
         "images_sha256": list_digest(comparison.pairs.images),
-        "truth": _root(comparison.pairs, comparison.pairs.truth),
+        "truth": files_root(comparison.pairs.truth),
         "methods": methods,
         "metrics": list(comparison.figures),
         "lpips_sha256": {name: digest(network.state_dict()) for name, network in comparison.networks.items()},
@@ -120,7 +164,7 @@ def _settings(comparison: Comparison, protocol: str) -> dict[str, Any]:
     }
 
 
-def _root(pairs: Pairs, files: Sequence[Path]) -> str:
+def files_root(files: Sequence[Path]) -> str:
     """A digest of where the files are: another folder is another configuration, and its name stays private."""
     return hashlib.sha256("\n".join(str(file.resolve()) for file in files).encode()).hexdigest()[:16]
 

@@ -85,6 +85,7 @@ class Comparison:
     baselines: tuple[str, ...] = BASELINES  # rows that cost nothing, of `chromagan.evaluation.pairs.BASELINES`
     baselines_in_full: bool = True  # whether networks and collectors look at those rows too
     # What was read and painted, for whoever needs it again.
+    origins: Mapping[str, Any] = field(default_factory=dict)  # by method the options that bring it back another time
     pictures: PictureStore = field(default_factory=PictureStore)
 
     @property

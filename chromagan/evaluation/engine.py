@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from chromagan.errors import ChromaganError, DataError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit, mean_ab, mean_of_means
 from chromagan.evaluation.comparison import Comparison, Measured, Ranks, Unpainted
-from chromagan.evaluation.store import SetStates, Store, files_digest
+from chromagan.evaluation.store import Digests, SetStates, Store, files_digest, settings_digest
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import lab_of_8bit, to_8bit_rgb
 from chromagan.metrics.metric import NetworkMetric, Pair, Picture, PictureMetric, Shown, measure_pair
@@ -33,17 +33,29 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What is not known of an image: methods whose figures are missing, and methods that collectors do not hold."""
+
+    index: int
+    figures: Sequence[str]
+    collected: Sequence[str]
+
+
 @dataclass
 class _Image:
     """One image on its way: pictures by method, then figures by method (none where they are known already)."""
 
-    index: int
-    digest: str
+    wanted: _Wanted
     truth: Shown
     gray: Shown
     gray_plane: NDArray[np.uint8]
     pictures: dict[str, Picture]
-    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    figures: dict[str, dict[str, float]]
+
+    @property
+    def index(self) -> int:
+        return self.wanted.index
 
 
 def ahead(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], depth: int) -> Iterator[U]:
@@ -131,7 +143,12 @@ class _Engine:
         self._blocks = comparison.dealt_blocks()[ranks.rank :: ranks.world]
         self._mine = [index for block in self._blocks for index in block]
         self._mean_ab: dict[int, tuple[float, float]] = {}
-        self._store = Store(comparison.out, comparison.settings, ranks.rank) if comparison.out is not None else None
+        self._digests: Digests = {}
+        self._store: Store | None = None
+        if comparison.out is not None:
+            self._store = Store(comparison.out, comparison.settings, ranks.rank, comparison.origins)
+        methods = comparison.settings.get("methods", {})
+        self._settings_digests = {name: " " + settings_digest(settings) for name, settings in methods.items()}
         self._sets = SetStates(comparison.collectors, comparison.out, ranks)
         self._pool = ThreadPoolExecutor(comparison.workers)
         self._depth = 2 * comparison.workers
@@ -150,17 +167,17 @@ class _Engine:
             for index, ab, size, digest, known in ahead(self._pool, self._mean_ab_of, self._mine, self._depth):
                 self._mean_ab[index], self.sizes[index] = ab, size
                 if self._store is not None and not known:
-                    content = {"ab": list(ab), "size": list(size)}
-                    self._store.add("truth", self.pairs.images[index], digest, content)
+                    content = {"digest": digest, "ab": list(ab), "size": list(size)}
+                    self._store.add("truth", self.pairs.images[index], content)
                 bar.update()
 
     def _mean_ab_of(self, index: int) -> tuple[int, tuple[float, float], tuple[int, int], str, bool]:
         digest = ""
         if self._store is not None:
             digest = files_digest([self.pairs.truth[index]])
-            known = self._store.find("truth", self.pairs.images[index], digest)
-            if known is not None:
-                return index, tuple(known["ab"]), tuple(known["size"]), digest, True
+            for known in self._store.find("truth", self.pairs.images[index]):
+                if known["digest"] == digest:
+                    return index, tuple(known["ab"]), tuple(known["size"]), digest, True
         truth = self._read_truth(index)
         return index, mean_ab(lab_of_8bit(truth)), truth.shape[:2], digest, False
 
@@ -174,77 +191,85 @@ class _Engine:
     def run(self) -> None:
         self._colours = constant_colour(self.ab)
         # What an earlier run has measured is not loaded again.
-        wanted, digests = self._wanted()
+        wanted = self._wanted()
         with self._bar("images") as bar:
             bar.update(len(self._mine) - len(wanted))
             # Threads read, this one runs networks, threads measure; without networks an image stays with its thread.
             if self.comparison.painters or self.comparison.collectors or self._by_network:
                 loaded = ahead(self._pool, self._load, wanted, self._depth)
-                images = ahead(self._pool, self._measure, self._in_main_thread(loaded, digests), self._depth)
+                images = ahead(self._pool, self._measure, self._in_main_thread(loaded), self._depth)
             else:
                 images = ahead(self._pool, lambda one: self._measure(self._load(one)), wanted, self._depth)
             for image in images:
                 self._record(image)
                 bar.update()
-        self._sets.save(digests)
+        self._sets.save()
 
-    def _wanted(self) -> tuple[list[tuple[int, str, bool]], dict[int, str]]:
-        """Images to load, each with its digest and whether its figures are needed; and the digests of all."""
+    def _wanted(self) -> list[_Wanted]:
+        """Images to load, each with the methods to measure."""
+        methods, seen = self.comparison.methods, self._seen if self.comparison.collectors else ()
         if self._store is None:
-            return [(index, "", True) for index in self._mine], {}
+            return [_Wanted(index, methods, seen) for index in self._mine]
         everything = range(len(self.pairs.images)) if self.comparison.collectors else self._mine
-        digests = {
-            index: files_digest([self.pairs.truth[index], *(made[index] for made in self.pairs.predictions.values())])
-            for index in everything
-        }
-        # A block that collectors do not hold is loaded whole, whatever is known of its images.
-        held = self._sets.restore(digests, self.ab)
+        self._digests = {index: self._digests_of(index) for index in everything}
+        held = self._sets.restore(self._digests)
         wanted = []
         for block in self._blocks:
-            again = bool(self.comparison.collectors) and not set(block) <= held
+            # What collectors do not hold of a block they are shown of all its images, whatever is known of them.
+            collected = [method for method in seen if not all((index, method) in held for index in block)]
             for index in block:
-                known = self._known(index, digests[index])
-                if again or not known:
-                    wanted.append((index, digests[index], not known))
-        return wanted, digests
+                unknown = self._unknown(index)
+                if unknown or collected:
+                    wanted.append(_Wanted(index, unknown, collected))
+        return wanted
 
-    def _known(self, index: int, digest: str) -> bool:
+    def _digests_of(self, index: int) -> dict[str, str]:
+        """By method, a digest of all that its figures of an image depend on besides the shared settings."""
+        truth, predictions = self.pairs.truth[index], self.pairs.predictions
+        found = dict.fromkeys(self.comparison.methods, files_digest([truth]))
+        found |= {method: files_digest([truth, made[index]]) for method, made in predictions.items()}
+        if "mean ab" in found:
+            found["mean ab"] += f" {self.ab}"
+        return {method: digest + self._settings_digests.get(method, "") for method, digest in found.items()}
+
+    def _unknown(self, index: int) -> list[str]:
+        """The methods without figures of an image; known figures are taken over."""
         assert self._store is not None
-        content = self._store.find("image", self.pairs.images[index], digest)
-        if content is None or tuple(content["mean_ab"]) != self.ab:
-            return False
-        for method, figures in content["figures"].items():
-            for name, column in self.values[method].items():
-                column[index] = figures[name]
-        return True
+        unknown = dict.fromkeys(self.comparison.methods)
+        for content in self._store.find("image", self.pairs.images[index]):
+            for method, figures in content["figures"].items():
+                if method in unknown and content["of"][method] == self._digests[index][method]:
+                    del unknown[method]
+                    for name, column in self.values[method].items():
+                        column[index] = figures[name]
+        return list(unknown)
 
-    def _load(self, wanted: tuple[int, str, bool]) -> _Image:
-        index, digest, needed = wanted
+    def _load(self, wanted: _Wanted) -> _Image:
+        index = wanted.index
         truth = self._read_truth(index)
         gray = gray_of_8bit(truth)
         pictures = {}
         for method, made in self.pairs.predictions.items():
-            pictures[method] = self._keep(method, index, self._prepare(read_picture(made[index])))
-            self._check(index, method, pictures[method], truth)
-        image = _Image(index, digest, Shown(truth), Shown(self._prepare(as_rgb(gray))), gray, pictures)
-        if needed:
-            image.figures = {method: {} for method in self.comparison.methods}
-        return image
+            if method in wanted.figures or method in wanted.collected:
+                pictures[method] = self._keep(method, index, self._prepare(read_picture(made[index])))
+                self._check(index, method, pictures[method], truth)
+        figures: dict[str, dict[str, float]] = {method: {} for method in wanted.figures}
+        return _Image(wanted, Shown(truth), Shown(self._prepare(as_rgb(gray))), gray, pictures, figures)
 
-    def _in_main_thread(self, images: Iterable[_Image], digests: dict[int, str]) -> Iterator[_Image]:
+    def _in_main_thread(self, images: Iterable[_Image]) -> Iterator[_Image]:
         """Runs networks on every image; blocks come whole where there are collectors."""
         blocks = {block[-1]: block for block in self._blocks}
         for group in self._grouped(images, set(blocks)):
             self._paint(group)
-            self._judge([image for image in group if image.figures])
+            self._judge(group)
             for image in group:
                 for collector in self.comparison.collectors:
-                    for method in self._seen:
+                    for method in image.wanted.collected:
                         collector.update(image.index, method, self._picture(image, method), image.truth.pixels)
             if self.comparison.collectors and group[-1].index in blocks:
                 for collector in self.comparison.collectors:
                     collector.flush()
-                self._sets.block_done(blocks[group[-1].index], digests)
+                self._sets.block_done(blocks[group[-1].index], group[-1].wanted.collected, self._digests)
             yield from group
 
     def _grouped(self, images: Iterable[_Image], last: set[int]) -> Iterator[list[_Image]]:
@@ -260,18 +285,22 @@ class _Engine:
             yield group
 
     def _paint(self, group: list[_Image]) -> None:
-        shown = [Unpainted(one.gray_plane, one.truth.pixels, self.pairs.images[one.index]) for one in group]
         for painter in self.comparison.painters:
-            for image, answers in zip(group, painter.paint(shown), strict=True):
+            names = set(painter.names)
+            missing = [one for one in group if not names.isdisjoint((*one.wanted.figures, *one.wanted.collected))]
+            if not missing:
+                continue
+            shown = [Unpainted(one.gray_plane, one.truth.pixels, self.pairs.images[one.index]) for one in missing]
+            for image, answers in zip(missing, painter.paint(shown), strict=True):
                 for name, answer in zip(painter.names, answers, strict=True):
                     image.pictures[name] = self._keep(name, image.index, self._prepare(answer))
                     self._check(image.index, name, image.pictures[name], image.truth.pixels)
 
     def _judge(self, group: list[_Image]) -> None:
         """The figures of metrics with a network; pictures of a group are of one size."""
-        if not group:
+        places = [(image, method) for image in group for method in self._seen if method in image.figures]
+        if not places:
             return
-        places = [(image, method) for image in group for method in self._seen]
         for metric in self._by_network:
             if min(group[0].truth.pixels.shape[:2]) < metric.smallest_side:
                 figures = [float("nan")] * len(places)
@@ -303,12 +332,12 @@ class _Engine:
         self.sizes[image.index] = image.truth.pixels.shape[:2]
         if not image.figures:
             return
-        for method, row in self.values.items():
-            for name, column in row.items():
-                column[image.index] = image.figures[method][name]
+        for method, figures in image.figures.items():
+            for name, column in self.values[method].items():
+                column[image.index] = figures[name]
         if self._store is not None:
-            content = {"mean_ab": list(self.ab), "figures": image.figures}
-            self._store.add("image", self.pairs.images[image.index], image.digest, content)
+            content = {"of": {method: self._digests[image.index][method] for method in image.figures}}
+            self._store.add("image", self.pairs.images[image.index], {**content, "figures": image.figures})
 
     def share(self) -> Measured:
         """Bring together what the processes found."""

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from chromagan.compute.device import choose_device
 from chromagan.compute.distributed import process_group
-from chromagan.errors import UsageError
-from chromagan.evaluation.compare import compare, pictures_of
-from chromagan.evaluation.comparison import Comparison
+from chromagan.errors import DataError, UsageError
+from chromagan.evaluation.compare import compare, files_root, pictures_of
+from chromagan.evaluation.comparison import Comparison, Painter
 from chromagan.evaluation.comparison_report import frontier
 from chromagan.evaluation.comparison_report.files import write_comparison
 from chromagan.evaluation.comparison_report.tables import plain_table
 from chromagan.evaluation.engine import default_workers
-from chromagan.evaluation.options import EvaluateOptions
-from chromagan.evaluation.painters import ModelPainter, SimulatedHints
-from chromagan.evaluation.pairs import check_sizes, match_pairs, parse_methods
+from chromagan.evaluation.options import EvaluateOptions, Place
+from chromagan.evaluation.painters import KnownPainter, ModelPainter, SimulatedHints
+from chromagan.evaluation.pairs import Pairs, check_sizes, list_digest, match_pairs, parse_methods
 from chromagan.evaluation.protocols import protocol as find_protocol
 from chromagan.evaluation.published import published_table
 from chromagan.evaluation.result import ComparisonResult
+from chromagan.evaluation.store import methods_there, shared_there
 from chromagan.inference.colorizer import Colorizer
 from chromagan.metrics.metric import Resources
 from chromagan.metrics.registry import choose_metrics, open_metrics
@@ -85,6 +88,7 @@ def evaluate(options: EvaluateOptions | None = None, **given: Any) -> Evaluation
         if options.out:
             pictures = pictures_of(comparison, tuple(result.settings["mean_ab"]))
             write_comparison(result, pictures, Path(options.out), {"results": found.rows}, found.published)
+            pictures.keep()
         return found
 
 
@@ -104,7 +108,15 @@ def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, 
         protocol.check(chosen)
         return chosen
 
-    pairs = match_pairs(Path(options.photos), parse_methods(options.pred), select, options.limit)
+    folders = parse_methods(options.pred)
+    pairs = match_pairs(Path(options.photos), folders, select, options.limit)
+    painters, origins = _painters(options, device)
+    if options.out:
+        earlier = _Earlier(Path(options.out), pairs, {*folders, *origins}, device)
+        if earlier.folders:
+            pairs = match_pairs(Path(options.photos), {**earlier.folders, **folders}, select, options.limit)
+        painters = [*earlier.painters, *painters]
+        origins |= earlier.origins | {name: {"pred": _seen_from(options.out, made)} for name, made in folders.items()}
     workers = default_workers()
     if protocol.size is None:
         check_sizes(pairs, workers)
@@ -122,36 +134,92 @@ def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, 
     comparison = Comparison(
         pairs=pairs,
         protocol=protocol,
-        painters=_painters(options, device),
+        painters=painters,
         metrics=[metric for metric in metrics if metric.name not in opened.missing],
         networks=opened.networks,
         collectors=opened.collectors,
         out=Path(options.out) if options.out else None,
         workers=workers,
         device=device,
+        origins=origins,
     )
     label = protocol.label if options.limit is None else f"{protocol.label}, the first {len(pairs.images)}"
     return comparison, label, opened.missing
 
 
-def _painters(options: EvaluateOptions, device: str) -> list[ModelPainter]:
+def _painters(options: EvaluateOptions, device: str) -> tuple[list[Painter], dict[str, Any]]:
+    """The models, and by method the options that bring it back another time."""
     hints = None
     if options.simulated_hints is not None:
         size = 4 if options.hint_size is None else options.hint_size
         hints = SimulatedHints(tuple(options.simulated_hints), size, options.hint_seed or 0)
-    painters = []
+    shared = {key: getattr(options, key) for key in ("size", "saturation", "simulated_hints", "hint_size", "hint_seed")}
+    painters: list[Painter] = []
+    origins: dict[str, Any] = {}
     for word in options.models:
         name, separator, model = word.partition("=")
         if not separator or Path(word).exists():
             name, model = (Path(word).stem if Path(word).suffix else word), word
-        colorizer = Colorizer.from_pretrained(model, device, options.size)
-        painters.append(ModelPainter(name, colorizer, options.factors, hints))
-    return painters
+        painter = ModelPainter(name, Colorizer.from_pretrained(model, device, options.size), options.factors, hints)
+        file = _seen_from(options.out, Path(model)) if options.out and Path(model).exists() else None
+        origins |= dict.fromkeys(painter.names, {"name": name, "model": model, "file": file, **shared})
+        painters.append(painter)
+    return painters, origins
+
+
+def _seen_from(out: Place | None, path: Path) -> str:
+    """A path from the report's folder, so that both may move together."""
+    try:
+        return os.path.relpath(path.resolve(), Path(out or ".").resolve())
+    except ValueError:  # on another drive
+        return str(path.resolve())
+
+
+class _Earlier:
+    """Methods of the report that is there already, but those that are given again.
+
+    There are none where the report is of other photos: the store says then what differs.
+
+    Raises:
+        DataError: a method's folder is gone.
+    """
+
+    def __init__(self, out: Path, pairs: Pairs, given: set[str], device: str) -> None:
+        self.folders: dict[str, Path] = {}
+        self.painters: list[Painter] = []
+        self.origins: dict[str, Any] = {}
+        shared = shared_there(out)
+        if (shared.get("images_sha256"), shared.get("truth")) != (list_digest(pairs.images), files_root(pairs.truth)):
+            return
+        models: dict[str, dict[str, Any]] = {}
+        for name, known in methods_there(out).items():
+            origin = known["from"]
+            if name in given or not origin:
+                continue
+            self.origins[name] = origin
+            if "pred" in origin:
+                self.folders[name] = folder = out.resolve() / origin["pred"]
+                if not folder.is_dir():
+                    raise DataError(f"{out}: the folder of its method {name!r}, {os.path.normpath(folder)}, is gone; "
+                                    "bring it back, or choose another --out")  # fmt: skip
+            else:
+                models.setdefault(json.dumps(origin, sort_keys=True), {})[name] = known["settings"]
+        for text, settings in models.items():
+            self.painters.append(KnownPainter(settings, partial(_open_again, out, json.loads(text), device), out))
+
+
+def _open_again(out: Path, origin: dict[str, Any], device: str) -> ModelPainter:
+    name, model, file = (origin.pop(key) for key in ("name", "model", "file"))
+    found = str(out.resolve() / file) if file else model
+    (painter,), _ = _painters(EvaluateOptions(data=".", model=[f"{name}={found}"], **origin), device)
+    assert isinstance(painter, ModelPainter)
+    return painter
 
 
 def _description(options: EvaluateOptions, comparison: Comparison) -> dict[str, Any]:
     """What readers want to know besides; for one model also its settings, where programs have always found them."""
-    folders = {word.partition("=")[0]: word.partition("=")[2] or word for word in options.pred}
+    folders = {name: origin["pred"] for name, origin in comparison.origins.items() if "pred" in origin}
+    folders |= {word.partition("=")[0]: word.partition("=")[2] or word for word in options.pred}
     described: dict[str, Any] = {"data": str(options.photos), "folders": folders, "limit": options.limit}
     if len(comparison.painters) == 1:
         first = next(iter(comparison.painters[0].settings.values()))

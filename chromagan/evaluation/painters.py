@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
 from chromagan.conditioning.simulate import draw_squares, name_generator, reveal_squares
-from chromagan.errors import UsageError
+from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.comparison import Unpainted
 from chromagan.images.read import to_photo
 from chromagan.images.resize import resize_antialiased
@@ -102,3 +103,29 @@ class ModelPainter:
             self.colorizer.answer([walk])
             answers += [to_8bit_rgb(walk.coloured(factor).end()) for factor in self.factors]
         return answers
+
+
+class KnownPainter:
+    """A model of an earlier run, by its methods' settings: it is opened only for a picture that nobody has kept."""
+
+    whole_blocks = False
+
+    def __init__(self, settings: dict[str, dict[str, Any]], open: Callable[[], ModelPainter], folder: Path) -> None:
+        self.names, self.settings = tuple(settings), settings
+        self._open, self._folder = open, folder
+        self._painter: ModelPainter | None = None
+
+    def paint(self, block: Sequence[Unpainted]) -> list[list[Picture]]:
+        """Colour gray pictures: see `Painter`.
+
+        Raises:
+            DataError: the model is another one by now.
+        """
+        if self._painter is None:
+            self._painter = self._open()
+            if self._painter.settings != self.settings:
+                raise DataError(
+                    f"{self._folder}: its method {self.names[0]!r} has other weights or settings by now; "
+                    "choose another --out, or delete that folder"
+                )
+        return self._painter.paint(block)

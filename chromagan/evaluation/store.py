@@ -1,9 +1,10 @@
-"""What an evaluation has found so far, on disk: a killed run goes on where it was.
+"""What an evaluation has found so far, on disk: a killed run goes on where it was, and a later one adds methods.
 
 Every process appends the figures of images as JSON lines to a file of its own in the output folder. The first line of a
-file holds the configuration; figures of another configuration are refused. A line is valid as long as its digest is
-that of the files that it was measured on. A last line that was cut off by a kill is passed over. What collectors of
-sets hold is saved beside it now and then.
+file holds the configuration; figures of another configuration are refused. What a line says of a method is valid as
+long as its digest is that of the files that it was measured on. A last line that was cut off by a kill is passed over.
+What collectors of sets hold is saved beside it now and then. `methods.json` says which methods the folder has, and how
+each can be had again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ import torch
 
 from chromagan.errors import DataError, ReadError, WriteError
 from chromagan.evaluation.comparison import Ranks
-from chromagan.files.atomic import write_atomically
+from chromagan.files.atomic import write_atomically, write_json
 from chromagan.metrics.metric import Collector
 
-FIGURES, SETS = "figures-", "sets-"
-_FORMAT = 1
+FIGURES, SETS, METHODS = "figures-", "sets-", "methods.json"
+_FORMAT = 2
 _LONGEST_HEADER = 1 << 24
+Digests = dict[int, dict[str, str]]
+"""By image and method, of the files that a figure was measured on."""
 _SECONDS = 60.0  # between savings of collectors
 _SHARE = 20.0  # at most this part of the time goes into saving
 
@@ -46,20 +49,54 @@ def files_digest(files: Iterable[Path]) -> str:
     return hashlib.sha256(repr([(s.st_size, s.st_mtime_ns) for s in stats]).encode()).hexdigest()[:24]
 
 
+def settings_digest(settings: Any) -> str:
+    """A digest of plain JSON."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def methods_there(folder: Path) -> dict[str, dict[str, Any]]:
+    """Of the methods that a report's folder has by name the `settings`, and `from`: how each can be had again."""
+    return dict(_known_there(folder).get("methods", {}))
+
+
+def shared_there(folder: Path) -> dict[str, Any]:
+    """The settings that all methods of a report's folder share."""
+    return dict(_known_there(folder).get("shared", {}))
+
+
+def _known_there(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / METHODS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no report yet; or damaged, and what it told of is measured again
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 class Store:
     """Figures by kind and image, in a folder that is made where it is missing.
 
     Each process appends to a file of its own, by its rank; the files of all are read. `settings` is everything that the
-    figures depend on besides the pictures, as plain JSON.
+    figures depend on besides the pictures, as plain JSON: those of each method under `methods`, and what all must share.
+    `origins` says by method how it can be had again.
 
     Raises:
         DataError: the folder holds figures of another configuration; the message says what differs.
         WriteError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], rank: int = 0) -> None:
-        self._lines: dict[tuple[str, str], tuple[str, Path, int]] = {}  # digest, file, offset: not the figures
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], rank: int = 0, origins: Mapping[str, Any] | None = None
+    ) -> None:
+        self._lines: dict[tuple[str, str], list[tuple[Path, int]]] = {}  # file, offset: not the figures
         settings = json.loads(json.dumps(settings))
+        methods = settings.pop("methods", {})
+        earlier = methods_there(folder)
+        for name in set(methods) & set(earlier):
+            if different := describe_difference(earlier[name]["settings"], methods[name]):
+                raise DataError(
+                    f"{folder}: has another method {name!r} ({different}); give this one another name (NAME=...), "
+                    "choose another --out, or delete that folder"
+                )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for file in sorted(folder.glob(f"{FIGURES}*.jsonl")):
@@ -72,6 +109,9 @@ class Store:
                 self._write({"format": _FORMAT, "settings": settings})
             elif not _ends_with_newline(self._file):
                 self._file.write(b"\n")
+            if rank == 0:
+                own = {name: {"settings": methods[name], "from": (origins or {}).get(name, {})} for name in methods}
+                write_json(folder / METHODS, {"shared": settings, "methods": {**earlier, **own}})
         except OSError as error:
             why = error.strerror
             raise WriteError(f"{folder}: the report cannot be written ({why}); choose another --out") from error
@@ -85,23 +125,21 @@ class Store:
                 if content.get("format") != _FORMAT or different:
                     raise DataError(
                         f"{folder}: holds figures of another configuration ({different or 'of another version'}); "
-                        "choose another --out, or delete that folder"
+                        "methods are added under the same one: repeat it, choose another --out, or delete that folder"
                     )
             else:
-                self._lines[content["kind"], content["image"]] = content["digest"], file, offset
+                self._lines.setdefault((content["kind"], content["image"]), []).append((file, offset))
 
-    def find(self, kind: str, image: str, digest: str) -> dict[str, Any] | None:
-        """What was found for an image, where the files are still those; None otherwise."""
-        known, file, offset = self._lines.get((kind, image), ("", Path(), 0))
-        if known != digest:
-            return None
-        with file.open("rb") as lines:
-            lines.seek(offset)
-            return dict(_decoded(json.loads(lines.readline())["content"]))
+    def find(self, kind: str, image: str) -> Iterator[dict[str, Any]]:
+        """What was found for an image, the latest first; whoever asks compares digests."""
+        for file, offset in reversed(self._lines.get((kind, image), [])):
+            with file.open("rb") as lines:
+                lines.seek(offset)
+                yield dict(_decoded(json.loads(lines.readline())["content"]))
 
-    def add(self, kind: str, image: str, digest: str, content: dict[str, Any]) -> None:
+    def add(self, kind: str, image: str, content: dict[str, Any]) -> None:
         """Append what was found; it survives the death of this process from here on."""
-        self._write({"kind": kind, "image": image, "digest": digest, "content": _encoded(content)})
+        self._write({"kind": kind, "image": image, "content": _encoded(content)})
 
     def _write(self, content: dict[str, Any]) -> None:
         self._file.write(json.dumps(content, allow_nan=False).encode() + b"\n")
@@ -120,49 +158,54 @@ class SetStates:
         self._collectors = collectors
         self._folder = folder if collectors else None
         self._own = None if self._folder is None else self._folder / f"{SETS}{ranks.rank:04d}.pt"
-        self._done: set[int] = set()
+        self._done: dict[tuple[int, str], str] = {}  # digests by image and method
         self._saved, self._cost = time.monotonic(), 0.0
         files = [] if self._folder is None else sorted(self._folder.glob(f"{SETS}*.pt"))
         self._found = [content for content in map(_load, files) if content is not None]
 
-    def restore(self, digests: dict[int, str], ab: tuple[float, float]) -> set[int]:
-        """Take over what was held when this object was made, unless a picture has changed; gives the indices.
+    def restore(self, digests: Digests) -> set[tuple[int, str]]:
+        """Take over what was held when this object was made, unless a picture has changed; gives images and methods.
 
-        The first process alone takes the features; all agree on the indices. Digests are of the pictures, by index, and
-        `ab` is the colour of the row `mean ab`.
+        The first process alone takes the features; all agree on what is held.
         """
         settings = [collector.settings for collector in self._collectors]
         valid = [
             content
             for content in self._found
             if content["settings"] == settings
-            and tuple(content["ab"]) == ab
-            and all(digests.get(i) == d for i, d in content["digests"].items())
+            and all(
+                digests[i].get(method, d) == d for i, made in content["digests"].items() for method, d in made.items()
+            )
         ]
-        held = {index for content in valid for index in content["digests"]}
+        held = {
+            (i, method): d for content in valid for i, made in content["digests"].items() for method, d in made.items()
+        }
         if self._ranks.rank == 0:
             for content in valid:
                 for collector, state in zip(self._collectors, content["states"], strict=True):
                     collector.merge([state])
             self._done |= held
-        self._found, self._ab = [], ab
-        return held
+        self._found = []
+        return set(held)
 
-    def block_done(self, block: Iterable[int], digests: dict[int, str]) -> None:
-        """Note that a block is complete, and save where the last time is long enough ago."""
-        self._done |= set(block)
+    def block_done(self, block: Iterable[int], methods: Sequence[str], digests: Digests) -> None:
+        """Note that a block is complete for some methods, and save where the last time is long enough ago."""
+        if self._own is not None:
+            self._done |= {(index, method): digests[index][method] for index in block for method in methods}
         if time.monotonic() - self._saved > max(_SECONDS, _SHARE * self._cost):
-            self.save(digests)
+            self.save()
 
-    def save(self, digests: dict[int, str]) -> None:
+    def save(self) -> None:
         """Write all that is held."""
         if self._own is None or not self._done:
             return
         start = time.monotonic()
+        digests: Digests = {}
+        for (index, method), digest in sorted(self._done.items()):
+            digests.setdefault(index, {})[method] = digest
         content = {
             "settings": [collector.settings for collector in self._collectors],
-            "ab": list(self._ab),
-            "digests": {index: digests[index] for index in sorted(self._done)},
+            "digests": digests,
             "states": [collector.state() for collector in self._collectors],
         }
         write_atomically(self._own, lambda file: torch.save(content, file))

@@ -212,6 +212,25 @@ def test_another_configuration_is_refused_with_what_differs(folders, tmp_path):
         compare(program.make_plan(folders / "truth", {"made": folders / "made"}, tmp_path), "other/2")
 
 
+def test_a_method_is_added_without_showing_the_known_ones_again(folders, tmp_path):
+    first, _, _ = run_plan(folders, tmp_path)
+    painter, metric = program.Tinter(), program.Brightness()
+    both = {"made": folders / "made", "copy": folders / "truth"}
+    plan = program.make_plan(folders / "truth", both, tmp_path, painters=[painter], collectors=[metric])
+    second = compare(plan, "folder/1")
+    assert (painter.calls, metric.updates) == (0, COUNT)
+    before, after = per_image(first), per_image(second)
+    assert {name: after[name] for name in before} == before
+    assert after["copy"]["ssim"] == [1] * COUNT
+    brightness = {name: row.summary["brightness"] for name, row in by_name(second).items()}
+    assert brightness["copy"] == brightness["truth"]
+    assert {name: brightness[name] for name in before} == {n: r.summary["brightness"] for n, r in by_name(first).items()}
+    # Both are there for whoever names one alone, and a run killed half-way through the new one goes on.
+    third, painter, metric = run_plan(folders, tmp_path)
+    assert (painter.calls, metric.updates) == (0, 0)
+    assert summaries(third) == summaries(first)
+
+
 def test_wrong_sizes_and_names_are_errors(folders, tmp_path):
     (tmp_path / "cut").mkdir()
     for i in range(COUNT):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from chromagan.apps.cli.main import main
+from chromagan.evaluation import engine
 from chromagan.metrics.registry import choose_metrics
 from chromagan.models.trunk import import_timm
 
@@ -136,3 +138,70 @@ def test_a_classifier_of_ones_own_judges(folders, capsys):
     assert "--classifier is for the metrics accuracy" in capsys.readouterr().err
     assert evaluate(*words, *chosen[:3], folders / "none.pth", "--metrics", "class_kl") == 2
     assert "there is no such file for the classifier" in capsys.readouterr().err
+
+
+def methods_of(folder):
+    content = json.loads((folder / "metrics.json").read_text())
+    return {method["name"]: method["figures"] for method in content["methods"]}
+
+
+def test_a_method_is_added_to_a_report(folders, capsys, monkeypatch):
+    words = ("--truth", folders / "truth", "--metrics", "psnr", "ssim", "--out")
+    both = ("--pred", folders / "blur", f"harsh={folders / 'noisy'}")
+    assert evaluate(*both, *words, folders / "at once") == 0
+    assert evaluate(*both[:2], *words, folders / "report") == 0
+    measured = Counter()
+    measure_pair = engine.measure_pair
+    monkeypatch.setattr(
+        engine, "measure_pair", lambda pair, metrics: measured.update(["pair"]) or measure_pair(pair, metrics)
+    )
+    assert evaluate("--pred", both[2], *words, folders / "report") == 0
+    assert measured["pair"] == 4  # the new method's alone, no row that costs nothing either
+    assert methods_of(folders / "report") == methods_of(folders / "at once")
+    assert list(methods_of(folders / "report")) == ["blur", "harsh", "gray", "mean ab", "truth"]
+    for name in ("per_image.csv", "per_image_baselines.csv"):
+        assert (folders / "report" / name).read_text() == (folders / "at once" / name).read_text()
+    assert "blur" in (folders / "report" / "report.html").read_text(encoding="utf-8")
+    # The folder of photos may be named by either option, and may have been moved together with the report.
+    (folders / "elsewhere").mkdir()
+    for name in ("truth", "blur", "noisy", "report"):
+        (folders / name).rename(folders / "elsewhere" / name)
+    capsys.readouterr()
+    assert evaluate("--pred", f"third={folders / 'elsewhere' / 'blur'}", "--truth", folders / "elsewhere" / "truth",
+                    *words[2:], folders / "elsewhere" / "report") == 1  # fmt: skip
+    assert "another configuration (truth: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--pred", "blur={}/noisy"), "has another method 'blur'"),
+        (("--pred", "new={}/noisy", "--metrics", "psnr", "ciede2000"), "another configuration (metrics: "),
+        (("--pred", "new={}/noisy", "--limit", "2"), "another configuration (images: 4 then, 2 now"),
+    ],
+)
+def test_other_settings_are_refused_with_what_helps(folders, capsys, words, message):
+    shared = ("--truth", folders / "truth", "--metrics", "psnr", "--out", folders / "report")
+    assert evaluate("--pred", folders / "blur", *shared) == 0
+    before = methods_of(folders / "report")
+    capsys.readouterr()
+    assert evaluate(*shared, *(word.format(folders) for word in words)) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "choose another --out" in error
+    assert len(error.splitlines()) == 1
+    assert methods_of(folders / "report") == before
+    # The report is as good as before.
+    assert evaluate("--pred", f"new={folders / 'noisy'}", *shared) == 0
+
+
+def test_a_method_whose_pictures_are_gone_is_named(folders, capsys):
+    shared = ("--truth", folders / "truth", "--metrics", "psnr", "--out", folders / "report")
+    assert evaluate("--pred", folders / "blur", *shared) == 0
+    (folders / "blur").rename(folders / "away")
+    capsys.readouterr()
+    assert evaluate("--pred", f"new={folders / 'noisy'}", *shared) == 1
+    error = capsys.readouterr().err
+    assert "the folder of its method 'blur'" in error
+    assert "bring it back" in error
+    assert len(error.splitlines()) == 1

@@ -96,3 +96,40 @@ def test_command_says_what_is_wrong(folder, tiny, tmp_path, capsys):
     (folder / "c.png").unlink()
     assert main(["evaluate", "--data", str(folder), "--limit", "1", "--out", str(tmp_path / "file" / "r")]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_network_and_folders_join_one_report(folder, tiny, tmp_path, monkeypatch, capsys):
+    """The first two commands of docs/evaluate.md, and a third that opens no network."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        for photo_name in ("b.png", "deep/a.png"):
+            write_photo(Photo(photo(len(name))), tmp_path / name / photo_name, None)
+    out = ("--metrics", "psnr", "ssim", "--out", str(tmp_path / "report"))
+    assert main(["evaluate", "--pred", f"ours={tmp_path / 'ours'}", "--truth", str(folder), *out]) == 0
+    assert main(["evaluate", "--model", "chromagan", "--data", str(folder), *out]) == 0
+    first = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert [method["name"] for method in first["methods"]] == ["ours", "chromagan", "gray", "mean ab", "truth"]
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    known = Colorizer.from_pretrained
+    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *words: pytest.fail("the network was opened again"))
+    assert main(["evaluate", "--pred", f"theirs={tmp_path / 'theirs'}", "--truth", str(folder), *out]) == 0
+    second = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    names = ["ours", "theirs", "chromagan", "gray", "mean ab", "truth"]
+    assert [method["name"] for method in second["methods"]] == names
+    figures = [{method["name"]: method["figures"] for method in found["methods"]} for found in (first, second)]
+    assert all(figures[0][name] == figures[1][name] for name in figures[0])
+    again = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert again.count("<img") == page.count("<img") + 2  # of both photos the new method's
+    # Its pictures are gone: the network is opened again, and must be the one that it was.
+    (tmp_path / "report" / "pictures.npz").write_bytes(b"no zip")
+    monkeypatch.setattr(Colorizer, "from_pretrained", known)
+    assert main(["evaluate", "--pred", f"ours={tmp_path / 'ours'}", "--truth", str(folder), *out]) == 0
+    assert (tmp_path / "report" / "report.html").read_text(encoding="utf-8").count("<img") == again.count("<img")
+    (tmp_path / "report" / "pictures.npz").unlink()
+    other = Colorizer(Tinted(), look=Look(size=32), device="cpu", sha256="1" * 64, model="tinted")
+    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *words: other)
+    capsys.readouterr()
+    assert main(["evaluate", "--pred", f"ours={tmp_path / 'ours'}", "--truth", str(folder), *out]) == 1
+    assert "its method 'chromagan' has other weights" in capsys.readouterr().err
+    assert main(["evaluate", "--model", "chromagan", "--data", str(folder), *out]) == 1
+    assert "has another method 'chromagan' (weights_sha256: 000" in capsys.readouterr().err

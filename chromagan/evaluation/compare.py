@@ -106,13 +106,13 @@ class ReportPictures:
             found = self._comparison.protocol.prepare(read_picture(path))
             kept.put(method, index, found)
             return found
-        if self._earlier and (key := self._key(method, index)) in self._earlier:
-            return np.asarray(self._earlier[key], np.uint8)
         truth = self("truth", index)
         assert truth is not None
         gray = gray_of_8bit(truth)
         if method in BASELINES:
             return as_rgb(gray) if method == "gray" else self._colours[gray]
+        if self._earlier and (key := self._key(method, index)) in self._earlier:
+            return np.asarray(self._earlier[key], np.uint8)
         painter = self._painters[method]
         (answers,) = painter.paint([Unpainted(gray, truth, pairs.images[index])])
         made = dict(zip(painter.names, map(self._comparison.protocol.prepare, answers), strict=True))
@@ -122,7 +122,8 @@ class ReportPictures:
 
     def keep(self) -> None:
         """Keep the models' pictures that were asked for, so that a later report with more methods paints none again."""
-        held, size = {}, 0
+        held: dict[str, Any] = {}
+        size = 0
         for key, (method, index) in self._asked.items():
             picture = self(method, index)
             assert picture is not None
@@ -137,7 +138,7 @@ class ReportPictures:
     def _open(self) -> Mapping[str, NDArray[np.uint8]]:
         assert self._comparison.out is not None
         try:
-            return np.load(self._comparison.out / PICTURES)  # type: ignore[no-any-return]
+            return np.load(self._comparison.out / PICTURES)
         except (OSError, ValueError, zipfile.BadZipFile):  # none yet; or damaged, and they are painted again
             return {}
 

@@ -218,8 +218,9 @@ def _open_again(out: Path, origin: dict[str, Any], device: str) -> ModelPainter:
 
 def _description(options: EvaluateOptions, comparison: Comparison) -> dict[str, Any]:
     """What readers want to know besides; for one model also its settings, where programs have always found them."""
-    folders = {name: origin["pred"] for name, origin in comparison.origins.items() if "pred" in origin}
-    folders |= {word.partition("=")[0]: word.partition("=")[2] or word for word in options.pred}
+    out = Path(options.out or "").resolve()
+    folders = {name: os.path.normpath(out / each["pred"]) for name, each in comparison.origins.items() if "pred" in each}
+    folders |= {name: str(folder) for name, folder in parse_methods(options.pred).items()}
     described: dict[str, Any] = {"data": str(options.photos), "folders": folders, "limit": options.limit}
     if len(comparison.painters) == 1:
         first = next(iter(comparison.painters[0].settings.values()))

@@ -76,7 +76,7 @@ class Store:
     """Figures by kind and image, in a folder that is made where it is missing.
 
     Each process appends to a file of its own, by its rank; the files of all are read. `settings` is everything that the
-    figures depend on besides the pictures, as plain JSON: those of each method under `methods`, and what all must share.
+    figures depend on besides the pictures, as plain JSON: what all methods share, and under `methods` each one's own.
     `origins` says by method how it can be had again.
 
     Raises:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any
 
 from chromagan.errors import words_of
 
 _log = logging.getLogger(__name__)
 _asked: set[EntryPoint] = set()
+_unreadable: set[str] = set()
 
 
 def load_strangers(group: str) -> None:
@@ -19,10 +20,31 @@ def load_strangers(group: str) -> None:
     Args:
         group: such as `chromagan.models`; an entry's value names a module, or a class in it.
     """
-    for point in entry_points(group=group):
+    for point in entry_points_of(group):
         if point not in _asked:
             _asked.add(point)
             load_stranger(point)
+
+
+def entry_points_of(group: str) -> list[EntryPoint]:
+    """What installed packages offer under a group; one whose entry points cannot be read is told once, in one line."""
+    try:
+        return list(entry_points(group=group))
+    except Exception:  # one damaged file would hide what all others offer
+        found = {(point.name, point.value): point for dist in distributions() for point in _points_of(dist, group)}
+        return list(found.values())
+
+
+def _points_of(dist: Distribution, group: str) -> list[EntryPoint]:
+    try:
+        return [point for point in dist.entry_points if point.group == group]
+    except Exception as error:
+        folder = str(getattr(dist, "_path", dist.locate_file("")))
+        if folder not in _unreadable:
+            _unreadable.add(folder)
+            said = "package %s: its entry_points.txt cannot be read (%s); install it again, or remove it"
+            _log.warning(said, folder.replace("\\", "/").rpartition("/")[2].partition("-")[0], words_of(error))
+        return []
 
 
 def load_stranger(point: EntryPoint, check: Callable[[Any], object] | None = None) -> Any | None:

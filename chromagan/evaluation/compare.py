@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit
 from chromagan.evaluation.comparison import Comparison, Measured, Unpainted
 from chromagan.evaluation.engine import measure, read_picture
-from chromagan.evaluation.pairs import BASELINES, list_digest
+from chromagan.evaluation.pairs import BASELINES, list_digest, listed
 from chromagan.evaluation.result import ComparisonResult
 from chromagan.evaluation.store import files_digest, settings_digest
 from chromagan.evaluation.summary import paired_tests, summarize
@@ -167,7 +168,7 @@ def _settings(comparison: Comparison, protocol: str) -> dict[str, Any]:
 
 def files_root(files: Sequence[Path]) -> str:
     """A digest of where the files are: another folder is another configuration, and its name stays private."""
-    return hashlib.sha256("\n".join(str(file.resolve()) for file in files).encode()).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode("\n".join(str(file.resolve()) for file in files))).hexdigest()[:16]
 
 
 def _warnings(measured: Measured, comparison: Comparison) -> list[str]:
@@ -175,13 +176,16 @@ def _warnings(measured: Measured, comparison: Comparison) -> list[str]:
     found = []
     if count < FEW_IMAGES:
         found.append(f"{count} image{'s' * (count != 1)}: too few to tell close methods apart; see the intervals")
+    if left_out := comparison.pairs.left_out:
+        found.append(f"{len(left_out):,} photos are none of the protocol's by their names and are left out "
+                     f"({listed(left_out)})")  # fmt: skip
     for name in [metric.name for metric in comparison.metrics]:
         if name in measured.figures:
             finite = np.isfinite(np.stack(measured.judged(name)))
-            left_out = int(count - finite.all(axis=0).sum())
-            if left_out:
+            infinite = int(count - finite.all(axis=0).sum())
+            if infinite:
                 found.append(
-                    f"{name}: {left_out} of {count} images are left out in every row, where a figure is not finite "
+                    f"{name}: {infinite} of {count} images are left out in every row, where a figure is not finite "
                     "(photos that are gray already, exact reproductions, pictures too small for the metric)"
                 )
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -103,18 +102,13 @@ def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, 
         raise UsageError("--classifier is for the metrics accuracy, agreement and class_kl; add them to --metrics")
 
     # Which photos, and pictures of them.
-    def select(names: Sequence[str]) -> Sequence[str]:
-        chosen = protocol.select(names)
-        protocol.check(chosen)
-        return chosen
-
     folders = parse_methods(options.pred)
-    pairs = match_pairs(Path(options.photos), folders, select, options.limit)
+    pairs = match_pairs(options.photos, folders, protocol.chosen, options.limit)
     painters, origins = _painters(options, device)
     if options.out:
         earlier = _Earlier(Path(options.out), pairs, {*folders, *origins}, device)
         if earlier.folders:
-            pairs = match_pairs(Path(options.photos), {**earlier.folders, **folders}, select, options.limit)
+            pairs = match_pairs(options.photos, {**earlier.folders, **folders}, protocol.chosen, options.limit)
         painters = [*earlier.painters, *painters]
         origins |= earlier.origins | {name: {"pred": _seen_from(options.out, made)} for name, made in folders.items()}
     workers = default_workers()
@@ -219,9 +213,15 @@ def _open_again(out: Path, origin: dict[str, Any], device: str) -> ModelPainter:
 def _description(options: EvaluateOptions, comparison: Comparison) -> dict[str, Any]:
     """What readers want to know besides; for one model also its settings, where programs have always found them."""
     out = Path(options.out or "").resolve()
-    folders = {name: os.path.normpath(out / each["pred"]) for name, each in comparison.origins.items() if "pred" in each}
+    made = {name: origin["pred"] for name, origin in comparison.origins.items() if "pred" in origin}
+    folders = {name: os.path.normpath(out / place) for name, place in made.items()}
     folders |= {name: str(folder) for name, folder in parse_methods(options.pred).items()}
-    described: dict[str, Any] = {"data": str(options.photos), "folders": folders, "limit": options.limit}
+    photos = [str(place) for place in options.photos]
+    described: dict[str, Any] = {
+        "data": photos[0] if len(photos) == 1 else photos,
+        "folders": folders,
+        "limit": options.limit,
+    }
     if len(comparison.painters) == 1:
         first = next(iter(comparison.painters[0].settings.values()))
         described |= {key: value for key, value in first.items() if key not in ("saturation", "simulated_hints")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from chromagan.errors import ChromaganError, UsageError, WriteError
+from chromagan.errors import ChromaganError, UsageError
 from chromagan.evaluation.baselines import gray_of_8bit
 from chromagan.evaluation.engine import ahead, default_workers, read_picture
 from chromagan.evaluation.pairs import Pairs, match_pairs, without_suffix
@@ -40,10 +41,8 @@ def write_gray_inputs(pairs: Pairs, files: list[Path], protocol: Protocol) -> It
     def write(index: int) -> ChromaganError | None:
         try:
             gray = gray_of_8bit(np.ascontiguousarray(protocol.prepare(read_picture(pairs.truth[index]))))
-            try:
+            with contextlib.suppress(OSError):  # writing says what is wrong with the folder
                 files[index].parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise WriteError(f"{files[index].parent}: cannot be made ({error.strerror}); choose another -o") from error
             write_atomically(files[index], lambda file: file.write(cv2.imencode(".png", gray)[1].tobytes()))
         except ChromaganError as error:
             return error

@@ -42,17 +42,19 @@ _STEP = 32
 _BATCH_PIXELS = 8 * 256 * 256
 
 
-def check_best_metric(name: str) -> None:
+def check_best_metric(name: str, measured: Sequence[str] | None = None) -> None:
     """Refuse a metric by which a training run cannot choose its best checkpoint.
 
     Raises:
-        UsageError: no such metric, or one without a direction.
+        UsageError: no such metric, one without a direction, or none of those that are measured (where they are given).
     """
     metric = find_metric(name)
     if metric is None or metric.higher_is_better is None:
         reason = "is neither better high nor low" if metric else "is none of a training run's metrics"
         usable = ", ".join(each.name for each in list_metrics() if each.higher_is_better is not None)
         raise UsageError(f"the best checkpoint cannot be chosen by {name!r}, which {reason}; choose one of {usable}")
+    if measured is not None and name not in measured and "all" not in measured:
+        raise UsageError(f"--best-metric {name} is none of --metrics {' '.join(measured)}; add it there")
 
 
 class NetworkPainter:

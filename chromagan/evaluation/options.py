@@ -14,6 +14,7 @@ from chromagan.models.look import Look
 from chromagan.options import Section, at_least, option
 
 Place = str | os.PathLike[str]
+Places = Place | Sequence[Place]
 
 
 def _flags(group: str) -> Callable[..., Any]:
@@ -33,12 +34,16 @@ class EvaluateOptions:
     """
 
     pred: Sequence[str] = _what("folders of colorized pictures (NAME= is optional)", (), nargs="+", metavar="NAME=DIR")
-    truth: Place | None = _what("true colour photos of the same names, in any format", type=Path, metavar="DIR")
+    truth: Places | None = _what(
+        "true colour photos of the same names, in any format", nargs="+", type=Path, metavar="DIR"
+    )
     model: Sequence[str] = _what(
         "shipped networks or .safetensors files (NAME=FILE renames); photos become gray first",
         (), nargs="+", metavar="NAME|FILE",
     )  # fmt: skip
-    data: Place | None = _what("true colour photos for models (as --truth; model: chromagan)", type=Path, metavar="DIR")
+    data: Places | None = _what(
+        "true colour photos for models (as --truth; model: chromagan)", nargs="+", type=Path, metavar="DIR"
+    )
     protocol: str = _how("images, crop, size (default: folder, as they are)", "folder", metavar="NAME")
     list: Place | None = _how("the published list of images that a protocol needs", type=Path, metavar="FILE")
     metrics: Sequence[str] | None = _how(
@@ -109,9 +114,10 @@ class EvaluateOptions:
             raise UsageError(f"--hint-size must be at least 1, not {self.hint_size}")
 
     @property
-    def photos(self) -> Place:
+    def photos(self) -> Sequence[Path]:
         """Where the true photos are."""
-        return self.truth or self.data or ""
+        places = self.truth or self.data or ()
+        return [Path(one) for one in ([places] if isinstance(places, str | os.PathLike) else places)]
 
     @property
     def models(self) -> Sequence[str]:
@@ -132,7 +138,7 @@ class HeldOutOptions(Section):
     eval_every: int = option(10_000, "photographs between evaluations on --val; 0 for none", at_least(0), free=True)
     eval_size: int = option(256, "short side of the held-out photos in pixels", at_least(32), free=True)
     eval_limit: int = option(200, "measure so many held-out photos, evenly spaced; 0 for all", at_least(0), free=True)
-    metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True)
+    metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True, repeated=True)
     best_metric: str = option("psnr", "figure by which the best checkpoint is chosen", free=True)
     look_size: int = option(
         0, "working size that the weights will want and are validated at; 0 is --eval-size", free=True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+import os
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from chromagan.errors import DataError, UsageError
@@ -25,6 +27,7 @@ class Pairs:
     images: list[str]  # names below the truth folder, sorted
     truth: list[Path]  # files, in that order
     predictions: dict[str, list[Path]]  # by method, files in that order
+    left_out: list[str] = field(default_factory=list)  # photos that are not to be measured, by their names
 
 
 def parse_methods(words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES) -> dict[str, Path]:
@@ -51,12 +54,14 @@ def parse_methods(words: Sequence[str], option: str = "--pred", reserved: Sequen
 
 
 def match_pairs(
-    truth: Path,
+    truth: Path | Sequence[Path],
     methods: dict[str, Path],
     select: Callable[[Sequence[str]], Sequence[str]] = lambda names: names,
     limit: int | None = None,
 ) -> Pairs:
-    """Find every method's picture of every true photo, below a folder of any depth (or of one photo).
+    """Find every method's picture of every true photo, below folders of any depth (or of one photo).
+
+    Names below several folders begin with their folder's; Unicode's two ways of writing an accent are one name.
 
     Names are compared as paths below the folder without extension. Where a folder does not match so as a whole, its
     file names alone are tried, provided that none occurs twice. `select` keeps the names of true photos that are to be
@@ -65,14 +70,14 @@ def match_pairs(
     Raises:
         DataError: no photos; or missing, extra or doubled names, all in one message.
     """
-    files = find_photo_files(truth)
-    root = truth if truth.is_dir() else truth.parent
-    named = {_name(path, root): path for path in files}
-    images = sorted(select(list(named)))[:limit]
+    places = [truth] if isinstance(truth, Path) else list(truth)
+    named = _named_photos(places)
+    selected = sorted(select(list(named)))
+    images, where = selected[:limit], " and ".join(map(str, places))
     if not images:
-        raise DataError(f"{truth}: none of its {len(files)} photos belongs to the protocol; give its images")
-    problems = [f"{truth}: {problem}" for problem in _by_key({name: named[name] for name in images}, without_suffix)[1]]
-    others = {without_suffix(name) for name in named} - {without_suffix(name) for name in images}
+        raise DataError(f"{where}: none of its {len(named)} photos belongs to the protocol; give its images")
+    problems = [f"{where}: {problem}" for problem in _by_key({name: named[name] for name in images}, _whole)[1]]
+    others = set(named) - set(images)
     predictions: dict[str, list[Path]] = {}
     for method, folder in methods.items():
         made = {_name(path, folder): path for path in find_photo_files(folder)}
@@ -81,7 +86,26 @@ def match_pairs(
         problems += [f"{method} ({folder}): {problem}" for problem in wrong]
     if problems:
         raise DataError(f"pictures and truths do not match: {'; '.join(problems)}; mend the folders and run again")
-    return Pairs(images, [named[name] for name in images], predictions)
+    left_out = sorted(set(named) - set(selected))
+    return Pairs(images, [named[name] for name in images], predictions, left_out)
+
+
+def _named_photos(places: Sequence[Path]) -> dict[str, Path]:
+    """The photos of folders by their names below them; those of several folders begin with the folder's."""
+    if len(places) == 1:
+        root = places[0] if places[0].is_dir() else places[0].parent
+        return {_name(path, root): path for path in find_photo_files(places[0])}
+    named: dict[str, Path] = {}
+    heads: Counter[str] = Counter()
+    known: set[Path] = set()  # each photo counts once
+    for place in places:
+        found = {name: path for name, path in _named_photos([place]).items() if path.resolve() not in known}
+        known |= {path.resolve() for path in found.values()}
+        root = (place if place.is_dir() else place.parent).resolve().name
+        heads[root] += bool(found)
+        head = root if heads[root] < 2 else f"{root} {heads[root]}"
+        named |= {f"{head}/{name}": path for name, path in found.items()}
+    return named
 
 
 def files_by_name(folder: Path) -> dict[str, Path]:
@@ -96,7 +120,7 @@ def files_by_name(folder: Path) -> dict[str, Path]:
 
 def list_digest(names: Sequence[str]) -> str:
     """SHA-256 of the sorted names, one a line: two measurements with the same digest used the same list of photos."""
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode("\n".join(sorted(names)))).hexdigest()  # not every name is Unicode
 
 
 def check_sizes(pairs: Pairs, workers: int = 4) -> None:
@@ -142,8 +166,14 @@ def without_suffix(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(""))
 
 
+def _whole(name: str) -> str:
+    """What whole names are compared by."""
+    return unicodedata.normalize("NFC", without_suffix(name))
+
+
 def _stem(name: str) -> str:
-    return PurePosixPath(name).stem
+    """What file names alone are compared by."""
+    return unicodedata.normalize("NFC", PurePosixPath(name).stem)
 
 
 def _by_key(named: dict[str, Path], key: Callable[[str], str]) -> tuple[dict[str, Path], list[str]]:
@@ -158,7 +188,7 @@ def _by_key(named: dict[str, Path], key: Callable[[str], str]) -> tuple[dict[str
 def _match(images: Sequence[str], others: set[str], made: dict[str, Path]) -> tuple[list[Path], list[str]]:
     """The pictures of the images in their order, or what is wrong; by whole names or, failing that, by stems."""
     first: list[str] | None = None
-    for key in (without_suffix, _stem):
+    for key in (_whole, _stem):
         wanted = [key(image) for image in images]
         if key is _stem and len(set(wanted)) < len(wanted):
             break

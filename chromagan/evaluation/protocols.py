@@ -148,6 +148,17 @@ class Protocol:
         """
         return [name for name in names if self._belongs(_stem(name))]
 
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """`select`, complete: see `check` for what is refused."""
+        found = self.select(names)
+        if names and not found:
+            raise DataError(
+                f"protocol {self.name}: none of the {len(names):,} photos has a name of its images, such as "
+                f"{self.example} (there is {names[0]}); keep the data set's file names, or use the protocol folder"
+            )
+        self.check(found)
+        return found
+
     def _belongs(self, stem: str) -> bool:
         match = re.fullmatch(self.pattern, stem) if self.pattern else None
         if self.pattern and match is None:

@@ -90,8 +90,11 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object], sync
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text in UTF-8, its line ends as they are; `WriteError` as `write_atomically`."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    """Write a text in UTF-8, its line ends as they are; `WriteError` as `write_atomically`.
+
+    Of file names that are not Unicode, the bytes become escapes.
+    """
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chromagan.errors import DataError
+from chromagan.errors import DataError, ReadError
 from chromagan.files.suffixes import is_photo_name
 
 # Thumbnails, bins and snapshots of Synology and QNAP, bins and indexes of Windows, what macOS packs beside files.
@@ -49,26 +50,43 @@ def walk_files(
         folder: where to look; its own name may be hidden.
         wanted: says of a file's name whether it counts.
         leave_out: says of a folder below whether it is passed by with all that is in it.
-        follow_links: enter folders that are links.
+        follow_links: enter folders that are links too, after the others; each folder once, however it is linked.
         unreadable: told of each folder that cannot be looked into; they are passed over.
     """
-    for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=follow_links):
-        here = Path(parent)
-        seen = sorted(name for name in folders if not name.startswith(".") and not is_system_folder(name))
-        folders[:] = [name for name in seen if leave_out is None or not leave_out(here / name)]
-        yield from (here / name for name in sorted(files) if wanted(name) and not name.startswith("."))
+    roots, entered = deque([Path(folder)]), set()
+    while roots:
+        for parent, folders, files in os.walk(roots.popleft(), onerror=unreadable):  # enters no links by itself
+            here = Path(parent)
+            if follow_links:
+                if (real := os.path.realpath(here)) in entered:
+                    folders.clear()
+                    continue
+                entered.add(real)
+            seen = sorted(name for name in folders if not name.startswith(".") and not is_system_folder(name))
+            folders[:] = [name for name in seen if leave_out is None or not leave_out(here / name)]
+            if follow_links:
+                roots.extend(here / name for name in folders if (here / name).is_symlink())
+            yield from (here / name for name in sorted(files) if wanted(name) and not name.startswith("."))
 
 
 def find_photo_files(place: str | os.PathLike[str], wanted: Callable[[str], bool] = is_photo_name) -> list[Path]:
-    """The photos of a folder (at any depth, hidden ones left out) in the order of their paths, or one file.
+    """The photos of a folder (at any depth, links followed, hidden ones left out) in the order of paths, or one file.
 
     Raises:
         DataError: nothing is there.
+        ReadError: a folder below cannot be looked into, so that photos might be missed.
     """
     root = Path(place)
     if root.is_file():
         return [root]
-    files = sorted(walk_files(root, wanted), key=lambda path: path.relative_to(root).as_posix())
+
+    def refuse(error: OSError) -> None:
+        raise ReadError(
+            f"{error.filename}: the folder cannot be looked into ({error.strerror}); mend it or move it away"
+        )
+
+    found = walk_files(root, wanted, follow_links=True, unreadable=refuse) if root.is_dir() else []
+    files = sorted(found, key=lambda path: path.relative_to(root).as_posix())
     if not files:
         raise DataError(f"{root}: no photographs there; give a folder of photos, or one photo")
     return files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -252,7 +253,7 @@ def _paired_subsets(ours: Indices, true: Indices, limit: int | None = None) -> l
 def _draw(seed: int, name: str) -> tuple[bytes, str]:
     """A random order of names that depends on nothing else; the same for photo.png and photo.jpg."""
     plain = re.sub(r"\.\w+$", "", name.replace("\\", "/").rpartition("/")[2])
-    return hashlib.sha256(f"{seed} {plain}".encode()).digest(), name
+    return hashlib.sha256(os.fsencode(f"{seed} {plain}")).digest(), name
 
 
 def _open(network: str, names: Sequence[str], resources: Resources) -> InceptionDistances:

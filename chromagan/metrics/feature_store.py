@@ -132,7 +132,7 @@ class ReferenceCache:
         self, folder: str | os.PathLike[str], network: str, protocol: str, images: Sequence[str], dimensions: int
     ) -> None:
         self._about = {"format": _FORMAT, "network": network, "protocol": protocol, "dimensions": str(dimensions)}
-        self._about["images"] = hashlib.sha256("\n".join(sorted(images)).encode()).hexdigest()
+        self._about["images"] = hashlib.sha256(os.fsencode("\n".join(sorted(images)))).hexdigest()
         key = hashlib.sha256(json.dumps(self._about, sort_keys=True).encode()).hexdigest()
         self.path = Path(folder) / f"{protocol.replace('/', '-')}-{network.split()[0]}-{key[:16]}.safetensors"
         self.dimensions = dimensions

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chromagan.errors import MetricUnavailable, UsageError
 from chromagan.metrics.metric import Collector, Metric, NetworkMetric, Resources, SetMetric
-from chromagan.strangers import load_stranger
+from chromagan.strangers import entry_points_of, load_stranger
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -163,7 +163,7 @@ def open_metrics(metrics: Sequence[Metric], resources: Resources) -> Opened:
 
 @cache
 def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
-    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+    return {point.name: point for point in entry_points_of(GROUP)}
 
 
 @cache

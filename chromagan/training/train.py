@@ -40,12 +40,14 @@ class HeldOutExam:
     """
 
     def __init__(self, options: HeldOutOptions, trainer: Trainer) -> None:
-        check_best_metric(options.best_metric)
+        check_best_metric(options.best_metric, options.metrics)
         self.every, self.metric, self.trainer = options.eval_every, options.best_metric, trainer
         self.held_out = HeldOut(
             options.val, options.eval_size, options.metrics, options.metric_networks or None, options.eval_limit,
             trainer.device, download=world_size() == 1, look=options.look,
         )  # fmt: skip
+        if options.best_metric in self.held_out.missing:
+            raise UsageError(f"--best-metric: {self.held_out.missing[options.best_metric]}")
         if rank() == 0:
             for message in self.held_out.missing.values():
                 log.warning("%s", message)

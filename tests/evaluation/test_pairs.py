@@ -1,5 +1,10 @@
 """Which picture belongs to which truth, and what is said where that is not clear."""
 
+import hashlib
+import os
+import sys
+import unicodedata
+
 import cv2
 import numpy as np
 import pytest
@@ -122,3 +127,51 @@ def test_names_of_methods(tmp_path):
 def test_list_digest_depends_on_the_names_alone():
     names = ["b.png", "a.png"]
     assert list_digest(names) == list_digest(names[::-1]) != list_digest(names[:1])
+
+
+def test_accents_written_in_either_way_are_one_name(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Café/déjà") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    write(tmp_path / "truth" / f"{composed}.png")
+    write(tmp_path / "made" / f"{decomposed}.png")
+    write(tmp_path / "flat" / f"{decomposed.rpartition('/')[2]}.png")
+    methods = {name: tmp_path / name for name in ("made", "flat")}
+    pairs = match_pairs(tmp_path / "truth", methods)
+    assert pairs.images == [f"{composed}.png"]
+    assert [file.is_file() for files in pairs.predictions.values() for file in files] == [True, True]
+    write(tmp_path / "made" / f"{composed}.jpg")
+    with pytest.raises(DataError, match="1 doubled"):
+        match_pairs(tmp_path / "truth", methods)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf8_match(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    for folder in ("truth", "made"):
+        write(tmp_path / folder / "x.png")
+        (tmp_path / folder / "x.png").rename(tmp_path / folder / name)
+    pairs = match_pairs(tmp_path / "truth", {"made": tmp_path / "made"})
+    assert pairs.images == [name]
+    assert list_digest(pairs.images) == hashlib.sha256(b"caf\xe9.png").hexdigest()
+
+
+def test_photos_of_several_folders(tmp_path):
+    for name in ("first/a.png", "first/deep/b.png", "second/a.png", "other/second/c.png"):
+        write(tmp_path / name)
+    for name in ("first/a.png", "first/deep/b.jpg", "second/a.png", "second 2/c.png"):
+        write(tmp_path / "made" / name)
+    places = [tmp_path / "first", tmp_path / "second", tmp_path / "other" / "second"]
+    pairs = match_pairs(places, {"made": tmp_path / "made"})
+    assert pairs.images == ["first/a.png", "first/deep/b.png", "second 2/c.png", "second/a.png"]
+    # Each photo once: a folder given twice, by another way, or again as a part of another.
+    again = [*places, tmp_path / "first" / ".." / "first", tmp_path / "first" / "deep"]
+    assert match_pairs(again, {"made": tmp_path / "made"}) == pairs
+    # Stems match where they are unique.
+    for name in ("a.png", "b.png"):
+        write(tmp_path / "flat" / name)
+    assert len(match_pairs([tmp_path / "first"] * 2, {"flat": tmp_path / "flat"}).images) == 2
+
+
+def test_photos_that_are_not_selected_are_told(truth):
+    pairs = match_pairs(truth, {}, lambda names: [name for name in names if name.startswith("a/")], limit=1)
+    assert (pairs.images, pairs.left_out) == (["a/one.jpg"], ["b/three.bmp"])

@@ -73,3 +73,19 @@ def test_a_broken_one_is_a_line_and_no_crash(site):
     assert "broken_metric (broken_module:NO) cannot be loaded: half" in lines[0]
     assert "there is no metric 'psmr'" in lines[1]
     assert "red_error" in lines[1]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("damage", [b"[chromagan.metrics]\nno equals sign\n", b"[chromagan.metrics]\n\xff = a:b\n"])
+def test_a_package_whose_entry_points_cannot_be_read_is_named_and_hides_no_other(site, damage):
+    record = site / "site" / "damaged-1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: damaged\nVersion: 1.0\n")
+    (record / "entry_points.txt").write_bytes(damage)
+    answer = evaluate(site, "psnr", "red_error")
+    assert answer.returncode == 0, answer.stderr
+    assert any(line.split()[:1] == ["red_error"] for line in answer.stdout.splitlines())
+    told = [line for line in answer.stderr.splitlines() if "damaged" in line]
+    assert len(told) == 1
+    assert "entry_points.txt cannot be read" in told[0]
+    assert "Traceback" not in answer.stderr

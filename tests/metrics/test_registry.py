@@ -38,6 +38,10 @@ def test_unknown_names_list_what_there_is():
         with pytest.raises(UsageError, match=f"{metric}.*choose one of psnr"):
             check_best_metric(metric)
     check_best_metric("accuracy")
+    check_best_metric("ssim", ["psnr", "ssim"])
+    check_best_metric("ssim", ["all"])
+    with pytest.raises(UsageError, match="--best-metric ssim is none of --metrics psnr colourfulness; add it there"):
+        check_best_metric("ssim", ["psnr", "colourfulness"])
 
 
 def test_labels():

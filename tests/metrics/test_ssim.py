@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+import torch
 from skimage.data import astronaut
 from skimage.metrics import structural_similarity
 
 from chromagan.metrics.ssim import ssim
+from chromagan.models.trunk import import_timm
+
+import_timm()  # makes torchvision importable where its compiled operators do not match the installed torch
+
+from torchmetrics.functional.image import structural_similarity_index_measure  # noqa: E402
 
 
 def scikit(image, truth):
@@ -60,3 +66,17 @@ def test_one_pixel_has_the_closed_form():
 def test_refuses_other_sizes():
     with pytest.raises(ValueError, match="no SSIM"):
         ssim(np.zeros((20, 20), np.uint8), np.zeros((20, 21), np.uint8))
+
+
+def test_torchmetrics_averages_the_padded_border_too():
+    """What docs/metrics.md says of the difference: without the border its map has our mean."""
+    truth = np.kron(np.random.default_rng(3).integers(0, 256, (8, 8, 3), np.uint8), np.ones((6, 6, 1), np.uint8))
+    image = noisy(truth, 20)
+    sides = [torch.from_numpy(side).permute(2, 0, 1)[None].double() for side in (image, truth)]
+    theirs, whole = structural_similarity_index_measure(
+        *sides, sigma=1.5, kernel_size=11, data_range=255.0, return_full_image=True
+    )
+    inside = whole[..., 5:-5, 5:-5]
+    assert float(theirs) != pytest.approx(ssim(image, truth), abs=1e-4)
+    assert float(theirs) == pytest.approx(float(whole.mean()), abs=1e-6)
+    assert float(inside.mean()) == pytest.approx(ssim(image, truth), abs=1e-4)

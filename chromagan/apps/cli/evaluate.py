@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         words = dict(one.metadata)
         title = words.pop("group")
         group = groups[title] = groups.get(title) or parser.add_argument_group(title)
-        group.add_argument("--" + one.name.replace("_", "-"), default=one.default, **words)
+        if "nargs" in words:
+            words["action"] = "extend"  # given twice, all of them count
+        default = list(one.default) if isinstance(one.default, tuple) else one.default
+        group.add_argument("--" + one.name.replace("_", "-"), default=default, **words)
 
 
 def run(args: argparse.Namespace) -> int:

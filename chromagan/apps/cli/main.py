@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "write a run's averaged weights as one inference file",
     "train-upsampler": "train the learned x2 chroma step, or measure it",
     "evaluate": "compare colorizers, or pictures by any program, with colour photographs",
+    "gray": "make the gray inputs that other programs are given, to be compared with",
     "fairness": "measure what colorizers do to the colour of skin",
     "zoo": "list the networks: size, arithmetic, paper, licence, where weights come from",
     "benchmark": "time a colorizer on this machine",

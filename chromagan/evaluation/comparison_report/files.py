@@ -46,8 +46,8 @@ def write_comparison(
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", {**as_json(result), **(extra or {})})
         write_per_image(result, folder)
-        (folder / "table.md").write_text(markdown(result, published), encoding="utf-8")
-        (folder / "table.tex").write_text(latex(result), encoding="utf-8")
+        (folder / "table.md").write_text(markdown(result, published), encoding="utf-8", errors="backslashreplace")
+        (folder / "table.tex").write_text(latex(result), encoding="utf-8", errors="backslashreplace")
         write_html(result, pictures, folder / "report.html")
     except OSError as error:
         raise WriteError(f"{folder}: the report cannot be written ({error.strerror}); choose another --out") from error
@@ -89,7 +89,8 @@ def write_per_image(result: ComparisonResult, folder: Path) -> None:
 def _write_rows(path: Path, result: ComparisonResult, methods: Sequence[MethodResult]) -> None:
     settings = result.settings.get("methods", {})
     figures = list(dict.fromkeys(figure for method in methods for figure in method.per_image))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    # Not every file name is Unicode.
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         hinted = any("simulated_hints" in settings.get(method.name, {}) for method in methods)
         given = ("saturation", "simulated_hints") if hinted else ("saturation",)

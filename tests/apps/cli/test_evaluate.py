@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
+import sys
 from collections import Counter
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from chromagan.apps.cli.main import main
-from chromagan.evaluation import engine
+from chromagan.evaluation import engine, protocols
 from chromagan.metrics.registry import choose_metrics
 from chromagan.models.trunk import import_timm
 
@@ -205,3 +208,52 @@ def test_a_method_whose_pictures_are_gone_is_named(folders, capsys):
     assert "the folder of its method 'blur'" in error
     assert "bring it back" in error
     assert len(error.splitlines()) == 1
+
+
+def test_flags_given_twice_all_count(folders, capsys):
+    words = ("--pred", f"a={folders / 'blur'}", "--pred", f"b={folders / 'noisy'}", "--truth", folders / "truth")
+    assert evaluate(*words, "--metrics", "psnr", "--metrics", "ssim", "ciede2000") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["a", "b", "gray", "mean", "ab", "truth"]
+    assert [line.split()[0] for line in lines[1:]] == ["psnr", "ssim", "ciede2000"]
+
+
+def test_photos_of_two_folders_are_measured_together(folders):
+    for name in ("truth", "blur"):
+        (folders / "more" / name).mkdir(parents=True)
+        (folders / "both" / name).mkdir(parents=True)
+        for i, file in enumerate(sorted((folders / name).iterdir())):
+            place = folders / "more" / name if i > 1 else folders / name
+            file.rename(place / file.name)
+    (folders / "more" / "blur").rename(folders / "blur" / "more")
+    words = ("--truth", folders / "truth", "--truth", folders / "more" / "truth", "--metrics", "psnr")
+    assert evaluate("--pred", folders / "blur", *words, "--out", folders / "r") == 0
+    metrics = json.loads((folders / "r" / "metrics.json").read_text())
+    assert metrics["images"] == 4
+    assert metrics["settings"]["data"] == [str(folders / "truth"), str(folders / "more" / "truth")]
+
+
+def test_photos_that_the_protocol_leaves_out_are_told(folders, capsys, monkeypatch):
+    monkeypatch.setitem(protocols._BY_NAME, "odd", replace(protocols._BY_NAME["folder"], name="odd", pattern="[13]"))
+    assert evaluate("--pred", folders / "blur", "--truth", folders / "truth", "--protocol", "odd") == 0
+    error = capsys.readouterr().err
+    assert "2 photos are none of the protocol's by their names and are left out (0.png, 2.png)" in error
+    assert evaluate("--pred", folders / "blur", "--truth", folders / "truth", "--protocol", "imagenet-val5k") == 1
+    assert "has a name of its images, such as ILSVRC2012_val_00000001 (there is 0.png)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf8_are_measured_and_shown(folders):
+    name = os.fsdecode(b"caf\xe9")
+    for folder in ("truth", "blur"):
+        file = next((folders / folder).iterdir())
+        file.rename(file.with_name(name + file.suffix))
+    (folders / "blur" / f"{name}.bmp").unlink(missing_ok=True)
+    for file in (folders / "blur").iterdir():
+        file.unlink()
+    for file in (folders / "truth").iterdir():
+        os.link(file, folders / "blur" / file.name)
+    assert evaluate("--pred", folders / "blur", "--truth", folders / "truth", "--out", folders / "r") == 0
+    for file in ("per_image.csv", "report.html", "table.md", "metrics.json"):
+        (folders / "r" / file).read_text(encoding="utf-8")
+    assert "caf\\udce9.png" in (folders / "r" / "per_image.csv").read_text(encoding="utf-8")

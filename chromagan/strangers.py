@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any
@@ -33,6 +34,15 @@ def entry_points_of(group: str) -> list[EntryPoint]:
     except Exception:  # one damaged file would hide what all others offer
         found = {(point.name, point.value): point for dist in distributions() for point in _points_of(dist, group)}
         return list(found.values())
+
+
+def mind_damaged_packages() -> None:
+    """Before PyTorch is imported: it looks for its own extensions, and would end at a package that is damaged."""
+    try:
+        entry_points(group="torch.backends")
+    except Exception:
+        os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
+        entry_points_of("torch.backends")  # says which
 
 
 def _points_of(dist: Distribution, group: str) -> list[EntryPoint]:

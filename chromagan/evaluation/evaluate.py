@@ -162,7 +162,7 @@ def _painters(options: EvaluateOptions, device: str) -> tuple[list[Painter], dic
 
 
 def _seen_from(out: Place | None, path: Path) -> str:
-    """A path from the report's folder, so that both may move together."""
+    """A path from the report's folder: whoever gets that folder reads no more of this machine's names than needed."""
     try:
         return os.path.relpath(path.resolve(), Path(out or ".").resolve())
     except ValueError:  # on another drive

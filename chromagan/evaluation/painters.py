@@ -123,9 +123,10 @@ class KnownPainter:
         """
         if self._painter is None:
             self._painter = self._open()
-            if self._painter.settings != self.settings:
+            if {name: self._painter.settings.get(name) for name in self.names} != self.settings:
                 raise DataError(
                     f"{self._folder}: its method {self.names[0]!r} has other weights or settings by now; "
                     "choose another --out, or delete that folder"
                 )
-        return self._painter.paint(block)
+        places = [self._painter.names.index(name) for name in self.names]  # others may have been given anew
+        return [[answers[place] for place in places] for answers in self._painter.paint(block)]

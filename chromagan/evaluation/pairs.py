@@ -101,9 +101,9 @@ def _named_photos(places: Sequence[Path]) -> dict[str, Path]:
     for place in places:
         found = {name: path for name, path in _named_photos([place]).items() if path.resolve() not in known}
         known |= {path.resolve() for path in found.values()}
-        root = (place if place.is_dir() else place.parent).resolve().name
-        heads[root] += bool(found)
-        head = root if heads[root] < 2 else f"{root} {heads[root]}"
+        head = (place if place.is_dir() else place.parent).resolve().name
+        heads[head] += bool(found)
+        head += f" {heads[head]}" if heads[head] > 1 else ""
         named |= {f"{head}/{name}": path for name, path in found.items()}
     return named
 

@@ -23,6 +23,7 @@ from chromagan.apps.cli import words
 from chromagan.errors import ChromaganError, UsageError, loading_failure, words_of
 from chromagan.files.atomic import dismiss
 from chromagan.inference.crew import abandoned
+from chromagan.strangers import mind_damaged_packages
 from chromagan.version import __version__
 
 COMMANDS = {
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
+        if any(not word.startswith("-") for word in arguments):
+            mind_damaged_packages()
         args = build_parser(arguments).parse_args(arguments)
         if args.command is None:
             build_parser([]).print_help()

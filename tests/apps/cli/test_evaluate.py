@@ -165,7 +165,7 @@ def test_a_method_is_added_to_a_report(folders, capsys, monkeypatch):
     for name in ("per_image.csv", "per_image_baselines.csv"):
         assert (folders / "report" / name).read_text() == (folders / "at once" / name).read_text()
     assert "blur" in (folders / "report" / "report.html").read_text(encoding="utf-8")
-    # The folder of photos may be named by either option, and may have been moved together with the report.
+    # Photos that lie elsewhere are others.
     (folders / "elsewhere").mkdir()
     for name in ("truth", "blur", "noisy", "report"):
         (folders / name).rename(folders / "elsewhere" / name)

@@ -133,3 +133,18 @@ def test_a_network_and_folders_join_one_report(folder, tiny, tmp_path, monkeypat
     assert "its method 'chromagan' has other weights" in capsys.readouterr().err
     assert main(["evaluate", "--model", "chromagan", "--data", str(folder), *out]) == 1
     assert "has another method 'chromagan' (weights_sha256: 000" in capsys.readouterr().err
+
+
+def test_one_saturation_more(folder, tiny, tmp_path):
+    """Of the rows of one network some are known, some are new, and some are asked for no more."""
+    words = ["evaluate", "--data", str(folder), "--metrics", "psnr", "--out", str(tmp_path / "report"), "--saturation"]
+    assert main([*words, "0.5", "1"]) == 0
+    first = json.loads((tmp_path / "report" / "metrics.json").read_text())["methods"]
+    (tmp_path / "report" / "pictures.npz").unlink()
+    assert main([*words, "1", "0"]) == 0
+    second = json.loads((tmp_path / "report" / "metrics.json").read_text())["methods"]
+    names = ["chromagan x0.5", "chromagan x1", "chromagan x0"]
+    assert [method["name"] for method in second] == [*names, "gray", "mean ab", "truth"]
+    figures = [{method["name"]: method["figures"] for method in found} for found in (first, second)]
+    assert all(figures[0][name] == figures[1][name] for name in figures[0])
+    assert figures[1]["chromagan x0"]["psnr"]["value"] == pytest.approx(figures[1]["gray"]["psnr"]["value"], abs=0.05)

@@ -12,7 +12,8 @@ from chromagan.evaluation.fairness.options import FairnessOptions
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add = parser.add_argument
-    add("--pred", nargs="+", metavar="NAME=DIR", help="pictures made by any programs; a plain DIR names itself")
+    add("--pred", nargs="+", action="extend", metavar="NAME=DIR",
+        help="pictures made by any programs; a plain DIR names itself")  # fmt: skip
     add("--truth", type=Path, metavar="DIR", help="the true colour photos, matched by name without extension")
     add("--model", metavar="NAME|FILE", help="colorize --data with this network instead of --pred")
     add("--data", type=Path, metavar="DIR", help="folder of colour photos of faces, for --model")

@@ -1,5 +1,6 @@
 """`chromagan evaluate` over folders: what it prints and writes, and what it refuses."""
 
+import argparse
 import csv
 import json
 import os
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from chromagan.apps.cli.main import main
+from chromagan.apps.cli.main import build_parser, main
 from chromagan.evaluation import engine, protocols
 from chromagan.metrics.registry import choose_metrics
 from chromagan.models.trunk import import_timm
@@ -216,6 +217,21 @@ def test_flags_given_twice_all_count(folders, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["a", "b", "gray", "mean", "ab", "truth"]
     assert [line.split()[0] for line in lines[1:]] == ["psnr", "ssim", "ciede2000"]
+
+
+def options_of(parser):
+    for action in parser._actions:
+        inner = action.choices.values() if isinstance(action, argparse._SubParsersAction) else ()
+        yield from (option for below in inner for option in options_of(below))
+        yield action
+
+
+@pytest.mark.parametrize("command", ["evaluate", "fairness", "study", "benchmark"])
+def test_no_option_of_several_values_forgets_the_first_ones(command):
+    """Where there is a list by default the last one wins: there it replaces that list."""
+    options = [option for option in options_of(build_parser([command])) if option.nargs == "+" and not option.default]
+    assert options
+    assert [option.option_strings for option in options if not isinstance(option, argparse._ExtendAction)] == []
 
 
 def test_photos_of_two_folders_are_measured_together(folders):

@@ -11,7 +11,7 @@ from chromagan.errors import UsageError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add = parser.add_argument
-    add("--models", nargs="+", metavar="NAME|FILE",
+    add("--models", nargs="+", action="extend", metavar="NAME|FILE",
         help="networks or weights files; others are compared with the first (default: the whole zoo)")  # fmt: skip
     add("--sizes", type=int, nargs="+", default=[128, 256, 512], metavar="PIXELS", help="sides of the square input")
     add("--precision", nargs="+", default=["float32", "bfloat16", "float16"], metavar="NAME",

@@ -15,10 +15,11 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add = parser.add_argument
-    add("--models", nargs="+", metavar="NAME[:OPTION=VALUE,...]",
+    add("--models", nargs="+", action="extend", metavar="NAME[:OPTION=VALUE,...]",
         help="networks, each with training options of its own if given, such as unet:backbone=resnet34 "
         "(default: the whole zoo)")  # fmt: skip
-    add("--data", nargs="+", required=True, metavar="PHOTOS", help="training photographs, as for chromagan train")
+    add("--data", nargs="+", action="extend", required=True, metavar="PHOTOS",
+        help="training photographs, as for chromagan train")  # fmt: skip
     add("--val", required=True, metavar="DIR", help="held-out colour photographs; nothing is trained on them")
     add("--out", type=Path, required=True, metavar="DIR", help="the same command goes on there where it stopped")
     add("--images", type=int, default=0, metavar="N", help="photographs that each network is trained on")
@@ -26,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, default=2, metavar="N", help="runs of each network (default: 2)")
     add("--recipes", action="store_true", help="train each by its authors' recipe; unless given, optimiser, schedule, "
         "crops and batches are the same for all, and only the objective is each one's own")  # fmt: skip
-    add("--set", nargs="+", default=[], metavar="OPTION=VALUE", dest="common",
+    add("--set", nargs="+", action="extend", default=[], metavar="OPTION=VALUE", dest="common",
         help="options of chromagan train for all networks, such as size=112 batch_size=16 workers=2")  # fmt: skip
-    add("--backbone-weights", nargs="+", default=[], metavar="NAME=FILE",
+    add("--backbone-weights", nargs="+", action="extend", default=[], metavar="NAME=FILE",
         help="local pretrained weights by backbone, such as vgg16=vgg16.safetensors")  # fmt: skip
     add("--no-pretrained", action="store_true", help="backbones without a file start from nothing, and their rows are "
         "marked; unless given, they are downloaded")  # fmt: skip
@@ -37,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--equal-colourfulness", type=float, default=20.0, metavar="C", help="also compare the networks with their "
         "chroma scaled to this mean colourfulness (default: 20)")  # fmt: skip
     add("--vgg16", default="", metavar="FILE", help="convolutions of Oxford's VGG16, for vgg16_oxford_distance")
-    add("--sheet", nargs="+", default=[], metavar="PHOTO", help="photos of the contact sheet (default: those of "
-        "scikit-image)")  # fmt: skip
+    add("--sheet", nargs="+", action="extend", default=[], metavar="PHOTO",
+        help="photos of the contact sheet (default: those of scikit-image)")  # fmt: skip
     add("--max-minutes", type=float, default=math.inf, metavar="M", help="stop cleanly after so many minutes")
     add("--keep-states", action="store_true", help="keep the checkpoints of finished runs")
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))

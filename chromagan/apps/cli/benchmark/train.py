@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
     add = parser.add_argument
     add("--preset", default="paper", help="configuration to time (default: paper, with random weights)")
-    add("--data", nargs="+", metavar="PHOTOS", help="training photographs (default: generated ones)")
+    add("--data", nargs="+", action="extend", metavar="PHOTOS", help="training photographs (default: generated ones)")
     add("--steps", type=int, default=4, metavar="N", help="steps of a timed stretch (default: 4)")
     add("--runs", type=int, default=3, metavar="N", help="stretches; medians are shown (default: 3)")
     add("--precision", help="autocast of the generator; bfloat16 where it is fast unless given")

@@ -48,8 +48,13 @@ def loading_failure(error: BaseException) -> str:
         sign in said.lower() for sign in ("failed to map segment", "cannot allocate memory", "not enough memory")
     )
     if scarce:
-        return f"there is too little memory to load what is needed ({said}); close other programs"
+        return f"there is too little memory ({said}); close other programs"
     return f"a library cannot be loaded ({said}); install chromagan again"
+
+
+def describe(error: BaseException) -> str:
+    """An error that nobody foresaw, in one line."""
+    return f"unexpected {type(error).__name__}: {words_of(error)}".removesuffix(": ")
 
 
 def words_of(error: BaseException) -> str:

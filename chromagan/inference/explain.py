@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from chromagan.errors import ChromaganError, DeviceError, WriteError, words_of
+from chromagan.errors import ChromaganError, DeviceError, WriteError, describe
 from chromagan.inference.batch_plan import Job
-
-
-def describe(error: BaseException) -> str:
-    """An error that nobody foresaw, in one line."""
-    return f"unexpected {type(error).__name__}: {words_of(error)}".removesuffix(": ")
 
 
 def explain(job: Job, error: BaseException) -> Exception:

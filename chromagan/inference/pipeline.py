@@ -13,9 +13,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Si
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chromagan.errors import ChromaganError, DeviceError, loading_failure
+from chromagan.errors import ChromaganError, DeviceError, describe, loading_failure
 from chromagan.inference.crew import Belt, Crew, PixelBudget, Stopped
-from chromagan.inference.explain import describe
 
 GRACE_SECONDS = 1.0  # for what is being written when the work is interrupted
 _WAITING = 16

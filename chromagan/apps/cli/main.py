@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from chromagan.apps.cli import words
-from chromagan.errors import ChromaganError, UsageError, loading_failure, words_of
+from chromagan.errors import ChromaganError, UsageError, describe, loading_failure
 from chromagan.files.atomic import dismiss
 from chromagan.inference.crew import abandoned
 from chromagan.strangers import mind_damaged_packages
@@ -86,8 +86,8 @@ def _run(arguments: list[str]) -> int:
             log.warning("interrupted", exc_info=debug)
         return words.INTERRUPTED
     except Exception as error:
-        said = f"unexpected {type(error).__name__}: {words_of(error)}".removesuffix(": ")
-        log.error("%s; --debug shows where", said, exc_info=debug)
+        debug = debug or arguments[0] not in PHOTOS_ALONE  # what took hours is not done again to see where
+        log.error("%s%s", describe(error), "" if debug else "; --debug shows where", exc_info=debug)
         return 1
 
 

@@ -378,6 +378,18 @@ def test_libraries_in_c_say_nothing_and_the_command_does(album):
     assert done.stderr == "chromagan: ours\nafter\nend\n"
 
 
+@pytest.mark.parametrize("debug", [True, False])
+def test_what_nobody_foresaw_is_one_line(album, capsys, monkeypatch, debug):
+    def broken(*arguments):
+        raise RuntimeError("two\nlines\x1b[2J")
+
+    monkeypatch.setattr(sample_command, "_plan", broken)
+    assert sample("in", *(["--debug"] if debug else [])) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(r"chromagan: error: unexpected RuntimeError: two lines\x1b[2J")
+    assert ("Traceback (most recent call last):" in lines) == debug == (len(lines) > 1)
+
+
 @pytest.mark.process
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are Linux'")
 @pytest.mark.parametrize("mebibytes", [200, 600])

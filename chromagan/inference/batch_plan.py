@@ -80,7 +80,7 @@ def plan_jobs(
     layer: bool = False,
     overwrite: bool = False,
     request: Request | None = None,
-    hints: str | os.PathLike[str] | None = None,
+    hints: Sequence[str | os.PathLike[str]] = (),
     suffix: str = "",
     exclude: Sequence[str] = (),
     recursive: bool = True,
@@ -100,7 +100,7 @@ def plan_jobs(
         layer: also write NAME-layer (PNG; TIFF for a TIFF, which may have pages).
         overwrite: write over outputs that exist. Never over an input.
         request: what is asked for, of every photo.
-        hints: a file with the guidance of the one photo, or a folder with NAME.json for photos called NAME.
+        hints: the file with the guidance of the one photo; or files NAME.json, and folders of such, for photos NAME.
         suffix: put behind the names of outputs, before the ending.
         exclude: patterns of names and paths below an input that are left out.
         recursive: look into the folders of a folder.
@@ -125,7 +125,7 @@ def plan_jobs(
     # What is asked for, and what of it is done.
     jobs = [replace(job, request=request or Request()) for job in jobs]
     plan = Plan(refused=found.refused, passed=found.passed, ours=found.ours)
-    return check_jobs(jobs if hints is None else _guided(jobs, Path(hints)), overwrite, plan, weights)
+    return check_jobs(_guided(jobs, [Path(one) for one in hints]) if hints else jobs, overwrite, plan, weights)
 
 
 def check_jobs(
@@ -220,35 +220,44 @@ def _output_name(source: Path, photo_format: str | None, suffix: str, shared: bo
     return f"{stem}{suffix}{source.suffix if kept else ending}"
 
 
-def _guided(jobs: list[Job], hints: Path) -> list[Job]:
+def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
     """The jobs with what a person says of their colours."""
-    if not hints.exists():
-        raise UsageError(f"--hints {hints}: there is no such file or folder; check the name")
-    kind = special_kind(hints)
-    if kind is not None:
-        raise UsageError(f"--hints {hints} is {kind}, which is never opened; name a JSON file")
-    if not hints.is_dir():
+    for place in hints:
+        kind = special_kind(place)
+        if kind is not None:
+            raise UsageError(f"--hints {place} is {kind}, which is never opened; name a JSON file")
+        if not os.path.exists(place):
+            raise UsageError(f"--hints {place}: there is no such file or folder; check the name")
+    files = [place for place in hints if not place.is_dir()]
+    # One file is of one photo, however it is called.
+    if files == hints and len(hints) == 1:
         if len(jobs) > 1:
-            raise UsageError(
-                f"--hints {hints} is of one photo, and there are {len(jobs)}; give a folder with NAME.json"
-            )
-        return [replace(job, request=replace(job.request, guidance=_read_guidance(hints))) for job in jobs]
-    # By the photo's whole name or its stem, in a folder as the photo's own or in the uppermost one.
+            said = f"--hints {files[0]} is of one photo, and there are {len(jobs)}"
+            raise UsageError(f"{said}; give a folder with NAME.json")
+        return [replace(job, request=replace(job.request, guidance=_read_guidance(files[0]))) for job in jobs]
+    # Others are called like their photo, and each is of one.
     found: dict[Path, Job] = {}
     for job in jobs:
-        names = [hints / folder / f"{name}.json" for name in (job.source.name, job.source.stem)
-                 for folder in (job.name.parent, "")]  # fmt: skip
-        file = next((name for name in names if name.is_file()), None)
+        file = next((file for place in hints for file in _hints_of(job, place) if file.is_file()), None)
         if file in found:
-            both = f"{found[file].source} and {job.source}"
-            raise UsageError(
-                f"--hints {file} could be of {both}; call it {job.source.name}.json, in a folder as theirs"
-            )
+            said = f"--hints {file} could be of {found[file].source} and {job.source}"
+            raise UsageError(f"{said}; call it {job.source.name}.json, in a folder as theirs")
         if file is not None:
             found[file] = job
+    stray = next((file for file in files if file not in found), None)
+    if stray is not None:
+        raise UsageError(f"--hints {stray} is called like none of the photos; call it NAME.json")
     told = {job.source: _read_guidance(file) for file, job in found.items()}
     return [replace(job, request=replace(job.request, guidance=told.get(job.source, job.request.guidance)))
             for job in jobs]  # fmt: skip
+
+
+def _hints_of(job: Job, place: Path) -> list[Path]:
+    """Files that could be of a photo: by its whole name or its stem, in a folder as its own or in the uppermost one."""
+    names = f"{job.source.name}.json", f"{job.source.stem}.json"
+    if place.is_dir():
+        return [place / folder / name for name in names for folder in (job.name.parent, "")]
+    return [place] if place.name in names else []
 
 
 def _read_guidance(file: Path) -> Guidance:

@@ -229,13 +229,13 @@ def test_hints_of_photos_that_share_a_stem(album):
     hints = root / "hints"
     (hints / "sub").mkdir(parents=True)
 
-    def guided(*files):
+    def guided(*files, given=()):
         shutil.rmtree(hints)
         for number, name in enumerate(files):
             (hints / name).parent.mkdir(parents=True, exist_ok=True)
             stroke = {"kind": "neutral", "points": [[0.5, 0.5]], "radius": 0.1 + number / 100}
             (hints / name).write_text(json.dumps({"version": 1, "strokes": [stroke]}))
-        jobs = plan_jobs([str(root / "in")], root / "out", hints=hints).jobs
+        jobs = plan_jobs([str(root / "in")], root / "out", hints=[hints / name for name in given] or [hints]).jobs
         radius = [[round(stroke.radius * 100) - 10 for stroke in job.request.guidance.strokes] for job in jobs]
         return {job.name.as_posix(): number[0] for job, number in zip(jobs, radius, strict=True) if number}
 
@@ -245,3 +245,7 @@ def test_hints_of_photos_that_share_a_stem(album):
     for files in (["a.json"], ["b.json"], ["b.jpg.json"]):
         with pytest.raises(UsageError, match=r"could be of .* and .*call it"):
             guided(*files)
+    assert guided("x/a.jpg.json", "y/a.json", given=["x/a.jpg.json", "y"]) == {"a.jpg": 0, "a.png": 1}
+    for files in (["x/b.json", "x/a.json"], ["x/c.json", "a.jpg.json"]):
+        with pytest.raises(UsageError, match="could be of|none of the photos"):
+            guided(*files, given=files)

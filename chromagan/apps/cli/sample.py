@@ -52,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees; larger sees "
         "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
-    add("--hints", type=Path, metavar="FILE|FOLDER", help="colours at places, for weights that take them: a JSON "
-        "file for one photo, or a folder with NAME.json for each photo NAME that has hints")  # fmt: skip
+    add("--hints", type=Path, action="append", default=[], metavar="FILE|FOLDER", help="colours at places, for weights "
+        "that take them: a JSON file for one photo, or NAME.json, or a folder of such, for photos called NAME (may be "
+        "given again)")  # fmt: skip
 
     add = parser.add_argument_group("what is written").add_argument
     add("-o", "--out", metavar="OUT", help="output folder, or the output file of one photo; - for stdout (default: "

@@ -18,19 +18,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessCost:
-    """One run of a command.
-
-    Attributes:
-        seconds: from spawning the command to its end.
-        peak_bytes: its largest resident memory, children of its own left out; None where the system does not tell.
-        exit_code: of the command.
-        message: the last lines of its stderr.
-    """
+    """One run of a command, from spawning it to its end."""
 
     seconds: float
-    peak_bytes: int | None
+    peak_bytes: int | None  # largest resident memory without children of its own; None where the system does not tell
     exit_code: int
-    message: str
+    message: str  # the last lines of its stderr
 
     @property
     def reason(self) -> str:
@@ -39,11 +32,7 @@ class ProcessCost:
 
 
 def measure_process(command: Sequence[str]) -> ProcessCost:
-    """Run a command to its end, with its output kept off the screen; it finds this very package.
-
-    Args:
-        command: the program and its arguments.
-    """
+    """Run a program with its arguments to its end, its output kept off the screen; it finds this very package."""
     launcher = [sys.executable, str(Path(__file__).resolve()), *command]
     search = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}

@@ -21,12 +21,9 @@ from chromagan.pretrained.hub import find_weights
 
 @dataclass
 class Contender:
-    """A colorizer to be timed.
+    """A colorizer to be timed, ready on its device, by the name that it was asked for.
 
-    Attributes:
-        name: as it was asked for.
-        weights: "shipped", "none needed", "random" (fresh ones: as fast as trained ones) or "given".
-        colorizer: ready on its device.
+    Its `weights` are "shipped", "none needed", "random" (fresh ones: as fast as trained ones) or "given".
     """
 
     name: str
@@ -58,16 +55,11 @@ def inference_network(name: str) -> ColorizationNetwork:
 
 
 def load_contender(model: str, device: str) -> Contender:
-    """Make a colorizer ready.
+    """Make a colorizer ready on a device ("auto", "cpu", "cuda" or "mps").
 
-    Args:
-        model: a registered name, with the shipped weights where there are any and with random ones otherwise; or
-            anything else that `chromagan sample --model` takes.
-        device: "auto", "cpu", "cuda" or "mps".
-
-    Raises:
-        ModelError: there is no such network, or it needs a package that is not installed.
-        WeightsError: a file that cannot be loaded.
+    The model is a registered name, with the shipped weights where there are any and with random ones otherwise; or
+    anything else that `chromagan sample --model` takes. `ModelError` where there is no such network, or it needs a
+    package that is not installed; `WeightsError` for a file that cannot be loaded.
     """
     network, weights = _network_of(model)
     return Contender(model, weights, Colorizer(network, upsampler=load_upsampler(), device=device, model=model))
@@ -88,16 +80,12 @@ def _network_of(model: str) -> tuple[ColorizationNetwork, str]:
 
 
 def load_contenders(models: Sequence[str] | None, device: str, skipped: dict[str, str]) -> list[Contender]:
-    """Make several ready.
+    """Make several ready, none of them twice; every registered network unless models are given.
 
-    Args:
-        models: as for `load_contender`, none of them twice; every registered network unless given.
-        device: "auto", "cpu", "cuda" or "mps".
-        skipped: gets, by name, why a registered network that nobody asked for cannot be built here.
+    `skipped` gets, by name, why a registered network that nobody asked for cannot be built here.
     """
     if models is not None:
-        twice = sorted({model for model in models if models.count(model) > 1})
-        if twice:
+        if twice := sorted({model for model in models if models.count(model) > 1}):
             raise UsageError(f"--models names {twice[0]} twice; its ratio to itself would say nothing")
         return [load_contender(model, device) for model in models]
     found = []

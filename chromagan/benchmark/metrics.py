@@ -19,6 +19,7 @@ import numpy as np
 from chromagan.benchmark.photos import make_photo
 from chromagan.errors import UsageError, WriteError
 from chromagan.evaluation.engine import ahead, default_workers
+from chromagan.evaluation.study.pictures import centre_square
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.metric import Pair, Picture, PictureMetric, Shown, measure_pair
@@ -32,13 +33,10 @@ Files = tuple[Path, Path]
 
 @dataclass(frozen=True)
 class MetricTimings:
-    """Median milliseconds a pair, and how far the two ways' figures are apart.
+    """Median milliseconds a pair, and by metric the largest difference between the two ways' figures over the pairs.
 
-    Attributes:
-        milliseconds: of `reading` alone (both pictures, in threads), `chromagan` (in threads, as the command works),
-            `scikit-image` (one pair after the other) and `scikit-image in threads` (as many as chromagan has).
-        differences: by metric, the largest difference between chromagan and scikit-image over the pairs.
-        pairs, workers: how many.
+    The ways are `reading` alone (both pictures, in threads), `chromagan` (in threads, as the command works),
+    `scikit-image` (one pair after the other) and `scikit-image in threads` (as many as chromagan has).
     """
 
     milliseconds: dict[str, float]
@@ -53,23 +51,17 @@ class MetricTimings:
 
 
 def make_pairs(folder: Path, photos: Sequence[Path], count: int, size: int) -> list[Files]:
-    """Square pictures and their truths as JPEG files; the picture is its truth with blurred colours.
+    """Pairs of square pictures, `size` pixels wide, and their truths as JPEG files in a folder, or `WriteError`.
 
-    Args:
-        folder: where to write.
-        photos: to take truths from, again and again; generated ones if there are none.
-        count: of pairs.
-        size: side in pixels.
-
-    Raises:
-        WriteError: the folder cannot be written.
+    The truths are taken from photos, again and again (generated ones if there are none); a picture is its truth with
+    blurred colours.
     """
     if not photos:
         photos = [folder / "generated.jpg"]
         make_photo(photos[0], max(0.2, 2e-6 * size * size))
     pairs = []
     for number in range(count):
-        truth = _square(to_8bit_rgb(read_photo(photos[number % len(photos)]).pixels), size)
+        truth = centre_square(to_8bit_rgb(read_photo(photos[number % len(photos)]).pixels), size)
         lab = cv2.cvtColor(truth, cv2.COLOR_RGB2LAB)
         lab[..., 1:] = cv2.blur(lab[..., 1:], (max(1, size // 16), max(1, size // 16)))
         pair = folder / f"{number}-picture.jpg", folder / f"{number}-truth.jpg"
@@ -81,15 +73,10 @@ def make_pairs(folder: Path, photos: Sequence[Path], count: int, size: int) -> l
 
 
 def time_metrics(pairs: Sequence[Files], runs: int = 3, workers: int | None = None) -> MetricTimings:
-    """Time every way over all pairs.
+    """Time every way over all pairs in `runs` rounds, after one that is thrown away.
 
-    Args:
-        pairs: files of pictures and truths of equal size, at least 11 pixels a side.
-        runs: rounds, after one that is thrown away.
-        workers: threads; as many as `chromagan evaluate` takes unless given.
-
-    Raises:
-        UsageError: scikit-image is not installed.
+    Pairs are files of equal size, at least 11 pixels a side; there are as many threads as `chromagan evaluate` takes
+    unless `workers` says other. `UsageError` where scikit-image is not installed.
     """
     workers = workers or default_workers()
     oracle = _scikit_image()
@@ -128,14 +115,6 @@ def metrics_table(timings: MetricTimings, size: int) -> str:
         format_table((title, "ms a pair", "of scikit-image"), rows)
         + f"\nlargest difference from scikit-image over {timings.pairs} pairs: {off}"
     )
-
-
-def _square(picture: Picture, size: int) -> Picture:
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = picture[top : top + side, left : left + side]
-    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _read(files: Files) -> tuple[Picture, Picture]:

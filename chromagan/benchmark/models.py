@@ -12,10 +12,9 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,38 +41,23 @@ _PHOTO_MEGAPIXELS = 2.0
 
 @dataclass(frozen=True)
 class Settings:
-    """What to time.
+    """What to time."""
 
-    Attributes:
-        models: names or files; every registered network where None.
-        sizes: sides of the square input, pixels.
-        precisions: keys of `PRECISIONS`; those below float32 by autocast, as sampling does it.
-        device: "auto", "cpu", "cuda" or "mps".
-        batch_size: of the throughput.
-        runs: timed forward passes of each cell, spread over at most five rounds.
-        threads: of PyTorch on the CPU; as they are where None.
-        photo: for the time from file to file; a generated one of 2 megapixels where None.
-        memory: whether to measure peak memory (on the CPU that is a fresh process a cell).
-        plain: whether to time each network as a plain module, too: see `CellFigures.plain_seconds`.
-    """
-
-    models: Sequence[str] | None = None
-    sizes: Sequence[int] = (128, 256, 512)
-    precisions: Sequence[str] = ("float32", "bfloat16", "float16")
+    models: Sequence[str] | None = None  # names or files; every registered network where None
+    sizes: Sequence[int] = (128, 256, 512)  # sides of the square input, pixels
+    precisions: Sequence[str] = ("float32", "bfloat16", "float16")  # those below float32 by autocast, as in sampling
     device: str = "auto"
-    batch_size: int = 4
-    runs: int = 20
-    threads: int | None = None
-    photo: Path | None = None
-    memory: bool = True
-    plain: bool = False
+    batch_size: int = 4  # of the throughput
+    runs: int = 20  # timed forward passes of each cell, spread over at most five rounds
+    threads: int | None = None  # of PyTorch on the CPU; as they are where None
+    photo: Path | None = None  # for the time from file to file; a generated one of 2 megapixels where None
+    memory: bool = True  # measure peak memory (on the CPU that is a fresh process a cell)
+    plain: bool = False  # time each network as a plain module, too: see `CellFigures.plain_seconds`
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.precisions if name not in PRECISIONS]
-        if unknown:
+        if unknown := [name for name in self.precisions if name not in PRECISIONS]:
             raise UsageError(f"there is no precision {unknown[0]!r}; choose of {', '.join(PRECISIONS)}")
-        wrong = [size for size in self.sizes if not SIZES[0] <= size <= SIZES[1]]
-        if wrong:
+        if wrong := [size for size in self.sizes if not SIZES[0] <= size <= SIZES[1]]:
             raise UsageError(f"--sizes must lie between {SIZES[0]} and {SIZES[1]} pixels, not {wrong[0]}")
         if min(self.batch_size, self.runs, 1 if self.threads is None else self.threads) < 1:
             raise UsageError("--batch-size, --runs and --threads are at least 1")
@@ -82,9 +66,8 @@ class Settings:
 def time_models(settings: Settings) -> SpeedReport:
     """Measure.
 
-    Raises:
-        ModelError, WeightsError: a model that was asked for cannot be had.
-        DeviceError: the device is not there, or has none of the precisions.
+    `ModelError` or `WeightsError` where a model that was asked for cannot be had, `DeviceError` where the device is not
+    there, or has none of the precisions.
     """
     device = choose_device(settings.device)
     threads = torch.get_num_threads()
@@ -118,12 +101,11 @@ def _cpu_multiplies_float16() -> bool:
 
 
 def _time_models(settings: Settings, device: torch.device) -> SpeedReport:
+    # 1. What can be timed here.
     report = SpeedReport()
-    for name in settings.precisions:
-        refusal = precision_refusal(name, device)
-        if refusal is not None:
-            report.skipped[name] = refusal
-    precisions = [name for name in dict.fromkeys(settings.precisions) if name not in report.skipped]
+    refusals = {name: precision_refusal(name, device) for name in settings.precisions}
+    report.skipped = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+    precisions = [name for name in refusals if name not in report.skipped]
     if not precisions:
         raise DeviceError(f"{device}: none of the precisions can be timed: {'; '.join(report.skipped.values())}")
     contenders = load_contenders(settings.models, settings.device, report.skipped)
@@ -133,21 +115,29 @@ def _time_models(settings: Settings, device: torch.device) -> SpeedReport:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(), "batch_size": settings.batch_size, "runs": settings.runs,
     }  # fmt: skip
-    timers = [
-        timer
-        for contender in contenders
-        for size in dict.fromkeys(settings.sizes)
-        for timer in _timers(contender, size, precisions, settings, report)
-    ]
+    # 2. Timers of the cells and of the photo, each run once; then all in rounds.
+    sized = [(one, size) for one in contenders for size in dict.fromkeys(settings.sizes)]
+    timers: list[_CellTimer] = []
+    for contender, size in sized:
+        work = None
+        for name in precisions:
+            with _as_far_as_memory_goes(report, f"{contender.name}, {size} px, {name}"):
+                timer = _CellTimer(contender, size, name, settings.batch_size, settings.plain)
+                work = work or work_of(contender.network, timer.one)
+                timer.warm(work, settings.memory)
+                timers.append(timer)
     meter = RoofMeter(device, [PRECISIONS[name] for name in precisions])
+    photos: list[_PhotoTimer] = []
     with tempfile.TemporaryDirectory() as folder:
         photo = settings.photo
         if photo is None:
             photo = Path(folder) / "photo.jpg"
             make_photo(photo, _PHOTO_MEGAPIXELS)
-        sized = [(one, size) for one in contenders for size in dict.fromkeys(settings.sizes)]
-        photos = [timer for one, size in sized for timer in _photo_timers(one, size, photo, Path(folder), report)]
+        for contender, size in sized:
+            with _as_far_as_memory_goes(report, f"{contender.name}, {size} px, photo"):
+                photos.append(_PhotoTimer(contender, size, photo, Path(folder)))
         _run_rounds(timers, photos, meter, settings.runs)
+    # 3. The figures.
     report.cells = [timer.figures for timer in timers]
     report.photos = [timer.figures for timer in photos]
     report.roofs = {name: meter.roof(PRECISIONS[name]) for name in precisions}
@@ -187,7 +177,7 @@ class _CellTimer:
         self.batch = lightness.contiguous(memory_format=torch.channels_last).to(self.device)
         self.one = self.batch[:1].clone(memory_format=torch.channels_last)
 
-    def _arithmetic(self) -> AbstractContextManager[Any]:
+    def _arithmetic(self) -> nullcontext[None] | torch.autocast:
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
 
     @torch.inference_mode()
@@ -234,37 +224,15 @@ class _CellTimer:
             self.figures.batch_seconds.append(seconds_of(lambda: self.forward(self.batch), self.device))
 
 
-def _timers(
-    contender: Contender, size: int, precisions: Sequence[str], settings: Settings, report: SpeedReport
-) -> Iterator[_CellTimer]:
-    """Timers of one model and size that ran once; what memory does not suffice for is entered as skipped."""
-    work = None
-    for precision in precisions:
-        try:
-            timer = _CellTimer(contender, size, precision, settings.batch_size, settings.plain)
-            work = work or work_of(contender.network, timer.one)
-            timer.warm(work, settings.memory)
-        except (MemoryError, RuntimeError) as error:
-            _skip(report, f"{contender.name}, {size} px, {precision}", error)
-        else:
-            yield timer
-
-
-def _photo_timers(
-    contender: Contender, size: int, photo: Path, folder: Path, report: SpeedReport
-) -> Iterator[_PhotoTimer]:
-    """The timer of one model and size after one run, if memory sufficed for that."""
+@contextmanager
+def _as_far_as_memory_goes(report: SpeedReport, what: str) -> Iterator[None]:
+    """What memory does not suffice for is entered as skipped; any other error goes on its way."""
     try:
-        yield _PhotoTimer(contender, size, photo, folder)
+        yield
     except (MemoryError, RuntimeError) as error:
-        _skip(report, f"{contender.name}, {size} px, photo", error)
-
-
-def _skip(report: SpeedReport, what: str, error: Exception) -> None:
-    """Enter what memory does not suffice for; any other error goes on its way."""
-    if not is_out_of_memory(error):
-        raise error
-    report.skipped[what] = "memory ran out"
+        if not is_out_of_memory(error):
+            raise
+        report.skipped[what] = "memory ran out"
 
 
 class _PhotoTimer:

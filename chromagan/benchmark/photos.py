@@ -55,46 +55,34 @@ class Timings:
 
 
 def time_photo(colorizer: Colorizer, path: Path, runs: int = 5) -> Timings:
-    """Time one photo in a warm process.
+    """Time one photo in a warm process, each part `runs` times after one round that is thrown away.
 
-    Args:
-        colorizer: loaded already.
-        path: the photo.
-        runs: how often each is timed, after one round that is thrown away.
-
-    Returns:
-        Medians; `whole` is the product's own path from file to file.
+    The medians' `whole` is the product's own path from file to file.
     """
     with tempfile.TemporaryDirectory() as folder:
         rounds = [_one_round(colorizer, path, Path(folder)) for _ in range(runs + 1)][1:]
     median = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
-    return Timings(
-        {name: median[name] for name in PARTS},
-        {name: median[name] for name in STAGES},
-        median["whole"],
-        1,
-        _megapixels(path),
-    )
+    parts, stages = ({name: median[name] for name in names} for names in (PARTS, STAGES))
+    height, width = read_photo(path).pixels.shape[:2]
+    return Timings(parts, stages, median["whole"], 1, height * width / 1e6)
 
 
 def time_folder(colorizer: Colorizer, paths: Sequence[Path], runs: int = 5) -> Timings:
-    """Time a batch of photos against the parts of all of them, added up.
+    """Time a batch of photos against the parts of all of them, added up; the batch itself runs once, after them.
 
-    Args:
-        colorizer: loaded already.
-        paths: photos; a file that is named several times is timed alone once and counted as often as it is named.
-        runs: repetitions of the parts of each photo; the batch itself runs once, after them.
+    A file that is named several times is timed alone once and counted as often as it is named.
     """
-    alone: dict[Path, Timings] = {path: time_photo(colorizer, path, runs) for path in dict.fromkeys(paths)}
+    timed = {path: time_photo(colorizer, path, runs) for path in dict.fromkeys(paths)}
+    alone = [timed[path] for path in paths]
     with tempfile.TemporaryDirectory() as folder:
         jobs = [Job(path, _target(path, Path(folder), f"{index}-")) for index, path in enumerate(paths)]
         whole, _ = _timed(lambda: _colorize(colorizer, jobs))
     return Timings(
-        {name: sum(alone[path].parts[name] for path in paths) for name in PARTS},
-        {name: sum(alone[path].stages[name] for path in paths) for name in STAGES},
+        {name: sum(one.parts[name] for one in alone) for name in PARTS},
+        {name: sum(one.stages[name] for one in alone) for name in STAGES},
         whole,
         len(paths),
-        sum(alone[path].megapixels for path in paths),
+        sum(one.megapixels for one in alone),
     )
 
 
@@ -109,36 +97,23 @@ def timings_table(timings: Timings) -> str:
 
 
 def _one_round(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, float]:
-    seconds = _each_stage(colorizer, path, folder)
-    job = Job(path, _target(path, folder, "whole-"))
-    seconds["whole"], _ = _timed(lambda: _colorize(colorizer, [job]))
-    job.output.unlink()
-    return seconds
-
-
-def _each_stage(colorizer: Colorizer, path: Path, folder: Path) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    seconds["decode"], photo = _timed(lambda: read_photo(path))
+    """Seconds of each stage alone, then of the whole."""
+    decode, photo = _timed(lambda: read_photo(path))
     parts, pixels = stage_seconds(colorizer.network, photo.pixels, colorizer.look, colorizer.step)
-    seconds |= parts
     colour = replace(photo, pixels=pixels)
-    alone = _target(path, folder, "part-")
-    seconds["encode"], _ = _timed(lambda: write_photo(colour, alone, colorizer.mark))
+    alone, job = _target(path, folder, "part-"), Job(path, _target(path, folder, "whole-"))
+    encode, _ = _timed(lambda: write_photo(colour, alone, colorizer.mark))
     alone.unlink()
-    return seconds
+    whole, _ = _timed(lambda: _colorize(colorizer, [job]))
+    job.output.unlink()
+    return {"decode": decode, **parts, "encode": encode, "whole": whole}
 
 
 def _colorize(colorizer: Colorizer, jobs: Sequence[Job]) -> None:
-    failures: list[Exception] = []
-
-    def report(job: Job, error: Exception | None) -> None:
-        if error is not None:
-            failures.append(error)
-
-    colorize_files(jobs, lambda: colorizer, report)
-    if failures:
-        # A time for fewer photos than were asked for would be no figure.
-        raise failures[0]
+    failures: list[Exception | None] = []
+    colorize_files(jobs, lambda: colorizer, lambda _, error: failures.append(error))
+    for error in filter(None, failures):
+        raise error  # a time for fewer photos than were asked for would be no figure
 
 
 def _timed(action: Callable[[], T]) -> tuple[float, T]:
@@ -153,11 +128,6 @@ def _target(path: Path, folder: Path, prefix: str) -> Path:
     return folder / f"{prefix}{path.stem}{output_suffix(photo.format, None, 8 * photo.pixels.itemsize)}"
 
 
-def _megapixels(path: Path) -> float:
-    height, width = read_photo(path).pixels.shape[:2]
-    return height * width / 1e6
-
-
 def sample_command(path: Path, out: Path, model: str, device: str = "auto", size: int | None = None) -> list[str]:
     """The command that a person would type, for a process of its own."""
     command = [sys.executable, "-m", "chromagan", "sample", str(path), "-o", str(out), "--model", model]
@@ -165,18 +135,10 @@ def sample_command(path: Path, out: Path, model: str, device: str = "auto", size
 
 
 def measure_sample(path: Path, model: str, runs: int = 1, **options: object) -> list[ProcessCost]:
-    """Run `chromagan sample PHOTO` in fresh processes: import, weights, one photo written.
+    """Run `chromagan sample PHOTO` in so many fresh processes: import, weights, one photo written.
 
-    Files are in the operating system's cache from the second run on.
-
-    Args:
-        path: the photo.
-        model: name or weights file.
-        runs: how many processes, one after the other.
-        **options: `device` and `size`, as for `sample_command`.
-
-    Raises:
-        DataError: the command failed; the message is its own.
+    Files are in the operating system's cache from the second run on. `options` are those of `sample_command`;
+    `DataError` with the command's own message where it failed.
     """
     costs = []
     for _ in range(runs):
@@ -193,9 +155,6 @@ def make_photo(path: Path, megapixels: float) -> None:
     """Write a generated colour JPEG of 4 to 3 with structure at all scales: for memory and cold start, not for eyes.
 
     Colour, because that is the larger case: three bytes a pixel are read as well as written.
-
-    Raises:
-        ChromaganError: it cannot be written.
     """
     height = max(1, round((megapixels * 1e6 * 3 / 4) ** 0.5))
     width = max(1, round(height * 4 / 3))

@@ -14,30 +14,21 @@ from chromagan.reports.tables import markdown_table
 
 @dataclass
 class CellFigures:
-    """One model at one size in one precision.
-
-    Attributes:
-        model, size, precision: which.
-        work: arithmetic and memory traffic that a forward pass of one photo cannot avoid.
-        seconds: of each timed forward pass of one photo.
-        batch_seconds: of each timed forward pass of a batch.
-        batch_size: photos in it.
-        plain_seconds: of each timed pass of one photo through the same layers as a plain module: eager, in PyTorch's
-            own memory layout, `predict` alone; none where that was not asked for.
-        peak_bytes: on the CPU the largest resident memory of a process that loads the model and runs it once on one
-            photo; on CUDA what the model's weights and that run occupy; None where nobody tells.
-        roof: what the device reached in this precision in the same run.
-    """
+    """One model at one size in one precision."""
 
     model: str
     size: int
     precision: str
-    work: Work
-    seconds: list[float] = field(default_factory=list)
-    batch_seconds: list[float] = field(default_factory=list)
+    work: Work  # arithmetic and memory traffic that a forward pass of one photo cannot avoid
+    seconds: list[float] = field(default_factory=list)  # of each timed forward pass of one photo
+    batch_seconds: list[float] = field(default_factory=list)  # of each of a batch
     batch_size: int = 1
+    # On the CPU the largest resident memory of a process that loads the model and runs it once on one photo; on CUDA
+    # what the model's weights and that run occupy; None where nobody tells.
     peak_bytes: int | None = None
-    roof: Roof | None = None
+    roof: Roof | None = None  # what the device reached in this precision in the same run
+    # Of each timed pass of one photo through the same layers as a plain module: eager, in PyTorch's own memory layout,
+    # `predict` alone; none where that was not asked for.
     plain_seconds: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
@@ -64,18 +55,12 @@ class CellFigures:
 
 @dataclass
 class PhotoFigures:
-    """One model at one working size on a photo file, in sampling's own precision.
-
-    Attributes:
-        model, size: which.
-        whole: seconds from file to file, each run.
-        files: seconds of decoding the same photo and encoding the result alone, each run.
-    """
+    """One model at one working size on a photo file, in sampling's own precision: seconds of each run."""
 
     model: str
     size: int
-    whole: list[float] = field(default_factory=list)
-    files: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)  # from file to file
+    files: list[float] = field(default_factory=list)  # decoding the same photo and encoding the result alone
 
     @property
     def ratio(self) -> float:
@@ -85,35 +70,22 @@ class PhotoFigures:
 
 @dataclass
 class SpeedReport:
-    """All that was measured.
-
-    Attributes:
-        cells: in the order models, sizes, precisions.
-        photos: in the order models, sizes.
-        roofs: by precision.
-        skipped: what was not measured ("float16", or "MODEL 512 px float32"), and why.
-        weights: by model, where its weights are from.
-        parameters: by model, at inference.
-        facts: device, threads, settings.
-        process_bytes: peak memory of a process that loads no model; None where nobody tells.
-    """
+    """All that was measured, in the order models, sizes, precisions."""
 
     cells: list[CellFigures] = field(default_factory=list)
     photos: list[PhotoFigures] = field(default_factory=list)
-    roofs: dict[str, Roof] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)
-    parameters: dict[str, int] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    process_bytes: int | None = None
+    roofs: dict[str, Roof] = field(default_factory=dict)  # by precision
+    skipped: dict[str, str] = field(default_factory=dict)  # "float16" or "MODEL, 512 px, float32", and why
+    weights: dict[str, str] = field(default_factory=dict)  # by model, where they are from
+    parameters: dict[str, int] = field(default_factory=dict)  # by model, at inference
+    facts: dict[str, Any] = field(default_factory=dict)  # device, threads, settings
+    process_bytes: int | None = None  # peak memory of a process that loads no model; None where nobody tells
 
     def against_first(self, cell: CellFigures) -> float | None:
         """Median latency over that of the first model at the same size and precision; None where that has none."""
-        first = next(iter(self.weights))
-        for other in self.cells:
-            if (other.model, other.size, other.precision) == (first, cell.size, cell.precision):
-                return cell.percentile(50) / other.percentile(50)
-        return None
+        wanted = next(iter(self.weights)), cell.size, cell.precision
+        same = (other for other in self.cells if (other.model, other.size, other.precision) == wanted)
+        return next((cell.percentile(50) / first.percentile(50) for first in same), None)
 
 
 def as_json(report: SpeedReport) -> dict[str, Any]:
@@ -149,23 +121,23 @@ def as_markdown(report: SpeedReport) -> str:
     )  # fmt: skip
     plain = any(cell.plain_seconds for cell in report.cells)
     header += ("x plain",) if plain else ()
-    rows = []
-    for cell in report.cells:
-        rows.append((
+    rows = [
+        (
             cell.model, str(cell.size), cell.precision, *(f"{1e3 * cell.percentile(p):.2f}" for p in (50, 90, 99)),
             _ratio(report.against_first(cell)), f"{cell.images_per_second:.2f}",
             "-" if cell.peak_bytes is None else f"{cell.peak_bytes / 1e6:.0f}", f"{cell.work.flops / 1e9:.2f}",
             f"{100 * cell.roofline_share:.1f} %", *([_ratio(cell.against_plain)] if plain else []),
-        ))  # fmt: skip
-    parts = [markdown_table(header, rows)]
+        )
+        for cell in report.cells
+    ]  # fmt: skip
     photos = [
         (one.model, str(one.size), f"{statistics.median(one.whole):.3f}", f"{statistics.median(one.files):.3f}",
          f"{one.ratio:.2f}")
         for one in report.photos
     ]  # fmt: skip
     columns = ("model", "px", "photo to photo s", "decode + encode s", "ratio")
-    parts += [markdown_table(columns, photos), "\n".join(f"- {line}" for line in _notes(report))]
-    return "\n\n".join(parts)
+    notes = "\n".join(f"- {line}" for line in _notes(report))
+    return "\n\n".join((markdown_table(header, rows), markdown_table(columns, photos), notes))
 
 
 def _ratio(value: float | None) -> str:

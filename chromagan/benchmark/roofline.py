@@ -65,12 +65,7 @@ class Roof:
 
 
 class RoofMeter:
-    """Measures the roof of several precisions in bursts, between which other things can be timed; the best counts.
-
-    Args:
-        device: where.
-        precisions: of the products.
-    """
+    """A device's roof in several precisions, measured in bursts with other things timed between; the best counts."""
 
     def __init__(self, device: torch.device, precisions: Sequence[torch.dtype]) -> None:
         self.device = device
@@ -112,11 +107,9 @@ def _channels_last(tensor: Tensor, precision: torch.dtype) -> Tensor:
 
 
 def work_of(network: nn.Module, L: Tensor) -> Work:
-    """What one forward pass needs; arithmetic by PyTorch's own formulas for convolutions and matrix products.
+    """What one forward pass of a network in evaluation mode needs on L (N, 1, H, W) in [0, 100].
 
-    Args:
-        network: any registered network, in evaluation mode.
-        L: (N, 1, H, W) in [0, 100], on the network's device.
+    Arithmetic is counted by PyTorch's own formulas for convolutions and matrix products.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         ab = network(L).ab

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,33 +51,25 @@ class TrainTimings:
             the generator's precision.
     """
 
-    images_per_second: dict[str, float] = field(default_factory=dict)
-    phases: dict[str, float] = field(default_factory=dict)
-    peak_bytes: int = 0
-    teraflops: float = 0.0
-    peak_teraflops: float = 0.0
+    images_per_second: dict[str, float]
+    phases: dict[str, float]
+    peak_bytes: int
+    teraflops: float
+    peak_teraflops: float
 
     @property
     def bookkeeping(self) -> float:
         """Share of the loop's time that is not arithmetic; at most a few hundredths, and noise around 0."""
         return 1 - self.images_per_second["loop"] / self.images_per_second["fixed"]
 
-    @property
-    def against_textbook(self) -> float:
-        """How many times as fast as the textbook."""
-        return self.images_per_second["loop"] / self.images_per_second["textbook"]
-
 
 def time_training(config: TrainConfig, out: Path, device: torch.device, steps: int, runs: int) -> TrainTimings:
-    """Time a configuration.
+    """Time a configuration in an empty run folder.
 
-    Args:
-        config: with data; its length should exceed `steps * (runs + 1)` batches.
-        out: an empty run folder.
-        device: where.
-        steps: of a timed stretch.
-        runs: stretches; medians are taken over them, after one that is thrown away.
+    `runs` stretches of `steps` each are timed after one that is thrown away, and medians taken over them; the data
+    should exceed `steps * (runs + 1)` batches.
     """
+    # 1. The trainer, one batch that stays, and the textbook with copies of its networks.
     trainer = Trainer(config, out, device)
     if trainer.teacher is None and config.objective.asking_for("teacher"):
         teacher = random_teacher(config.objective.term(ClassDistribution).teacher)
@@ -88,6 +80,7 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
     fixed = next(batches)
     fixed = Batch(fixed.rgb.to(device), fixed.ordinals)
     textbook = Textbook(trainer)
+    # 2. The three in turns.
     rates: dict[str, list[float]] = {"loop": [], "fixed": [], "textbook": []}
     trainer.generator.train()
     with StopSignals() as signals, tqdm(disable=True) as bar:
@@ -99,12 +92,12 @@ def time_training(config: TrainConfig, out: Path, device: torch.device, steps: i
         for _ in range(runs + 1):
             for name, action in contestants.items():
                 rates[name].append(steps * trainer.batch_size / seconds_of(action, device, steps))
-    timings = TrainTimings({name: statistics.median(found[1:]) for name, found in rates.items()})
-    timings.phases = _phases(trainer, fixed, device, runs)
-    timings.peak_bytes = _peak_bytes(device)
-    timings.teraflops, timings.peak_teraflops = _arithmetic(trainer, fixed, device, timings)
+    # 3. The parts of a step, memory, arithmetic.
+    medians = {name: statistics.median(found[1:]) for name, found in rates.items()}
+    phases, peak_bytes = _phases(trainer, fixed, device, runs), _peak_bytes(device)
+    teraflops = _arithmetic(trainer, fixed, device, len(fixed.rgb) / medians["fixed"])
     trainer.folder.close()
-    return timings
+    return TrainTimings(medians, phases, peak_bytes, *teraflops)
 
 
 def training_tables(timings: TrainTimings, title: str) -> str:
@@ -206,12 +199,10 @@ def _phases(trainer: Trainer, batch: Batch, device: torch.device, runs: int) -> 
     return {name: statistics.median(seconds[1:]) for name, seconds in found.items()}
 
 
-def _arithmetic(trainer: Trainer, batch: Batch, device: torch.device, timings: TrainTimings) -> tuple[float, float]:
-    """Teraflops of a step on a fixed batch, and of a large matrix product in the generator's precision."""
-    counter = _Operations()
-    with counter:
+def _arithmetic(trainer: Trainer, batch: Batch, device: torch.device, seconds: float) -> tuple[float, float]:
+    """Teraflops of a step that takes so many seconds, and of a large matrix product in the generator's precision."""
+    with _Operations() as counter:
         trainer.train_batch(batch)
-    seconds = len(batch.rgb) / timings.images_per_second["fixed"]
     precision = trainer.adversaries.autocast or torch.float32
     side = 8192 if device.type == "cuda" else 2048
     square = torch.randn(side, side, device=device).to(precision)

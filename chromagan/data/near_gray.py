@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from chromagan.errors import DataError
+from chromagan.files.csv_text import defused, restored
 
 DEFAULT_MIN_CHROMA = 4.0
 _UNREADABLE = "unreadable"
@@ -55,7 +56,7 @@ def read_manifest(path: Path) -> dict[str, float]:
         lines = text[: text.rfind(b"\n") + 1].decode("utf-8", "surrogateescape").split("\n")
         try:
             for chroma, name in csv.reader(filter(None, lines)):
-                known[name] = math.nan if chroma == _UNREADABLE else float(chroma)
+                known[restored(name)] = math.nan if chroma == _UNREADABLE else float(chroma)
         except ValueError as error:
             raise DataError(f"{file}: not a near-gray manifest ({error}); remove it or name another") from error
     return known
@@ -84,7 +85,7 @@ class ManifestWriter:
     def add(self, name: str, chroma: float) -> None:
         """Add a photo; NaN says unreadable. A name with a line break is left out: it is measured again each time."""
         if self._file is not None and "\n" not in name and "\r" not in name:
-            self._writer.writerow((_UNREADABLE if math.isnan(chroma) else repr(chroma), name))
+            self._writer.writerow((_UNREADABLE if math.isnan(chroma) else repr(chroma), defused(name)))
 
     def flush(self) -> None:
         """Hand the lines to the system: a kill of this process loses none of them."""

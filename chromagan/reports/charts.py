@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.reports.axis import Axis, nice_ticks, tick_texts
-from chromagan.reports.figures import decimals_for, number
+from chromagan.reports.figures import Axis, decimals_for, nice_ticks, number, tick_texts
 from chromagan.reports.render import render
 
 Array = NDArray[np.float64]
@@ -102,12 +101,8 @@ def _why_not(values: Array, finite: Array) -> str:
 def ab_plane(name: str, png: bytes, mean_chroma: float, limit: float, step: float) -> str:
     """A density over the ab plane, with both axes labelled.
 
-    Args:
-        name: whose it is.
-        png: the density, its cells `step` wide from `-limit` to `limit` in a* and b*.
-        mean_chroma: for the description.
-        limit: of both axes, in Lab units.
-        step: width of a cell, in Lab units.
+    `png` is the density, its cells `step` Lab units wide from `-limit` to `limit` in a* and b*; the mean chroma stands
+    in the description.
     """
     uri = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     return render("ab_plane.svg", name=name, png=uri, mean_chroma=mean_chroma, limit=limit, step=step)
@@ -116,9 +111,7 @@ def ab_plane(name: str, png: bytes, mean_chroma: float, limit: float, step: floa
 def chroma_curves(curves: Sequence[tuple[str, str, float, Sequence[float]]], step: int) -> str:
     """Shares of the pixels by chroma, one line a row, on a logarithmic axis.
 
-    Args:
-        curves: name, CSS class, mean chroma, and the shares in steps of chroma, all of one length.
-        step: of chroma.
+    A row is name, CSS class, mean chroma, and the shares in steps of chroma, as many for each.
     """
     shares = np.array([row for *_, row in curves])
     used = np.flatnonzero(shares.any(axis=0))

@@ -9,8 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from chromagan.reports.axis import Axis, nice_ticks
-from chromagan.reports.figures import number, p_text, plural, shorten
+from chromagan.reports.figures import Axis, nice_ticks, number, p_text, plural, shorten
 from chromagan.reports.tables import latex_text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -29,22 +29,20 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], align: 
         align: "l" or "r" for each column; the first left and the others right unless given.
     """
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
-    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
     align = align or "l" + "r" * (len(header) - 1)
     rule = ["-" * width if side == "l" else "-" * (width - 1) + ":" for side, width in zip(align, widths, strict=True)]
-    ways = [str.ljust if side == "l" else str.rjust for side in align]
-    lines = []
-    for row in (cells[0], rule, *cells[1:]):
-        padded = (way(cell, width) for way, cell, width in zip(ways, row, widths, strict=True))
-        lines.append(f"| {' | '.join(padded)} |")
-    return "\n".join(lines)
+    lines = (" | ".join(_padded(row, widths, align)) for row in (cells[0], rule, *cells[1:]))
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A plain-text table, columns aligned right but for the first."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    lines = []
-    for row in (header, *rows):
-        first, *others = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
-        lines.append("  ".join((first, *others)).rstrip())
-    return "\n".join(lines)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = ("  ".join(_padded(row, widths, "l" + "r" * (len(widths) - 1))) for row in (header, *rows))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _padded(row: Sequence[str], widths: Sequence[int], align: str) -> Iterator[str]:
+    for cell, width, side in zip(row, widths, align, strict=True):
+        yield cell.ljust(width) if side == "l" else cell.rjust(width)

@@ -79,12 +79,14 @@ def test_a_repaired_photo_is_used_again(make_folder, tmp_path, photo, encoded):
 
 def test_a_torn_last_line_is_ignored_and_replaced(tmp_path):
     file = tmp_path / "m.csv"
-    names = ["/a/b,c.png", '/a/"quoted".png', "/ä/x.png"]
+    names = ["/a/b,c.png", '/a/"quoted".png', "/ä/x.png", "=1+1.png", "-@'+.png", "'=x.png", "'a.png"]
     with ManifestWriter(file) as writer:
         for i, name in enumerate(names):
             writer.add(name, 12.0 + i / 3)
         writer.add("/broken.jpg", math.nan)
     whole = file.read_bytes()
+    cells = [line.partition(b",")[2].lstrip(b'"') for line in whole.splitlines()]
+    assert not any(cell.startswith((b"=", b"+", b"-", b"@")) for cell in cells), "no name is a formula"
     for cut in range(1, len(b"unreadable,/broken.jpg\n")):
         file.write_bytes(whole[:-cut])
         known = read_manifest(file)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from chromagan.reports.axis import Axis, nice_ticks, tick_texts
+from chromagan.reports.figures import Axis, nice_ticks, tick_texts
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 17), (0.911, 0.934), (1e-7, 3e-7), (0, 1e6), (-5, -4.9)])

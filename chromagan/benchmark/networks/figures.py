@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -24,12 +23,7 @@ _TIMED, _SECONDS = 20, 5.0
 
 
 class Exam:
-    """The held-out photographs, read once, and what is measured on them for every network alike.
-
-    Args:
-        matrix: with the folder, its size and limit, and the file of VGG16.
-        device: where the networks are.
-    """
+    """The held-out photographs of a matrix, read once, and what is measured on them for every network alike."""
 
     def __init__(self, matrix: Matrix, device: torch.device) -> None:
         self.device = device
@@ -45,7 +39,8 @@ class Exam:
         figures |= {"psnr_at_equal_colourfulness": equal, "chroma_factor": factor}
         if self.distance is not None:
             figures[VGG_NAME] = self._vgg16_distance(network, self.distance)
-        figures["parameters"] = float(_inference_parameters(network))
+        kept = [p.numel() for name, p in network.named_parameters() if not network.training_only(name)]
+        figures["parameters"] = float(sum(kept))
         figures["sample_images_per_second"] = self._pace(network)
         return figures
 
@@ -71,11 +66,6 @@ class Exam:
         return 1 / statistics.median(seconds[1:])
 
 
-def _inference_parameters(network: ColorizationNetwork) -> int:
-    """Parameters that an inference file holds."""
-    return sum(p.numel() for name, p in network.named_parameters() if not network.training_only(name))
-
-
 def training_pace(run: Path) -> dict[str, float]:
     """Median photographs a second over a run's log, and the minutes that it took, evaluation and saving apart."""
     lines = [line for line in read_stats(run) if line.get("images_per_second")]
@@ -86,8 +76,3 @@ def training_pace(run: Path) -> dict[str, float]:
     minutes = sum((b - a) / rate for a, b, rate in zip(places, places[1:], rates, strict=False)) / 60
     # the first stretch begins with allocation and, on a GPU, the choice of algorithms
     return {"train_images_per_second": statistics.median(rates[1:] or rates), "train_minutes": minutes}
-
-
-def plain(figures: dict[str, float]) -> dict[str, float]:
-    """Figures that strict JSON holds: a NaN is left out."""
-    return {name: value for name, value in figures.items() if json.dumps(value) not in ("NaN", "Infinity", "-Infinity")}

@@ -9,6 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from chromagan.benchmark.contender import inference_network
 from chromagan.benchmark.roofline import work_of
+from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, count_parameters
 from chromagan.models.registry import ModelRecord, build_network, list_models, model_record
 from chromagan.pretrained.catalog import Entry, entries_of
@@ -22,21 +23,14 @@ _HEADER = ("name", "parameters", "with training heads", "multiply-adds", "answer
 
 @dataclass(frozen=True)
 class ZooEntry:
-    """One network.
-
-    Attributes:
-        record: from the registry.
-        parameters: at inference.
-        training_parameters: with the heads that only training needs.
-        multiply_adds: of one photo of 256 x 256 at inference: convolutions and matrix products.
-        catalogue: the weights that go by its name.
-    """
+    """One network of the registry, and the weights that go by its name."""
 
     record: ModelRecord
-    parameters: int
-    training_parameters: int
-    multiply_adds: int
     catalogue: list[Entry]
+    parameters: int = 0  # at inference
+    training_parameters: int = 0  # with the heads that only training needs
+    multiply_adds: int = 0  # of one photo of 256 x 256 at inference: convolutions and matrix products
+    uncounted: str = ""  # why there are none of these figures
 
     @property
     def billions(self) -> str:
@@ -47,20 +41,12 @@ class ZooEntry:
     def weights(self) -> str:
         """Where weights come from, in words."""
         others = [self.record.weights] if self.record.weights else []
-        if self.catalogue:
-            return "; ".join([", ".join(f"`{entry.name}`" for entry in self.catalogue), *others])
-        return "; ".join(others or [f"none shipped: `chromagan train --model {self.record.name}`"])
+        shipped = [", ".join(f"`{entry.name}`" for entry in self.catalogue)] if self.catalogue else []
+        return "; ".join(shipped + others or [f"none shipped: `chromagan train --model {self.record.name}`"])
 
 
 def zoo_entry(name: str) -> ZooEntry:
-    """Look a network up and count.
-
-    Args:
-        name: registered.
-
-    Raises:
-        ModelError: there is no such network, or it needs a package that is not installed.
-    """
+    """Look a network up and count; `ModelError` where there is none, or it needs a package that is not installed."""
     record = model_record(name)
     try:
         # tensors without memory: nothing is computed, so the whole zoo takes seconds
@@ -69,7 +55,7 @@ def zoo_entry(name: str) -> ZooEntry:
     except RuntimeError:
         # a network that looks at values while it is built or run; the same counts, slower
         counts = _count(name)
-    return ZooEntry(record, *counts, entries_of(name))
+    return ZooEntry(record, entries_of(name), *counts)
 
 
 def _count(name: str) -> tuple[int, int, int]:
@@ -79,8 +65,17 @@ def _count(name: str) -> tuple[int, int, int]:
 
 
 def list_zoo(pattern: str = "*") -> list[ZooEntry]:
-    """Entries of the networks whose names match a shell pattern, sorted by name."""
-    return [zoo_entry(name) for name in list_models(pattern)]
+    """Entries of the networks whose names match a shell pattern, sorted by name.
+
+    What cannot be built here, since its backbone's package is not installed, is listed without figures.
+    """
+    entries = []
+    for name in list_models(pattern):
+        try:
+            entries.append(zoo_entry(name))
+        except ModelError as error:
+            entries.append(ZooEntry(model_record(name), entries_of(name), uncounted=str(error)))
+    return entries
 
 
 def zoo_text(entries: list[ZooEntry]) -> str:
@@ -89,7 +84,9 @@ def zoo_text(entries: list[ZooEntry]) -> str:
 
 
 def zoo_markdown(entries: list[ZooEntry]) -> str:
-    """The whole of `docs/zoo.md`."""
+    """The whole of `docs/zoo.md`; `ModelError` where a network could not be counted."""
+    if missing := [entry for entry in entries if entry.uncounted]:
+        raise ModelError(f"{missing[0].record.name}: {missing[0].uncounted}")
     rows = [
         (
             f"`{e.record.name}`", f"{e.parameters:,}",

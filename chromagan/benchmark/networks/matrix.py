@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +19,7 @@ from chromagan.training.hints import HintOptions
 def parse_options(words: list[str]) -> dict[str, Any]:
     """Training options written `OPTION=VALUE`, by the names of the configuration's fields, `-` or `_` in them.
 
-    Raises:
-        UsageError: no such option, or a value of another type.
+    `UsageError` where there is no such option, or the value is of another type.
     """
     known = TrainConfig.options()
     options: dict[str, Any] = {}
@@ -44,12 +42,9 @@ def file_name(label: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table: a network with options of its own.
+    """One row of the table: a registered network with options of its own, on top of what all entries share.
 
-    Attributes:
-        label: as it was written, `NAME` or `NAME:OPTION=VALUE,...`; names the row.
-        model: in the registry.
-        options: on top of what all entries share.
+    Its label is as it was written, `NAME` or `NAME:OPTION=VALUE,...`.
     """
 
     label: str
@@ -76,37 +71,24 @@ class Entry:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What all rows share.
+    """What all rows share."""
 
-    Attributes:
-        data: training photographs, as `--data` of training takes them.
-        val: held-out folder; none of its photos should be trained on.
-        images: photographs that each model is trained on; 0 with `minutes`.
-        minutes: how long each is trained instead: its own pace, measured first, turns them into photographs.
-        common: training options of all entries, by name.
-        recipes: train by the recipes of the networks' authors; else their objective alone is taken from there, and
-            optimiser, schedule, crops and batches are the default preset's for all.
-        no_pretrained: trunks without a file in `weights` start from nothing, and there is no class term without a
-            teacher's file; else they are downloaded.
-        weights: local files of pretrained backbones, by backbone.
-        eval_size: short side of the held-out photos in pixels.
-        eval_limit: measure so many of them; 0 for all.
-        vgg16: file for `vgg16_oxford_distance`; empty leaves that figure out.
-        colourfulness: at which networks are compared besides, see `psnr_at_colourfulness`.
-    """
-
-    data: list[str]
-    val: str
-    images: int = 0
-    minutes: float = 0.0
-    common: dict[str, Any] = field(default_factory=dict)
+    data: list[str]  # training photographs, as `--data` of training takes them
+    val: str  # held-out folder; none of its photos should be trained on
+    images: int = 0  # photographs that each model is trained on; 0 with `minutes`
+    minutes: float = 0.0  # how long each is trained instead: its own pace, measured first, turns them into photographs
+    common: dict[str, Any] = field(default_factory=dict)  # training options of all entries, by name
+    # Train by the recipes of the networks' authors; else their objective alone is taken from there, and optimiser,
+    # schedule, crops and batches are the default preset's for all.
     recipes: bool = False
+    # Trunks without a file in `weights` start from nothing, and there is no class term without a teacher's file; else
+    # they are downloaded.
     no_pretrained: bool = False
-    weights: dict[str, str] = field(default_factory=dict)
-    eval_size: int = 256
-    eval_limit: int = 0
-    vgg16: str = ""
-    colourfulness: float = 20.0
+    weights: dict[str, str] = field(default_factory=dict)  # local files of pretrained backbones, by backbone
+    eval_size: int = 256  # short side of the held-out photos in pixels
+    eval_limit: int = 0  # measure so many of them; 0 for all
+    vgg16: str = ""  # file for `vgg16_oxford_distance`; empty leaves that figure out
+    colourfulness: float = 20.0  # at which networks are compared besides, see `psnr_at_colourfulness`
 
     def __post_init__(self) -> None:
         if (self.images > 0) == (self.minutes > 0) or min(self.images, self.minutes) < 0:
@@ -114,24 +96,11 @@ class Matrix:
         if self.colourfulness <= 0:
             raise UsageError("--equal-colourfulness is above 0")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values: the settings under which rows can stand in one table."""
-        return dataclasses.asdict(self)
-
     def config(self, entry: Entry, seed: int, images: int) -> tuple[TrainConfig, str]:
-        """The configuration of one run, and what its network starts from.
+        """The configuration of one run on so many photographs, and what its network starts from.
 
-        Args:
-            entry: the row.
-            seed: of weights, data order and everything else.
-            images: photographs to train on.
-
-        Returns:
-            The configuration, and "pretrained", "not pretrained" (the network has a backbone and it starts from
-            nothing) or "no backbone".
-
-        Raises:
-            UsageError: options that contradict each other or that this network does not have.
+        That is "pretrained", "not pretrained" (the network has a backbone and it starts from nothing) or "no backbone".
+        `UsageError` for options that contradict each other or that this network does not have.
         """
         # What a recipe says of the objective; all else in it is about optimiser, order of the updates and data.
         objective = ObjectiveOptions.options() | HintOptions.options()
@@ -143,13 +112,12 @@ class Matrix:
             {**options, **fixed, "eval_every": 0, "no_pretrained": True, "backbone_weights": []}
         )
         names = [str(trunk.name) for trunk in trunks_of(build_generator(bare))]
-        name = " + ".join(names)
-        files = [f"{one}={self.weights[one]}" for one in names if one in self.weights]
+        files = [f"{name}={self.weights[name]}" for name in names if name in self.weights]
         local = options.get("backbone_weights") or files
-        if not self.no_pretrained or (name and local):
-            # Without a teacher's file there is no class term, where nothing may be downloaded.
-            taught = bare.objective.term(ClassDistribution).teacher_weights or not self.no_pretrained
-            changes = {"no_pretrained": False, "backbone_weights": local if name else []}
-            config = bare.changed(**changes, **({} if taught else {"class_weight": 0.0}))
-            return config, "pretrained" if name else "no backbone"
-        return bare, "not pretrained" if name else "no backbone"
+        if self.no_pretrained and not (names and local):
+            return bare, "not pretrained" if names else "no backbone"
+        # Without a teacher's file there is no class term, where nothing may be downloaded.
+        taught = bare.objective.term(ClassDistribution).teacher_weights or not self.no_pretrained
+        changes = {"no_pretrained": False, "backbone_weights": local if names else []}
+        config = bare.changed(**changes, **({} if taught else {"class_weight": 0.0}))
+        return config, "pretrained" if names else "no backbone"

@@ -30,13 +30,7 @@ def ranked(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def ranking_markdown(results: Results, matrix: Matrix, device: str) -> str:
-    """The table, what it was measured under, and what is missing.
-
-    Args:
-        results: finished rows and failures.
-        matrix: the settings.
-        device: its name.
-    """
+    """The table, what it was measured under (the settings, the device's name), and what is missing."""
     groups = ranked(results.rows)
     header = [name.format(matrix.colourfulness) for name in _HEADER]
     lines = [markdown_table(header, [_cells(label, rows) for label, rows in groups], "ll" + 10 * "r"), ""]

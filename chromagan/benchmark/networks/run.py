@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from chromagan.benchmark.networks.figures import Exam, plain, training_pace
+from chromagan.benchmark.networks.figures import Exam, training_pace
 from chromagan.benchmark.networks.matrix import Entry, Matrix
 from chromagan.benchmark.networks.sheet import ContactSheet
 from chromagan.compute.versions import versions
@@ -41,24 +41,15 @@ _PACE_SECONDS, _PACE_STEPS = 10.0, 30
 
 @dataclass
 class Row:
-    """One trained network.
-
-    Attributes:
-        label, model, seed: which; baselines that are not trained have one row.
-        images: photographs that it was trained on.
-        start: "pretrained", "not pretrained" (its backbone began from nothing), "no backbone" or "not trained".
-        objective: what it was trained on, in the words of the configuration.
-        figures: by name, see `Exam.measure` and `training_pace`.
-        config: of the run.
-    """
+    """One trained network; baselines that are not trained have one row."""
 
     label: str
     model: str
     seed: int
-    images: int
-    start: str
-    objective: str
-    figures: dict[str, float] = field(default_factory=dict)
+    images: int  # photographs that it was trained on
+    start: str  # "pretrained", "not pretrained" (its backbone began from nothing), "no backbone" or "not trained"
+    objective: str  # what it was trained on, in the words of the configuration
+    figures: dict[str, float] = field(default_factory=dict)  # by name, see `Exam.measure` and `training_pace`
     config: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,13 +63,11 @@ class Results:
 
 
 class NetworkBenchmark:
-    """A benchmark in a folder.
+    """A benchmark in a folder: `zoo.json`, the runs, their weights and the columns of the contact sheet.
 
     Args:
         matrix: what all rows share.
-        out: folder for `zoo.json`, the runs, their weights and the columns of the contact sheet.
-        device: where.
-        sheet: photographs of the contact sheet.
+        out, device, sheet: the folder, where networks are, and photographs for the sheet.
         keep_states: keep the checkpoints of finished runs (they can be several times as large as the weights).
         tell: takes a line of progress.
 
@@ -99,19 +88,16 @@ class NetworkBenchmark:
         self.keep_states, self.tell = keep_states, tell
         self.rows: list[Row] = []
         self.lengths: dict[str, int] = {}
-        self._read()
         self._exam: Exam | None = None
+        self._read()
 
     def run(self, entries: Sequence[str], seeds: int, max_minutes: float = math.inf) -> Results:
         """Train and measure what is not finished yet; all first seeds come before the second ones.
 
         Args:
-            entries: labels, see `Entry`.
+            entries: labels, see `Entry`; `ModelError` or `UsageError` for one that means nothing, before any training.
             seeds: runs of each, with the seeds 0, 1, ...
             max_minutes: stop cleanly after this time; the same call goes on.
-
-        Raises:
-            ModelError, UsageError: an entry that means nothing; told before anything is trained.
         """
         parsed = [Entry.parse(label) for label in entries]
         if len({entry.folder for entry in parsed}) != len(parsed):
@@ -181,7 +167,8 @@ class NetworkBenchmark:
     def _add(self, row: Row, network: ColorizationNetwork) -> None:
         if self._exam is None:
             self._exam = Exam(self.matrix, self.device)
-        row.figures = plain(row.figures | self._exam.measure(network))
+        figures = row.figures | self._exam.measure(network)
+        row.figures = {name: value for name, value in figures.items() if math.isfinite(value)}  # strict JSON
         if row.seed == 0:
             self.sheet.add_column(self.out, row.label, network, self.device)
         self.rows.append(row)
@@ -198,7 +185,7 @@ class NetworkBenchmark:
             settings, self.lengths = then["settings"], then["lengths"]
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(f"{file}: not the results of such a benchmark ({error}); name another --out") from error
-        now = json.loads(json.dumps(self.matrix.as_dict()))
+        now = json.loads(json.dumps(asdict(self.matrix)))
         changed = [f"{k}: {settings.get(k)!r} there, {now.get(k)!r} now" for k in now if now.get(k) != settings.get(k)]
         if changed:
             raise TrainingError(f"{self.out} belongs to another benchmark ({'; '.join(changed)}); choose another --out")
@@ -206,7 +193,7 @@ class NetworkBenchmark:
 
     def _write(self) -> None:
         content = {
-            "settings": self.matrix.as_dict(), "versions": versions(), "device": device_name(self.device),
+            "settings": asdict(self.matrix), "versions": versions(), "device": device_name(self.device),
             "lengths": self.lengths, "rows": [asdict(row) for row in self.rows],
         }  # fmt: skip
         write_json(self.out / RESULTS, content)

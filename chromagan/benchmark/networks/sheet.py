@@ -31,8 +31,7 @@ Pixels = NDArray[np.uint8]
 def sheet_photos(paths: Sequence[str] = ()) -> list[Pixels]:
     """Photographs for the sheet, (H, W, 3) uint8: the files, or those that scikit-image ships.
 
-    Raises:
-        ReadError: a file cannot be read, or scikit-image is not installed.
+    `ReadError` where a file cannot be read, or scikit-image is not installed.
     """
     if paths:
         return [to_8bit_rgb(read_photo(Path(path)).pixels) for path in paths]
@@ -44,34 +43,20 @@ def sheet_photos(paths: Sequence[str] = ()) -> list[Pixels]:
 
 
 class ContactSheet:
-    """Keeps each network's column as a file of its own, so that a benchmark that goes on need not paint it again.
+    """Colour photos (H, W, 3) uint8, colorized at `size` pixels on the short side.
 
-    Args:
-        photos: (H, W, 3) uint8 in colour.
-        size: short side in pixels at which they are colorized.
+    Each network's column is kept as a file of its own, so that a benchmark that goes on need not paint it again.
     """
 
     def __init__(self, photos: Sequence[Pixels], size: int = 256) -> None:
         self.photos = [reduce_and_crop(photo, size) for photo in photos]
 
     def add_column(self, out: Path, label: str, network: ColorizationNetwork, device: torch.device) -> None:
-        """Colorize the photos and save the column under `OUT/columns`.
-
-        Args:
-            out: folder of the benchmark.
-            label: of the column.
-            network: in evaluation mode, on `device`.
-            device: where it is.
-        """
+        """Colorize the photos by a network in evaluation mode on `device`; save the column under `OUT/columns`."""
         _save(_column_file(out, label), self._column([self._colorize(network, photo, device) for photo in self.photos]))
 
     def assemble(self, out: Path, labels: Sequence[str]) -> Path:
-        """Join gray photo, columns and truth to `OUT/sheet.png`; returns its path.
-
-        Args:
-            out: folder of the benchmark.
-            labels: columns from left to right; those that were not saved are left out.
-        """
+        """Join gray photo, the columns of these labels that were saved, and truth to `OUT/sheet.png`, its path."""
         gray = Gray().eval()
         columns = [("gray photo", self._column([self._colorize(gray, p, torch.device("cpu")) for p in self.photos]))]
         for label in labels:
@@ -91,10 +76,8 @@ class ContactSheet:
 
     @staticmethod
     def _column(pictures: Sequence[Pixels]) -> Pixels:
-        cells = []
-        for picture in pictures:
-            height = round(picture.shape[0] * CELL / picture.shape[1])
-            cells.append(cv2.resize(picture, (CELL, height), interpolation=cv2.INTER_AREA))
+        sizes = [(CELL, round(picture.shape[0] * CELL / picture.shape[1])) for picture in pictures]
+        cells = [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p, size in zip(pictures, sizes, strict=True)]
         return np.asarray(np.concatenate(cells), np.uint8)
 
 

@@ -41,11 +41,7 @@ class AbDensity:
     pictures: int = 0
 
     def update(self, picture: NDArray[np.uint8]) -> None:
-        """Add one picture, thinned to a grid of at most PIXELS_A_PICTURE of its pixels.
-
-        Args:
-            picture: (H, W, 3) or (H, W) uint8 sRGB.
-        """
+        """Add one picture, (H, W, 3) or (H, W) uint8 sRGB, thinned to a grid of PIXELS_A_PICTURE at most."""
         step = max(1, math.ceil(math.sqrt(picture.shape[0] * picture.shape[1] / PIXELS_A_PICTURE)))
         pixels = np.array(to_8bit_rgb(picture[::step, ::step]))
         lab = rgb_to_lab(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255)[0].numpy()
@@ -69,10 +65,9 @@ class AbDensity:
         return self.chroma / max(self.pictures, 1)
 
     def png(self) -> bytes:
-        """The density as a picture: each cell in its own colour at L* 65, as opaque as the logarithm of its share.
+        """The density as a PNG: each cell in its own colour at L* 65, as opaque as the logarithm of its share.
 
-        Returns:
-            A PNG of CELLS x CELLS with alpha; a* to the right, b* upwards.
+        It has CELLS x CELLS pixels with alpha; a* to the right, b* upwards.
         """
         shares = self.cells / max(self.pictures, 1)
         span = math.log10(FULLEST / FAINTEST)

@@ -30,13 +30,7 @@ _CAPTION_METRICS = 3
 
 @dataclass(frozen=True)
 class ExampleGroup:
-    """Images that are shown together.
-
-    Attributes:
-        title: what they are.
-        note: how they were chosen.
-        indices: of the images, in the order shown.
-    """
+    """Images that are shown together: what they are, how they were chosen, and their indices in the order shown."""
 
     title: str
     note: str
@@ -50,17 +44,10 @@ def ranking_metric(result: ComparisonResult) -> str | None:
 
 
 def choose_examples(result: ComparisonResult, each: int = 4, seed: int = 0) -> list[ExampleGroup]:
-    """Best, worst, most disputed and random images; no image twice, and all of them where they are few.
+    """Best, worst, most disputed and random images, `each` a group (half as many again at random).
 
-    Best and worst go by the mean over methods of one metric. Images without a finite figure are drawn by chance only.
-
-    Args:
-        result: the comparison.
-        each: images a group (half as many again at random).
-        seed: of the random group.
-
-    Returns:
-        The groups that have an image.
+    No image comes twice, and all of them where they are few. Best and worst go by the mean over methods of one metric;
+    images without a finite figure are drawn by chance only.
     """
     metric = ranking_metric(result)
     images = range(len(result.images))
@@ -103,14 +90,9 @@ def _named(metric: str | None) -> str:
 
 
 def data_uri(picture: NDArray[np.uint8], short_side: int) -> tuple[str, int, int]:
-    """A picture as a JPEG data URI with full chroma resolution, reduced where it is larger.
+    """A picture (H, W, 3) or (H, W) uint8 as a JPEG data URI with full chroma resolution, its width and its height.
 
-    Args:
-        picture: (H, W, 3) or (H, W) uint8 sRGB.
-        short_side: of the picture in the page at most, in pixels.
-
-    Returns:
-        The URI, width and height.
+    It is reduced to `short_side` pixels where it is larger.
     """
     pixels = to_8bit_rgb(picture)
     height, width = pixels.shape[:2]
@@ -129,13 +111,8 @@ def example_rows(
 ) -> dict[str, Any] | None:  # fmt: skip
     """Groups of rows gray | each method | truth, each picture with its figures.
 
-    Rows are made in turns over the groups until the budget is spent, so that every group keeps its first ones.
-
-    Args:
-        result: the comparison.
-        pictures: gives a picture of "gray", "truth" or a method, or None.
-        seed: of the random group.
-        budget: characters of pictures at most (one row is always made).
+    Rows are made in turns over the groups until the budget (characters of pictures; one row is always made) is spent,
+    so that every group keeps its first ones.
 
     Returns:
         `groups` (title, note, rows) and how many images were `left_out`; None where no picture can be had.

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chromagan.errors import WriteError
-from chromagan.evaluation.comparison_report.findings import metrics_of
+from chromagan.evaluation.comparison_report.examples import Pictures
+from chromagan.evaluation.comparison_report.findings import compared, metrics_of
+from chromagan.evaluation.comparison_report.page import write_html
 from chromagan.evaluation.comparison_report.tables import latex, markdown
 from chromagan.evaluation.result import ComparisonResult, MethodResult
-from chromagan.files.atomic import strict_json, write_json
+from chromagan.files.atomic import strict_json, write_json, write_text
+from chromagan.files.csv_text import csv_text
 from chromagan.metrics.registry import directions
-
-Pictures = Callable[[str, int], NDArray[np.uint8] | None]
 
 
 def write_comparison(
@@ -28,7 +25,7 @@ def write_comparison(
     extra: Mapping[str, Any] | None = None,
     published: str | None = None,
 ) -> None:
-    """Write everything that a reader or another program wants of a comparison.
+    """Write everything that a reader or another program wants of a comparison, or `WriteError`.
 
     Args:
         result: what was found.
@@ -36,21 +33,16 @@ def write_comparison(
         folder: made where it is missing.
         extra: further entries of `metrics.json`.
         published: a table of published figures, for `table.md`.
-
-    Raises:
-        WriteError: the folder cannot be written.
     """
-    from chromagan.evaluation.comparison_report.page import write_html
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "metrics.json", {**as_json(result), **(extra or {})})
-        write_per_image(result, folder)
-        (folder / "table.md").write_text(markdown(result, published), encoding="utf-8", errors="backslashreplace")
-        (folder / "table.tex").write_text(latex(result), encoding="utf-8", errors="backslashreplace")
-        write_html(result, pictures, folder / "report.html")
     except OSError as error:
         raise WriteError(f"{folder}: the report cannot be written ({error.strerror}); choose another --out") from error
+    write_json(folder / "metrics.json", {**as_json(result), **(extra or {})})
+    write_per_image(result, folder)
+    write_text(folder / "table.md", markdown(result, published))
+    write_text(folder / "table.tex", latex(result))
+    write_html(result, pictures, folder / "report.html")
 
 
 def as_json(result: ComparisonResult) -> dict[str, Any]:
@@ -81,22 +73,18 @@ def write_per_image(result: ComparisonResult, folder: Path) -> None:
 
     Numbers are written in full; `inf` is the PSNR of an exact reproduction.
     """
-    methods = [method for method in result.methods if not method.baseline]
-    _write_rows(folder / "per_image.csv", result, methods)
-    _write_rows(folder / "per_image_baselines.csv", result, [m for m in result.methods if m.baseline])
+    write_text(folder / "per_image.csv", _per_image(result, compared(result)))
+    write_text(folder / "per_image_baselines.csv", _per_image(result, [m for m in result.methods if m.baseline]))
 
 
-def _write_rows(path: Path, result: ComparisonResult, methods: Sequence[MethodResult]) -> None:
+def _per_image(result: ComparisonResult, methods: Sequence[MethodResult]) -> str:
     settings = result.settings.get("methods", {})
     figures = list(dict.fromkeys(figure for method in methods for figure in method.per_image))
-    # Not every file name is Unicode.
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        hinted = any("simulated_hints" in settings.get(method.name, {}) for method in methods)
-        given = ("saturation", "simulated_hints") if hinted else ("saturation",)
-        writer.writerow(["method", *given, "name", "height", "width", *figures])
-        for method in methods:
-            row = [method.name, *(settings.get(method.name, {}).get(setting, "") for setting in given)]
-            columns = [method.per_image[figure] for figure in figures]
-            for index, (name, (height, width)) in enumerate(zip(result.images, result.sizes, strict=True)):
-                writer.writerow([*row, name, height, width, *(column[index] for column in columns)])
+    hinted = any("simulated_hints" in settings.get(method.name, {}) for method in methods)
+    given = ("saturation", "simulated_hints") if hinted else ("saturation",)
+    rows: list[tuple[object, ...]] = []
+    for method in methods:
+        row = (method.name, *(settings.get(method.name, {}).get(setting, "") for setting in given))
+        for i, (name, size) in enumerate(zip(result.images, result.sizes, strict=True)):
+            rows.append((*row, name, *size, *(method.per_image[figure][i] for figure in figures)))
+    return csv_text(["method", *given, "name", "height", "width", *figures], rows)

@@ -20,13 +20,12 @@ class FrontierLine:
     """One model at one saturation, over all photos.
 
     Attributes:
-        photos: how many.
-        left_out: those that are gray themselves or were reproduced exactly: one of their PSNRs is infinite, so they
+        left_out: photos that are gray themselves or were reproduced exactly: one of their PSNRs is infinite, so they
             are in neither PSNR mean. All other figures are over all photos. A mean over nothing is NaN.
-        psnr, gray_psnr: of the colorized photo and of the gray one against the truth, in dB over 8-bit RGB.
-        gain: their difference, over the same photos.
-        colourfulness, true_colourfulness: of the colorized photos and of the truths (Hasler and Suesstrunk).
-        absolute_colourfulness, true_absolute_colourfulness: the variant over absolute opponents.
+        psnr, gray_psnr, gain: of the colorized photo and of the gray one against the truth, in dB over 8-bit RGB, and
+            their difference, over the same photos.
+        colourfulness, absolute_colourfulness: of the colorized photos (Hasler and Suesstrunk), and the variant over
+            absolute opponents; `true_...` of the truths.
         largest_lightness_difference: between colorized and gray photo over all pixels, in 8-bit levels.
     """
 
@@ -43,12 +42,7 @@ class FrontierLine:
 
 
 def frontier_line(result: ComparisonResult, name: str) -> FrontierLine:
-    """The line of one method.
-
-    Args:
-        result: with all of `FIGURES`.
-        name: of the method.
-    """
+    """The line of one method, by name, of a result with all of `FIGURES`."""
     rows = {method.name: method.per_image for method in result.methods}
     made, true = rows[name], rows["truth"]
     pairs = zip(made["psnr"], rows["gray"]["psnr"], strict=True)
@@ -72,23 +66,19 @@ def frontier_line(result: ComparisonResult, name: str) -> FrontierLine:
 def frontier_table(factors: Sequence[float], lines: Sequence[FrontierLine], hints: Sequence[int] = ()) -> str:
     """One line a saturation: what more colour costs in PSNR.
 
-    Args:
-        factors: saturation of each line.
-        lines: the figures.
-        hints: number of simulated hints of each line; empty where there are none.
+    With `hints`, the number of simulated hints of each line, they are its first column.
     """
     header = ("saturation", "PSNR", "gray", "gain", "colourfulness", "truth", "lightness off by", "photos", "left out")
-    rows: list[tuple[str, ...]] = [
+    rows = [
         (
-            f"{factor:g}", f"{line.psnr:.3f}", f"{line.gray_psnr:.3f}", f"{line.gain:+.3f}",
+            *map(str, hints[i : i + 1]), f"{factor:g}",
+            f"{line.psnr:.3f}", f"{line.gray_psnr:.3f}", f"{line.gain:+.3f}",
             f"{line.colourfulness:.2f}", f"{line.true_colourfulness:.2f}", f"{line.largest_lightness_difference:.3f}",
             str(line.photos), str(line.left_out),
         )
-        for factor, line in zip(factors, lines, strict=True)
+        for i, (factor, line) in enumerate(zip(factors, lines, strict=True))
     ]  # fmt: skip
-    if hints:
-        return format_table(("hints", *header), [(str(count), *row) for count, row in zip(hints, rows, strict=True)])
-    return format_table(header, rows)
+    return format_table(("hints", *header) if hints else header, rows)
 
 
 def frontier_results(factors: Sequence[float], lines: Sequence[FrontierLine]) -> list[dict[str, Any]]:

@@ -31,14 +31,10 @@ def write_html(result: ComparisonResult, pictures: Pictures, path: Path, *, seed
         result: the comparison.
         pictures: gives the picture of a method (or "truth", "gray") for an image's index as (H, W, 3) uint8 sRGB, or
             None where it cannot be had. Called for a bounded number of images, by one thread.
-        path: the file; its folder exists.
+        path: the file; its folder exists. `WriteError` where it cannot be written.
         seed: which images are drawn by chance.
-
-    Raises:
-        WriteError: the file cannot be written.
     """
-    page = render_html(result, pictures, seed=seed)
-    write_text(path, page)
+    write_text(path, render_html(result, pictures, seed=seed))
 
 
 def render_html(result: ComparisonResult, pictures: Pictures, *, seed: int = 0) -> str:

@@ -40,9 +40,7 @@ def plain_table(result: ComparisonResult) -> str:
 def markdown(result: ComparisonResult, published: str | None = None) -> str:
     """A page: the table with intervals, paired comparisons, what is missing, and what produced it.
 
-    Args:
-        result: the comparison.
-        published: a table of published figures, for the end of the page.
+    A table of published figures, if any, is its end.
     """
     best = best_methods(result)
     rows = []

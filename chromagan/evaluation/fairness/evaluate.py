@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from chromagan.compute.versions import versions
-from chromagan.evaluation.fairness.files import colorizer_method, folder_method, masked_skin, read_pictures
-from chromagan.evaluation.fairness.measure import (
-    FairnessResult,
-    Method,
-    Pixels,
-    detected_skin,
-    gray_method,
-    mean_ab_method,
-    mean_colour,
-    measure_fairness,
-)
+from chromagan.errors import DataError
+from chromagan.evaluation.baselines import gray_of_8bit
+from chromagan.evaluation.fairness import measure
+from chromagan.evaluation.fairness.measure import FairnessResult, Method, SkinFinder
 from chromagan.evaluation.fairness.options import FairnessOptions
 from chromagan.evaluation.fairness.report import write_fairness
-from chromagan.evaluation.pairs import Pairs, list_digest, match_pairs, parse_methods, without_suffix
+from chromagan.evaluation.fairness.skin import Pixels, SkinRegion, skin_in_mask
+from chromagan.evaluation.pairs import Pairs, files_by_name, list_digest, match_pairs, parse_methods, without_suffix
+from chromagan.images.read import read_photo
 from chromagan.inference.colorizer import Colorizer
+from chromagan.metrics.eight_bit import to_8bit_rgb
 
 _DETECTED = "LBP cascade of scikit-image on the truth's luminance"
 
@@ -43,25 +40,24 @@ def evaluate_fairness(options: FairnessOptions | None = None, **given: Any) -> F
         DataError: pictures do not match, there is no face, or the face detector is not installed.
         ReadError, WriteError, WeightsError, DeviceError: see their messages.
     """
+    # 1. What is compared, where skin is, and the rows that cost nothing.
     options = options or FairnessOptions(**given)
     methods, settings, pairs = _methods(options)
     truth = dict(zip(map(without_suffix, pairs.images), pairs.truth, strict=True))
-    find_skin = masked_skin(options.masks, truth) if options.masks else detected_skin()
+    find_skin = _masked_skin(options.masks, truth) if options.masks else measure.detected_skin()
 
     def photos(what: str) -> Iterator[tuple[str, Pixels]]:
-        yield from tqdm(read_pictures(truth), what, len(truth), unit="photo", disable=None, leave=False)
+        for stem, path in tqdm(truth.items(), what, unit="photo", disable=None, leave=False):
+            yield stem, _read(path)
 
-    average = mean_colour(photos("mean colour"))
-    baselines: dict[str, Method] = {"gray": gray_method, "mean ab": mean_ab_method(average)}
-    result = measure_fairness(
-        photos("skin"),
-        {**methods, **baselines},
-        find_skin,
-        baselines=frozenset(baselines),
-        fewest=options.min_faces,
-        grouping=options.group_by,
-        seed=options.seed,
-    )
+    average = measure.mean_colour(photos("mean colour"))
+    baselines: dict[str, Method] = {"gray": measure.gray_method, "mean ab": measure.mean_ab_method(average)}
+    # 2. Every face.
+    result = measure.measure_fairness(
+        photos("skin"), {**methods, **baselines}, find_skin, baselines=frozenset(baselines), fewest=options.min_faces,
+        grouping=options.group_by, seed=options.seed,
+    )  # fmt: skip
+    # 3. What the figures depend on, and the report.
     result.versions = versions()
     result.settings |= {
         "truth": str(options.truth or options.data),
@@ -80,7 +76,9 @@ def _methods(options: FairnessOptions) -> tuple[dict[str, Method], dict[str, Any
     if options.pred:
         folders = parse_methods(options.pred)
         pairs = match_pairs(Path(options.truth or ""), folders)
-        methods = {name: folder_method(pairs.images, files) for name, files in pairs.predictions.items()}
+        stems = list(map(without_suffix, pairs.images))
+        made = {name: dict(zip(stems, files, strict=True)) for name, files in pairs.predictions.items()}
+        methods: dict[str, Method] = {name: _folder_method(pictures) for name, pictures in made.items()}
         return methods, {"pred": {name: str(folder) for name, folder in folders.items()}}, pairs
     pairs = match_pairs(Path(options.data or ""), {})
     colorizer = Colorizer.from_pretrained(options.model or "chromagan", options.device, options.size)
@@ -92,4 +90,34 @@ def _methods(options: FairnessOptions) -> tuple[dict[str, Method], dict[str, Any
         "saturation": colorizer.look.saturation,
         "device": str(colorizer.device),
     }
-    return {mark.model: colorizer_method(colorizer)}, settings, pairs
+    # The product's pipeline, on the gray version of the true photo.
+    return {mark.model: lambda _, truth: to_8bit_rgb(colorizer(gray_of_8bit(truth)))}, settings, pairs
+
+
+def _folder_method(pictures: Mapping[str, Path]) -> Method:
+    return lambda stem, _: _read(pictures[stem])
+
+
+def _masked_skin(folder: str | os.PathLike[str], truth: Mapping[str, Path]) -> SkinFinder:
+    """Skin by given masks, one file a photo, not zero where skin is; a photo without a mask has no face."""
+    masks = files_by_name(Path(folder))
+    if not masks.keys() & truth.keys():
+        raise DataError(f"{folder}: no mask has the name of a photo; a mask of a.jpg is called a.png, say")
+
+    def find(stem: str, picture: Pixels) -> list[SkinRegion]:
+        if stem not in masks:
+            return []
+        mask = read_photo(masks[stem]).pixels
+        if mask.shape[:2] != picture.shape[:2]:
+            raise DataError(
+                f"{masks[stem]}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels and its photo "
+                f"{picture.shape[1]}x{picture.shape[0]}; make them equal"
+            )
+        region = skin_in_mask(mask)
+        return [] if region is None else [region]
+
+    return find
+
+
+def _read(path: Path) -> Pixels:
+    return to_8bit_rgb(read_photo(path).pixels)

@@ -39,13 +39,10 @@ class FaceFinder:
         self._cascade = Cascade(lbp_frontal_face_cascade_filename())
 
     def __call__(self, picture: Pixels) -> list[FaceBox]:
-        """The faces of a photo, the largest first; of boxes that overlap, the larger one.
+        """Boxes of the faces in pixels of the photo, the largest first; of boxes that overlap, the larger one.
 
         Args:
             picture: sRGB, (H, W, 3) uint8; its luminance alone is looked at.
-
-        Returns:
-            Boxes in pixels of the photo.
         """
         scale = min(1.0, _LONGEST_SIDE / max(picture.shape[:2]))
         if scale < 1:

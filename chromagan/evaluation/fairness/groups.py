@@ -35,12 +35,9 @@ class Gap:
 
 @dataclass(frozen=True)
 class GroupedFigures:
-    """One measure of one colorizer.
+    """One measure of one colorizer: over all faces, by group (NaN and count 0 without faces), and the gap.
 
-    Attributes:
-        overall: over all faces.
-        groups: by group; a group without faces has a figure of NaN and count 0.
-        gap: between the groups that have enough faces; None where fewer than two have.
+    There is a gap between the groups that have enough faces; none where fewer than two have.
     """
 
     overall: Figure
@@ -53,16 +50,14 @@ def grouped_figures(
 ) -> GroupedFigures:
     """Means by group with 95 % bootstrap intervals, and the gap.
 
-    Photos are resampled, not faces: two faces of one photo share its light, and are no independent witnesses.
+    Photos are resampled, not faces: two faces of one photo share its light, and are no independent witnesses. One photo
+    alone has no interval (NaN). The same faces in any order give the same answer.
 
     Args:
         values: by group, (photo, figure) of each face; a figure that is not finite is left out and counted.
         fewest: faces that a group needs to have a part in the gap.
-        seed: of the resampling; the same faces in any order give the same answer.
+        seed: of the resampling.
         resamples: how many.
-
-    Returns:
-        The figures. One photo alone has no interval (NaN).
     """
     groups, draws, finite = {}, {}, {}
     for index, (name, faces) in enumerate(values.items()):
@@ -70,13 +65,21 @@ def grouped_figures(
     everyone = [face for faces in values.values() for face in faces]
     overall, _, _ = _figure(everyone, (seed, len(values)), resamples)
     enough = {name: finite[name] for name in values if len(finite[name]) >= fewest}
-    gap = _gap(groups, draws, enough, np.random.default_rng([seed, len(values) + 1]), resamples)
-    return GroupedFigures(overall, groups, gap)
+    if len(enough) < 2:
+        return GroupedFigures(overall, groups, None)
+    highest = max(enough, key=lambda name: groups[name].value)
+    lowest = min(enough, key=lambda name: groups[name].value)
+    if highest == lowest:  # all means are equal
+        lowest = next(name for name in enough if name != highest)
+    low, high = interval(draws[highest] - draws[lowest])
+    top, bottom = groups[highest], groups[lowest]
+    difference = Figure(top.value - bottom.value, low, high, top.count + bottom.count)
+    rng = np.random.default_rng([seed, len(values) + 1])
+    p_value = shuffled_gap_p_value(list(enough.values()), rng, resamples)
+    return GroupedFigures(overall, groups, Gap(highest, lowest, difference, p_value))
 
 
-def _figure(
-    faces: Sequence[tuple[str, float]], seed: Sequence[int], resamples: int
-) -> tuple[Figure, Floats, Floats]:
+def _figure(faces: Sequence[tuple[str, float]], seed: Sequence[int], resamples: int) -> tuple[Figure, Floats, Floats]:
     """The mean with its interval, the resampled means, and the finite figures in an order that depends on nothing."""
     kept = sorted((photo, value) for photo, value in faces if math.isfinite(value))
     left_out = len(faces) - len(kept)
@@ -90,13 +93,7 @@ def _figure(
 
 
 def resampled_means(photos: Sequence[str], values: Floats, seed: int | Sequence[int], resamples: int) -> Floats:
-    """Means over faces of photos drawn with replacement.
-
-    Args:
-        photos: of each face.
-        values: (n,) figures.
-        seed: of the drawing, one number or several.
-        resamples: how many.
+    """Means over faces, (n,) figures with their photos' names, of photos drawn with replacement.
 
     Returns:
         (resamples,) means; NaN where there is only one photo, from which nothing about others follows.
@@ -110,36 +107,11 @@ def resampled_means(photos: Sequence[str], values: Floats, seed: int | Sequence[
     return np.asarray(sums / counts)
 
 
-def _gap(
-    figures: Mapping[str, Figure],
-    draws: Mapping[str, Floats],
-    enough: Mapping[str, Floats],
-    rng: np.random.Generator,
-    resamples: int,
-) -> Gap | None:
-    if len(enough) < 2:
-        return None
-    highest = max(enough, key=lambda name: figures[name].value)
-    lowest = min(enough, key=lambda name: figures[name].value)
-    if highest == lowest:  # all means are equal
-        lowest = next(name for name in enough if name != highest)
-    difference = figures[highest].value - figures[lowest].value
-    low, high = interval(draws[highest] - draws[lowest])
-    count = figures[highest].count + figures[lowest].count
-    p_value = shuffled_gap_p_value(list(enough.values()), rng, resamples)
-    return Gap(highest, lowest, Figure(difference, low, high, count), p_value)
-
-
 def shuffled_gap_p_value(groups: Sequence[Floats], rng: np.random.Generator, shuffles: int) -> float:
     """P value of the gap between the highest and the lowest mean, by dealing the figures to the groups at random.
 
-    Args:
-        groups: (n_i,) figures each, none empty.
-        rng: deals.
-        shuffles: how many deals.
-
     Returns:
-        (1 + deals with a gap at least as large) / (1 + deals), so never 0.
+        (1 + deals with a gap at least as large) / (1 + deals), so never 0. No group may be empty.
     """
     values = np.concatenate(list(groups))
     ends = np.cumsum([len(group) for group in groups])

@@ -30,17 +30,12 @@ _LEAST_CHROMA = 1.0  # Lab units of the truth's mean skin colour; a gray photo h
 
 @dataclass(frozen=True)
 class Face:
-    """One face, and what each colorizer made of its skin.
+    """One face, the `index`-th of its photo, and by method what each colorizer made of its skin.
 
     Attributes:
-        photo: its name.
-        index: of the face in the photo, from 0.
-        top, left, height, width: rectangle around the skin pixels.
-        pixels: how many skin pixels there are.
-        L, a, b: their mean in the truth.
-        ita: individual typology angle of that mean, in degrees.
+        top, left, height, width, pixels: the rectangle around its skin pixels, and how many of them there are.
+        L, a, b, ita: their mean in the truth, and that mean's individual typology angle in degrees.
         group: by the angle, or by L (see `FairnessResult.grouping`).
-        shifts: by method.
     """
 
     photo: str
@@ -63,16 +58,13 @@ class FairnessResult:
     """All that a report on fairness shows.
 
     Attributes:
-        photos: how many were looked at.
-        without_face: names of those in which no face with coloured skin was found.
+        photos, without_face: how many were looked at; names of those in which no coloured skin of a face was found.
         faces: in the order of their photos.
-        methods: names, in the order given.
-        baselines: those of them that are no colorizers.
+        methods, baselines: names in the order given, and those of them that are no colorizers.
         figures: by method, then by measure (see `MEASURES`).
         fewest: faces below which a group is flagged and has no part in a gap.
         grouping: name in `GROUPINGS` of what the faces are grouped by.
-        settings, versions: what the figures depend on.
-        warnings: what a reader must know.
+        settings, versions, warnings: what the figures depend on, and what a reader must know.
     """
 
     photos: int
@@ -113,12 +105,9 @@ def measure_fairness(
         methods: what to compare; asked only for photos with a face.
         find_skin: which pixels are skin, such as `detected_skin()`.
         baselines: names of the methods that are no colorizers.
-        fewest: faces that a group needs to have a part in a gap.
+        fewest: faces that a group needs to have a part in the gap.
         grouping: "ita", or "lightness" for groups by L*, which the gray photo tells.
         seed: of the intervals' resampling.
-
-    Returns:
-        Faces and figures.
 
     Raises:
         UsageError: `fewest` is below 2, or there is no such grouping.
@@ -128,6 +117,7 @@ def measure_fairness(
         raise UsageError(f"a group needs at least 2 faces to be compared, not {fewest}")
     if grouping not in GROUPINGS:
         raise UsageError(f"faces are grouped by {' or '.join(GROUPINGS)}, not by {grouping!r}")
+    # 1. Every face under every colorizer.
     faces: list[Face] = []
     without: list[str] = []
     misfits: list[str] = []
@@ -140,32 +130,38 @@ def measure_fairness(
             without.append(name)
             continue
         pictures = {method: colorize(name, truth) for method, colorize in methods.items()}
-        wrong = [method for method, picture in pictures.items() if picture.shape != truth.shape]
-        misfits += [f"{method}: {name} {_size(pictures[method])} for {_size(truth)}" for method in wrong]
-        if misfits:
-            continue
-        for index, (region, lab) in enumerate(regions):
+        misfits += [
+            f"{method}: {name} {_size(picture)} for {_size(truth)}"
+            for method, picture in pictures.items()
+            if picture.shape != truth.shape
+        ]
+        for index, (region, lab) in enumerate(() if misfits else regions):
             shifts = {method: measure_skin(region.lab(picture), lab) for method, picture in pictures.items()}
-            faces.append(_face(name, index, region, lab.mean(0).tolist(), shifts, grouping))
+            L, a, b = lab.mean(0).tolist()
+            angle = ita_degrees(L, b)
+            group = group_of(angle if grouping == "ita" else L, grouping)
+            place = (region.top, region.left, *region.mask.shape, region.pixels)
+            faces.append(Face(name, index, *place, L, a, b, angle, group, shifts))
     if misfits:
         raise DataError(f"pictures must have the truth's size: {listed(misfits)}; resize nothing, colorize again")
     if not faces:
         raise DataError(f"no face with coloured skin in {count} photos; give faces seen from the front, or --masks")
-    result = FairnessResult(count, without, faces, list(methods), baselines, {}, fewest, grouping)
-    result.figures = {
-        method: {measure: _grouped(result, method, measure, seed) for measure in MEASURES} for method in methods
-    }
+    # 2. Means by group.
+    members = {name: [face for face in faces if face.group == name] for name in GROUPINGS[grouping]}
+
+    def grouped(method: str, measure: str) -> GroupedFigures:
+        values = {k: [(face.photo, getattr(face.shifts[method], measure)) for face in members[k]] for k in members}
+        return grouped_figures(values, fewest, seed)
+
+    figures = {method: {measure: grouped(method, measure) for measure in MEASURES} for method in methods}
+    result = FairnessResult(count, without, faces, list(methods), baselines, figures, fewest, grouping)
     result.settings = {"grouping": grouping, "fewest_faces": fewest, "seed": seed}
     result.warnings = _warnings(result)
     return result
 
 
 def detected_skin() -> SkinFinder:
-    """Skin by the face detector and `skin_in_box`.
-
-    Raises:
-        DataError: scikit-image is not installed.
-    """
+    """Skin by the face detector and `skin_in_box`; `DataError` where scikit-image is not installed."""
     finder = FaceFinder()
 
     def find(_: str, truth: Pixels) -> list[SkinRegion]:
@@ -193,23 +189,6 @@ def mean_ab_method(ab: tuple[float, float]) -> Method:
 def mean_colour(photos: Iterable[tuple[str, Pixels]]) -> tuple[float, float]:
     """Mean a* and b* over photos of each photo's mean over its pixels."""
     return mean_of_means(mean_ab(lab_of_8bit(picture)) for _, picture in photos)
-
-
-def _face(
-    name: str, index: int, region: SkinRegion, mean: list[float], shifts: dict[str, SkinShift], grouping: str
-) -> Face:
-    L, a, b = mean
-    angle = ita_degrees(L, b)
-    group = group_of(angle if grouping == "ita" else L, grouping)
-    height, width = region.mask.shape
-    return Face(name, index, region.top, region.left, height, width, region.pixels, L, a, b, angle, group, shifts)
-
-
-def _grouped(result: FairnessResult, method: str, measure: str, seed: int) -> GroupedFigures:
-    values: dict[str, list[tuple[str, float]]] = {name: [] for name in GROUPINGS[result.grouping]}
-    for face in result.faces:
-        values[face.group].append((face.photo, getattr(face.shifts[method], measure)))
-    return grouped_figures(values, result.fewest, seed)
 
 
 def _size(picture: Pixels) -> str:

@@ -13,13 +13,11 @@ Place = str | os.PathLike[str]
 
 @dataclass(frozen=True, kw_only=True)
 class FairnessOptions:
-    """Whose colours of skin, on which photos.
+    """Whose colours of skin, on which photos; `UsageError` for options that contradict each other or are out of range.
 
     Attributes:
-        pred: folders of colorized pictures by any program, `NAME=DIR` or `DIR`; with `truth`.
-        truth: the true photos, matched by name without extension.
-        model: a shipped network or a file of weights; with `data`, in place of both.
-        data: colour photos of faces.
+        pred, truth: folders of colorized pictures by any program, `NAME=DIR` or `DIR`, and of the true photos.
+        model, data: a shipped network or a file of weights and colour photos of faces, in place of both.
         masks: folder of skin masks in place of the face detector.
         group_by: "ita", the typology angle of the true skin, or "lightness", its L*, which a gray photo tells.
         min_faces: groups with fewer are flagged and have no part in a gap.
@@ -27,9 +25,6 @@ class FairnessOptions:
         device: "auto", "cpu", "cuda" or "mps".
         seed: of the intervals' resampling.
         out: folder for tables and drawing.
-
-    Raises:
-        UsageError: options that contradict each other or are out of range.
     """
 
     pred: Sequence[str] | None = None

@@ -24,8 +24,7 @@ class SkinShift:
             pink. NaN where either mean colour is nearer to gray than 1 Lab unit.
         ita_shift: change of the individual typology angle of the mean colour, in degrees.
         lightness_shift: of mean L*; a colorizer that keeps the photo's lightness has 0.
-        a_shift: of mean a*; above 0 redder.
-        b_shift: of mean b*; above 0 yellower.
+        a_shift, b_shift: of mean a* and b*; above 0 redder, yellower.
         chroma_shift: of the mean colour's chroma; below 0 paler.
     """
 
@@ -39,31 +38,23 @@ class SkinShift:
     chroma_shift: float
 
 
-MEASURES: dict[str, tuple[str, str]] = {
-    "ciede2000": ("CIEDE2000", ""),
-    "hue_error": ("hue error", "degrees"),
-    "hue_shift": ("hue shift", "degrees"),
-    "ita_shift": ("ITA shift", "degrees"),
-    "lightness_shift": ("L* shift", ""),
-    "a_shift": ("a* shift", ""),
-    "b_shift": ("b* shift", ""),
-    "chroma_shift": ("chroma shift", ""),
+MEASURES = {
+    "ciede2000": "CIEDE2000",
+    "hue_error": "hue error, degrees",
+    "hue_shift": "hue shift, degrees",
+    "ita_shift": "ITA shift, degrees",
+    "lightness_shift": "L* shift",
+    "a_shift": "a* shift",
+    "b_shift": "b* shift",
+    "chroma_shift": "chroma shift",
 }
-"""Fields of `SkinShift`: (as shown, unit)."""
+"""Fields of `SkinShift` as they are shown, with their unit."""
 
 
 def measure_skin(lab: Lab, truth: Lab) -> SkinShift:
-    """Compare the skin of one face with the truth.
+    """Compare the skin of one face with the truth, pixels (n, 3) L, a, b with the same ones; `ValueError` without any.
 
-    Args:
-        lab: (n, 3) L, a, b of the colorized pixels.
-        truth: (n, 3) of the same pixels in the true photo.
-
-    Returns:
-        The shifts; those of mean colours are of the mean over pixels of L, a and b.
-
-    Raises:
-        ValueError: the shapes differ, or there is no pixel.
+    Shifts of mean colours are of the means over pixels of L, a and b.
     """
     if lab.shape != truth.shape or not len(lab):
         raise ValueError(f"skin pixels of {lab.shape} and {truth.shape} cannot be compared")

@@ -61,12 +61,7 @@ class FaceBox(NamedTuple):
 
 @dataclass(frozen=True)
 class SkinRegion:
-    """The skin pixels of one face.
-
-    Attributes:
-        top, left: of the rectangle that `mask` covers, in pixels of the photo.
-        mask: (h, w) bool, true where the pixel is skin.
-    """
+    """The skin pixels of one face: `mask` (h, w), whose corner lies at row `top` and column `left` of the photo."""
 
     top: int
     left: int
@@ -78,14 +73,7 @@ class SkinRegion:
         return int(self.mask.sum())
 
     def lab(self, picture: Pixels) -> Lab:
-        """Lab of the skin pixels of a picture.
-
-        Args:
-            picture: sRGB, (H, W, 3) uint8, of the photo's size.
-
-        Returns:
-            (n, 3) float64: L in [0, 100], a, b.
-        """
+        """Lab of the skin pixels of a picture (H, W, 3) uint8 sRGB of the photo's size: (n, 3) float64."""
         height, width = self.mask.shape
         return pixels_to_lab(picture[self.top : self.top + height, self.left : self.left + width][self.mask])
 
@@ -97,56 +85,34 @@ def pixels_to_lab(pixels: Pixels) -> Lab:
 
 
 def ita_degrees(L: float, b: float) -> float:
-    """Individual typology angle of a colour (Chardon, Cretois and Hourseau 1991).
+    """Individual typology angle of a colour (Chardon, Cretois and Hourseau 1991) in degrees, in (-180, 180].
 
-    Args:
-        L: CIE L*.
-        b: CIE b*.
-
-    Returns:
-        atan2(L - 50, b) in degrees, in (-180, 180]: light skin high, dark skin low. For b > 0, as of all skin under
-        white light, it is the paper's arctan((L - 50) / b).
+    Light skin is high, dark skin low. For b > 0, as of all skin under white light, this atan2(L - 50, b) is the paper's
+    arctan((L - 50) / b).
     """
     return math.degrees(math.atan2(L - 50, b))
 
 
 def group_of(value: float, grouping: str = "ita") -> str:
-    """The group of a skin.
-
-    Args:
-        value: its ITA in degrees for the grouping "ita", its L* for "lightness".
-        grouping: a name in `GROUPINGS`.
-
-    Returns:
-        A name in `GROUPINGS[grouping]`.
-    """
+    """The group, a name in `GROUPINGS[grouping]`, of a skin's ITA in degrees ("ita") or of its L* ("lightness")."""
     *higher, lowest = GROUPINGS[grouping]
     return next((name for name in higher if value > GROUPINGS[grouping][name][0]), lowest)
 
 
 def skin_in_box(truth: Pixels, box: FaceBox) -> SkinRegion | None:
-    """Choose the skin pixels of a detected face.
+    """The skin pixels of a face in a box of the true photo, sRGB (H, W, 3) uint8.
 
     An ellipse from forehead to upper lip; of it the pixels of a skin's hue (a wide window, since coloured light turns
     it); of those the ones whose lightness is neither in the lowest quarter (eyes, brows, nostrils, beard, shadows) nor
     in the highest tenth (gleam), and whose chroma is at least half of the face's median (whites of the eyes, glasses).
     Lightness and chroma are judged against the same face, never against a fixed value, so that dark skin is as welcome
-    as light skin.
-
-    Args:
-        truth: the true photo, sRGB, (H, W, 3) uint8.
-        box: where the face is.
-
-    Returns:
-        The region, or None where less than 60 % of the ellipse has a skin's hue (no face, or a gray photo), or fewer
-        than 64 pixels remain.
+    as light skin. None where less than 60 % of the ellipse has a skin's hue (no face, or a gray photo), or fewer than
+    64 pixels remain.
     """
     centre = (box.top + _ELLIPSE_CENTRE[0] * box.height, box.left + _ELLIPSE_CENTRE[1] * box.width)
     radii = (_ELLIPSE_RADII[0] * box.height, _ELLIPSE_RADII[1] * box.width)
     top, left = (max(0, math.floor(c - r)) for c, r in zip(centre, radii, strict=True))
-    bottom, right = (
-        min(side, math.ceil(c + r)) for c, r, side in zip(centre, radii, truth.shape[:2], strict=True)
-    )
+    bottom, right = (min(side, math.ceil(c + r)) for c, r, side in zip(centre, radii, truth.shape[:2], strict=True))
     if bottom <= top or right <= left:
         return None
     rows = (np.arange(top, bottom) + 0.5 - centre[0]) / radii[0]
@@ -160,14 +126,7 @@ def skin_in_box(truth: Pixels, box: FaceBox) -> SkinRegion | None:
 
 
 def choose_skin(lab: Lab) -> NDArray[np.bool_] | None:
-    """The rule of `skin_in_box` on the ellipse's pixels.
-
-    Args:
-        lab: (n, 3) L, a, b.
-
-    Returns:
-        (n,) bool, or None where too few have a skin's hue.
-    """
+    """The rule of `skin_in_box` on the ellipse's pixels, (n, 3) Lab: (n,) bool, or None where too few suit."""
     if not len(lab):
         return None
     L, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
@@ -180,18 +139,10 @@ def choose_skin(lab: Lab) -> NDArray[np.bool_] | None:
 
 
 def skin_in_mask(mask: NDArray[np.generic]) -> SkinRegion | None:
-    """The region of a given mask.
-
-    Args:
-        mask: (H, W), or (H, W, C) any of whose channels counts; not zero where the pixel is skin.
-
-    Returns:
-        All of its pixels, as they were given; None where there is none.
-    """
+    """The region of a mask (H, W) or (H, W, C), not zero where skin is in any channel; None where nothing is."""
     flat = (mask != 0).any(axis=2) if mask.ndim == 3 else mask != 0
     rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
     if not rows.size:
         return None
-    return SkinRegion(
-        int(rows[0]), int(columns[0]), flat[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
-    )
+    inside = flat[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return SkinRegion(int(rows[0]), int(columns[0]), inside.copy())

@@ -30,10 +30,8 @@ class StudyOptions:
         mode: "pairs": a real photo and its colorized version, which is the colorized one? "single": one picture, real
             or colorized?
         presentation: of pairs: "sequential", left for one second and then right for one second, or "together".
-        practice: trials with feedback, never analysed.
-        trials: trials after the practice, attention checks among them.
-        attention: how many of `trials` show blatantly wrong colours instead of a method's; None for a tenth, at
-            least 1.
+        practice, trials: how many trials with feedback, never analysed, and how many after them.
+        attention: how many of `trials` show blatantly wrong colours, not a method's; None for a tenth, at least 1.
         participants: how many schedules there are; a participant beyond them gets one of these again.
         seed: decides photos, schedules and the colours of the attention checks.
         size: side of the square pictures in CSS pixels.
@@ -80,23 +78,14 @@ class StudyOptions:
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial of a schedule.
+    """One trial of a schedule; photo and method by their indices."""
 
-    Attributes:
-        phase: "practice" or "test".
-        kind: "test" for a method's picture, "attention" for a check; practice trials are of kind "test".
-        photo: index of the photo.
-        method: index of the method; None in a check and where the real photo is shown alone.
-        colorized_left: in pairs, whether the colorized picture is on the left; None in single mode.
-        shows_real: in single mode, whether the picture is the real photo; None in pairs.
-    """
-
-    phase: str
-    kind: str
+    phase: str  # "practice" or "test"
+    kind: str  # "test" for a method's picture, "attention" for a check; practice trials are of kind "test"
     photo: int
-    method: int | None
-    colorized_left: bool | None
-    shows_real: bool | None
+    method: int | None  # None in a check and where the real photo is shown alone
+    colorized_left: bool | None  # None in single mode
+    shows_real: bool | None  # None in pairs
 
 
 @dataclass(frozen=True)
@@ -109,15 +98,10 @@ class PhotoRoles:
 
 
 def assign_roles(options: StudyOptions, suitable_checks: Sequence[int], photos: int) -> PhotoRoles:
-    """Deal the photos out to practice, attention checks and test by the seed.
+    """Deal so many photos out to practice, attention checks and test by the seed.
 
-    Args:
-        options: how many of each.
-        suitable_checks: photos whose false colours are blatant, in the order of preference.
-        photos: how many photos there are.
-
-    Raises:
-        DataError: too few photos, or too few that suit for checks.
+    `suitable_checks` are those whose false colours are blatant, in the order of preference; `DataError` where they or
+    the photos are too few.
     """
     if photos < options.photos_needed:
         raise DataError(
@@ -136,33 +120,25 @@ def assign_roles(options: StudyOptions, suitable_checks: Sequence[int], photos: 
 
 
 def design_session(options: StudyOptions, roles: PhotoRoles, methods: int, index: int) -> list[Trial]:
-    """The schedule of one participant.
+    """The schedule of participant number `index`, from 0, for so many methods.
 
     Participants come in blocks of 2 x `methods` who see the same photos. In a block each photo is shown with each
     method twice, once on either side (single mode: by each method once, and `methods` times as it is). Within a
     session the methods' counts differ by at most 1, and so do left and right (single mode: real and colorized), in
     all and for each method. Blocks move on through the photos, so that these differ by at most one block's showing.
-
-    Args:
-        options: the study.
-        roles: from `assign_roles`.
-        methods: how many methods.
-        index: the schedule's number, from 0.
     """
     turn, flip, block = index % methods, (index // methods) % 2, index // (2 * methods)
     start = block * options.measured
-    tests = []
-    for j in range(options.measured):
-        photo = roles.test[(start + j) % len(roles.test)]
+
+    def measured(phase: str, j: int, photo: int) -> Trial:
         even = (j // methods + j % methods + flip) % 2 == 0
-        tests.append(_trial(options, TEST, TEST, photo, (j + turn) % methods, even))
+        return _trial(options, phase, TEST, photo, (j + turn) % methods, even)
+
+    tests = [measured(TEST, j, roles.test[(start + j) % len(roles.test)]) for j in range(options.measured)]
     checks = [
         _trial(options, TEST, ATTENTION, photo, None, (k + index) % 2 == 0) for k, photo in enumerate(roles.attention)
     ]
-    practice = [
-        _trial(options, PRACTICE, TEST, photo, (k + turn) % methods, (k // methods + k % methods + flip) % 2 == 0)
-        for k, photo in enumerate(roles.practice)
-    ]
+    practice = [measured(PRACTICE, k, photo) for k, photo in enumerate(roles.practice)]
     order = random.Random(f"session {options.seed} {index}")
     for trials in (tests, checks, practice):
         order.shuffle(trials)

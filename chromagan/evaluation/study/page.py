@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -27,6 +28,7 @@ from chromagan.evaluation.study.design import (
 )
 from chromagan.evaluation.study.pictures import (
     BLATANT,
+    ENCODINGS,
     MatchedPhoto,
     encode,
     false_colours,
@@ -34,7 +36,7 @@ from chromagan.evaluation.study.pictures import (
     match_photos,
     read_shown,
 )
-from chromagan.files.atomic import write_atomically, write_text
+from chromagan.files.atomic import write_texts
 from chromagan.reports.render import render
 from chromagan.version import __version__
 
@@ -46,17 +48,13 @@ CONSENT = (
     "Taking part is voluntary. You may stop at any time without giving a reason, and nobody will know that you began. "
     "Your answers are used to measure how convincing the colours of computer programs are."
 )
-_MIME = {"png": "image/png", "jpeg": "image/jpeg"}
 
 
 @dataclass(frozen=True)
 class PageText:
-    """What the page says besides the task.
+    """What the page says besides the task; plain text, line breaks of `consent` are kept.
 
-    Attributes:
-        title: heading of the page.
-        contact: whom to hand the result file to and to ask, such as a mail address; may be empty.
-        consent: what a participant agrees to; plain text, line breaks are kept.
+    `contact` is whom to ask and to hand the result file to, such as a mail address; it may be empty.
     """
 
     title: str = "Real colours, or a computer's?"
@@ -66,23 +64,14 @@ class PageText:
 
 @dataclass
 class StudyPage:
-    """What was written.
-
-    Attributes:
-        path: the page.
-        study: its identity, a digest of pictures and schedules; each result file names it.
-        photos: how many photos the schedules use.
-        pictures: how many pictures are embedded.
-        size_bytes: of the page.
-        warnings: what the experimenter must know.
-    """
+    """What was written: the page, its identity (a digest of pictures and schedules), and how much is in it."""
 
     path: Path
     study: str
     photos: int
     pictures: int
     size_bytes: int
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
 
 def write_study(
@@ -95,12 +84,12 @@ def write_study(
     photos: int = 0,
     overwrite: bool = False,
 ) -> StudyPage:
-    """Write `index.html`, the page, and `study.json`, what it shows, into a folder.
+    """Write `index.html`, the page, and `study.json`, what it shows, into a folder that is made where it is missing.
 
     Args:
         real: folder of real colour photos.
         colorized: by method, folder of their colorized versions, matched by name.
-        out: the folder, made where it is missing.
+        out: the folder.
         options: the protocol.
         text: what the page says.
         encoding: "png", or "jpeg" for a page of about a third of the size.
@@ -114,37 +103,48 @@ def write_study(
         WriteError: a study stands there already, or the folder cannot be written.
     """
     options, text, out = options or StudyOptions(), text or PageText(), Path(out)
-    if not colorized or encoding not in _MIME:
+    if not colorized or encoding not in ENCODINGS:
         raise UsageError("a study needs at least one NAME=DIR of colorized pictures, embedded as png or jpeg")
     page = out / "index.html"
     if page.exists() and not overwrite:
         raise WriteError(f"{page}: a study stands there; choose another folder, or --overwrite to replace it")
+    # 1. Who sees what.
     matched = _chosen(match_photos(real, colorized), photos, options.seed)
     roles = assign_roles(options, _blatant_first(matched, options), len(matched))
     sessions = design_sessions(options, roles, len(colorized))
+    used = {(trial.photo, version) for trials in sessions for trial in trials for version in _versions(trial)}
     warnings: list[str] = []
-    pictures = _embed(matched, sorted(_used(sessions)), list(colorized), options, encoding, warnings)
-    content = _content(matched, list(colorized), sessions, options, text)
+    pictures = _embed(matched, sorted(used), list(colorized), options, encoding, warnings)
+    # 2. The page.
+    content = {
+        "chromagan": __version__,
+        "title": text.title,
+        "mode": options.mode,
+        "presentation": options.presentation if options.mode == "pairs" else None,
+        "seed": options.seed,
+        "size": options.size,
+        "exposure_ms": EXPOSURE_MS,
+        "tolerance_ms": TOLERANCE_MS,
+        "methods": list(colorized),
+        "photos": [photo.name for photo in matched],
+        "sessions": [[list(asdict(trial).values()) for trial in trials] for trials in sessions],
+    }
     digest = hashlib.sha256(json.dumps([content, pictures], sort_keys=True).encode()).hexdigest()[:16]
     study = {**content, "id": digest, "pictures": pictures}
-    document = render("study.html", **asdict(text), study=study).encode()
-    if len(document) > MAX_PAGE_BYTES:
+    document = render("study.html", **asdict(text), study=study)
+    size = len(document.encode())
+    if size > MAX_PAGE_BYTES:
         raise DataError(
-            f"{page}: the page would have {len(document) / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}; "
+            f"{page}: the page would have {size / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}; "
             "take --encoding jpeg, fewer --photos or a smaller --size"
         )
     warnings += _balance_warnings(options, roles, len(colorized))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{out}: the folder cannot be made ({error.strerror}); choose another -o") from error
-    write_atomically(page, lambda file: file.write(document))
+    # 3. The files.
     summary = {**content, "id": digest, "attention_photos": [matched[i].name for i in roles.attention],
                "practice_photos": [matched[i].name for i in roles.practice], "warnings": warnings,
                "options": asdict(options), "encoding": encoding}  # fmt: skip
-    write_text(out / "study.json", json.dumps(summary) + "\n")
-    used = {photo for photo, _ in _used(sessions)}
-    return StudyPage(page, digest, len(used), len(pictures), len(document), warnings)
+    write_texts(out, {page.name: document, "study.json": json.dumps(summary) + "\n"}, "-o")
+    return StudyPage(page, digest, len({photo for photo, _ in used}), len(pictures), size, warnings)
 
 
 def _chosen(matched: list[MatchedPhoto], photos: int, seed: int) -> list[MatchedPhoto]:
@@ -159,14 +159,12 @@ def _blatant_first(matched: Sequence[MatchedPhoto], options: StudyOptions) -> li
     """As many photos as there are checks, drawn by the seed from those whose false colours nobody can miss."""
     order = list(range(len(matched)))
     random.Random(f"checks {options.seed}").shuffle(order)
-    found: list[int] = []
-    for index in order:
-        if len(found) == options.checks:
-            break
+
+    def blatant(index: int) -> bool:
         real, _ = read_shown(MatchedPhoto(matched[index].name, matched[index].real, {}), options.size)
-        if false_colours(real, _colour_seed(options, index))[1] >= BLATANT:
-            found.append(index)
-    return found
+        return false_colours(real, _colour_seed(options, index))[1] >= BLATANT
+
+    return list(islice(filter(blatant, order), options.checks))
 
 
 def _colour_seed(options: StudyOptions, photo: int) -> int:
@@ -180,59 +178,28 @@ def _versions(trial: Trial) -> set[str]:
     return {"real"} if trial.shows_real else {made}
 
 
-def _used(sessions: Sequence[Sequence[Trial]]) -> set[tuple[int, str]]:
-    return {(trial.photo, version) for trials in sessions for trial in trials for version in _versions(trial)}
-
-
 def _embed(
     matched: Sequence[MatchedPhoto], used: Sequence[tuple[int, str]], methods: list[str], options: StudyOptions,
     encoding: str, warnings: list[str],
 ) -> dict[str, str]:  # fmt: skip
     """Data URIs of the pictures that some schedule shows, by "photo/version"; one photo in memory at a time."""
-    by_photo: dict[int, list[str]] = {}
-    for photo, version in used:
-        by_photo.setdefault(photo, []).append(version)
+    by_photo = {photo: [version for _, version in pairs] for photo, pairs in groupby(used, lambda pair: pair[0])}
     pictures: dict[str, str] = {}
-    gaps: dict[str, int] = {}
+    gaps: Counter[str] = Counter()
     for photo, versions in tqdm(by_photo.items(), unit="photo", disable=None, leave=False):
         real, made = read_shown(matched[photo], options.size)
-        for method, picture in made.items():
-            gaps[method] = gaps.get(method, 0) + (lightness_gap(real, picture) > LIGHTNESS_GAP)
+        gaps.update(method for method, picture in made.items() if lightness_gap(real, picture) > LIGHTNESS_GAP)
+        shown = {"real": real, **{str(index): made[method] for index, method in enumerate(methods)}}
         for version in versions:
-            if version == "real":
-                shown = real
-            elif version == "false":
-                shown, _ = false_colours(real, _colour_seed(options, photo))
-            else:
-                shown = made[methods[int(version)]]
-            data = base64.b64encode(encode(shown, encoding)).decode()
-            pictures[f"{photo}/{version}"] = f"data:{_MIME[encoding]};base64,{data}"
+            picture = shown[version] if version in shown else false_colours(real, _colour_seed(options, photo))[0]
+            data = base64.b64encode(encode(picture, encoding)).decode()
+            pictures[f"{photo}/{version}"] = f"data:image/{encoding};base64,{data}"
     warnings += [
         f"{method}: {count} of {len(by_photo)} pictures differ from the photo in lightness too, by more than "
         f"{LIGHTNESS_GAP:g} L* on average; participants may judge that instead of the colours"
-        for method, count in gaps.items()
-        if count
+        for method, count in sorted(gaps.items(), key=lambda item: methods.index(item[0]))
     ]
     return pictures
-
-
-def _content(
-    matched: Sequence[MatchedPhoto], methods: list[str], sessions: Sequence[Sequence[Trial]], options: StudyOptions,
-    text: PageText,
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "chromagan": __version__,
-        "title": text.title,
-        "mode": options.mode,
-        "presentation": options.presentation if options.mode == "pairs" else None,
-        "seed": options.seed,
-        "size": options.size,
-        "exposure_ms": EXPOSURE_MS,
-        "tolerance_ms": TOLERANCE_MS,
-        "methods": methods,
-        "photos": [photo.name for photo in matched],
-        "sessions": [[list(asdict(trial).values()) for trial in trials] for trials in sessions],
-    }
 
 
 def _balance_warnings(options: StudyOptions, roles: PhotoRoles, methods: int) -> list[str]:

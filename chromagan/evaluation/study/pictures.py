@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chromagan.color.gamut import lab_to_srgb_keeping_lightness
 from chromagan.color.lab import rgb_to_lab
-from chromagan.errors import DataError, UsageError
+from chromagan.errors import DataError
 from chromagan.evaluation.pairs import match_pairs, without_suffix
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb
@@ -22,17 +22,15 @@ from chromagan.metrics.eight_bit import to_8bit_rgb
 Picture = NDArray[np.uint8]
 BLATANT = 20.0
 """Mean distance in the ab plane between a photo and its false colours from which on nobody attentive is in doubt."""
+ENCODINGS = {
+    "png": [cv2.IMWRITE_PNG_COMPRESSION, 6],
+    "jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+}
 
 
 @dataclass(frozen=True)
 class MatchedPhoto:
-    """A real photo and its colorized versions.
-
-    Attributes:
-        name: path below the real folder, without its suffix, with `/` between folders.
-        real: the file.
-        colorized: the files, by method.
-    """
+    """The files of a real photo and of its colorized versions by method; `name` is the real path without its suffix."""
 
     name: str
     real: Path
@@ -42,9 +40,7 @@ class MatchedPhoto:
 def match_photos(real: str | os.PathLike[str], colorized: Mapping[str, str | os.PathLike[str]]) -> list[MatchedPhoto]:
     """Match files by name, whatever their suffixes (see `chromagan.evaluation.pairs.match_pairs`); sorted by name.
 
-    Raises:
-        DataError: a folder is empty, two files have one name, a method lacks a photo or has one that is not among the
-            real ones; the message lists them.
+    `DataError` where a folder is empty, two files have one name, or photos are missing or extra; it lists them.
     """
     pairs = match_pairs(Path(real), {name: Path(folder) for name, folder in colorized.items()})
     matched = [
@@ -64,8 +60,7 @@ def read_shown(photo: MatchedPhoto, size: int) -> tuple[Picture, dict[str, Pictu
         The real picture and the colorized ones by method, (size, size, 3) uint8 sRGB.
 
     Raises:
-        DataError: a version has another shape than the photo.
-        ReadError: a file cannot be read.
+        DataError, ReadError: a version has another shape than the photo; a file cannot be read.
     """
     real = to_8bit_rgb(read_photo(photo.real).pixels)
     versions = {}
@@ -99,16 +94,11 @@ def centre_square(picture: Picture, size: int) -> Picture:
 
 
 def false_colours(picture: Picture, seed: int, patches: int = 5) -> tuple[Picture, float]:
-    """Recolour a picture with saturated random hues that ignore what it shows; its lightness stays.
-
-    Args:
-        picture: (H, W, 3) sRGB.
-        seed: of the hues.
-        patches: hues a side; neighbours blend.
+    """Recolour a picture with saturated random hues, `patches` a side, that ignore what it shows; its lightness stays.
 
     Returns:
-        The picture of the same shape, and the mean distance of its ab from the original's. Very dark and very light
-        photos hold little colour; `BLATANT` is the bound that a check must reach.
+        The picture, (H, W, 3) uint8 sRGB as given, and the mean distance of its ab from the original's. Very dark and
+        very light photos hold little colour; `BLATANT` is the bound that a check must reach.
     """
     hue = np.random.default_rng(seed).uniform(0, 2 * np.pi, (patches, patches))
     field = np.stack((np.cos(hue), np.sin(hue)), -1).astype(np.float32)
@@ -128,18 +118,9 @@ def lightness_gap(a: Picture, b: Picture) -> float:
 
 
 def encode(picture: Picture, encoding: str) -> bytes:
-    """PNG, or JPEG of quality 95 without chroma subsampling (real and colorized alike).
-
-    Raises:
-        UsageError: another encoding.
-    """
+    """A file's bytes: PNG, or JPEG of quality 95 without chroma subsampling (real and colorized alike)."""
     pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    if encoding == "png":
-        return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])[1].tobytes()
-    if encoding == "jpeg":
-        full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95, *full])[1].tobytes()
-    raise UsageError(f"pictures are embedded as png or jpeg, not {encoding}")
+    return cv2.imencode(f".{encoding}", pixels, ENCODINGS[encoding])[1].tobytes()
 
 
 def _tensor(picture: Picture) -> torch.Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -13,8 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from chromagan.evaluation.study.results import MethodFoolRate, Participant, StudyResult
+from chromagan.evaluation.study.results import Participant, StudyResult
 from chromagan.files.atomic import strict_json, write_texts
+from chromagan.files.csv_text import csv_text
 from chromagan.reports.render import render
 from chromagan.reports.tables import escaped, format_table, markdown_table
 from chromagan.version import __version__
@@ -23,20 +22,17 @@ _PARTICIPANT_COLUMNS = (
     "participant", "excluded", "attention passed", "attention shown", "trials", "left out", "fooled",
     "median reaction ms", "file",
 )  # fmt: skip
-_PICTURE_COLUMNS = ("photo", "method", "fooled", "trials")
 
 
 def write_study_report(result: StudyResult, out: str | os.PathLike[str]) -> list[Path]:
-    """Write `results.json`, `results.md`, `participants.csv`, `pictures.csv` and `fool_rate.svg` into a folder.
-
-    Raises:
-        WriteError: the folder cannot be written.
-    """
+    """Write `results.json`, `.md`, two tables (CSV) and `fool_rate.svg` into a folder, or `WriteError`."""
+    pictures = [(photo, method or "real", sum(votes), len(votes)) for (photo, method), votes in result.pictures.items()]
+    pictures.sort(key=lambda row: (-row[2] / row[3], row[0], row[1]))  # those that fooled most people first
     texts = {
         "results.json": json.dumps(as_json(result), indent=1, allow_nan=False) + "\n",
         "results.md": as_markdown(result),
-        "participants.csv": _csv(_PARTICIPANT_COLUMNS, [participant_row(one) for one in result.participants]),
-        "pictures.csv": _csv(_PICTURE_COLUMNS, picture_rows(result)),
+        "participants.csv": csv_text(_PARTICIPANT_COLUMNS, map(_participant_row, result.participants)),
+        "pictures.csv": csv_text(("photo", "method", "fooled", "trials"), pictures),
         "fool_rate.svg": plot_fool_rates(result),
     }
     return write_texts(out, texts, "-o")
@@ -44,23 +40,19 @@ def write_study_report(result: StudyResult, out: str | os.PathLike[str]) -> list
 
 def as_table(result: StudyResult) -> str:
     """Plain text for the terminal: a line a method, then who counts and how far people agree."""
-    rows = [_cells(method) for method in result.methods]
-    return "\n".join([format_table(_header(result), rows), "", *_sentences(result)])
+    return "\n".join([format_table(*_table(result)), "", *_sentences(result)])
 
 
 def as_markdown(result: StudyResult) -> str:
     """The same with a table of participants."""
-    rows = [_cells(method) for method in result.methods]
-    lines = ["# Colorization Turing test", "", markdown_table(_header(result), _escaped(rows)), ""]
-    lines += ["![Fool rates](fool_rate.svg)", ""]
-    for sentence in _sentences(result):
-        lines += [escaped(sentence), ""]
-    rows = [[str(value) for value in participant_row(one).values()] for one in result.participants]
-    return "\n".join([*lines, "## Participants", "", markdown_table(_PARTICIPANT_COLUMNS, _escaped(rows)), ""])
 
+    def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+        return markdown_table(header, [[escaped(str(cell)) for cell in row] for row in rows])
 
-def _escaped(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [[escaped(cell) for cell in row] for row in rows]
+    parts = ["# Colorization Turing test", table(*_table(result)), "![Fool rates](fool_rate.svg)"]
+    parts += map(escaped, _sentences(result))
+    parts += ["## Participants", table(_PARTICIPANT_COLUMNS, map(_participant_row, result.participants))]
+    return "\n\n".join(parts) + "\n"
 
 
 def as_json(result: StudyResult) -> dict[str, Any]:
@@ -78,58 +70,42 @@ def as_json(result: StudyResult) -> dict[str, Any]:
         "pairwise_agreement": result.agreement,
         "shared_pictures": result.shared,
         "methods": [asdict(method) for method in result.methods],
-        "per_participant": [participant_row(one) for one in result.participants],
+        "per_participant": [
+            dict(zip(_PARTICIPANT_COLUMNS, _participant_row(one), strict=True)) for one in result.participants
+        ],
         "warnings": result.warnings,
     }
     return strict_json(content)
 
 
-def participant_row(one: Participant) -> dict[str, Any]:
-    """One participant's line; `fooled` counts colorized pictures taken for real, in trials that count."""
+def _participant_row(one: Participant) -> tuple[Any, ...]:
+    """The cells of `_PARTICIPANT_COLUMNS`: "fooled" counts colorized pictures taken for real, in trials that count."""
     passed, shown = one.checks
     colorized = [answer for answer in one.measured if answer.method is not None]
     reactions = [answer.reaction_ms for answer in one.measured]
-    values = (
+    return (
         one.number, one.excluded, passed, shown, len(one.measured), sum(not answer.counts for answer in one.answers),
         sum(answer.fooled for answer in colorized), round(statistics.median(reactions)) if reactions else "",
         Path(one.file).name,
     )  # fmt: skip
-    return dict(zip(_PARTICIPANT_COLUMNS, values, strict=True))
 
 
-def picture_rows(result: StudyResult) -> list[dict[str, Any]]:
-    """One line a picture that was judged, those that fooled most people first."""
-    rows = [
-        dict(zip(_PICTURE_COLUMNS, (photo, method or "real", sum(votes), len(votes)), strict=True))
-        for (photo, method), votes in result.pictures.items()
-    ]
-    return sorted(rows, key=lambda row: (-row["fooled"] / row["trials"], row["photo"], row["method"]))
-
-
-def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns)
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _header(result: StudyResult) -> tuple[str, ...]:
+def _table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     first = "fool rate" if result.mode == "pairs" else "called real"
-    return "method", first, "95 % Wilson", "95 % over participants", "fooled / trials", "participants", "p (50 %)"
+    header = ("method", first, "95 % Wilson", "95 % over participants", "fooled / trials", "participants", "p (50 %)")
+    rows: list[tuple[str, ...]] = [
+        (
+            one.name, _percent(one.rate.value), _span(one.rate.low, one.rate.high), _span(*one.over_participants),
+            f"{one.fooled} / {one.rate.count}", str(one.participants),
+            "-" if math.isnan(one.p_value) else f"{one.p_value:.2g}",
+        )
+        for one in result.methods
+    ]  # fmt: skip
+    return header, rows
 
 
-def _cells(method: MethodFoolRate) -> list[str]:
-    low, high = method.over_participants
-    return [
-        method.name,
-        _percent(method.rate.value),
-        f"{100 * method.rate.low:.1f} to {100 * method.rate.high:.1f} %",
-        "-" if math.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f} %",
-        f"{method.fooled} / {method.rate.count}",
-        str(method.participants),
-        "-" if math.isnan(method.p_value) else f"{method.p_value:.2g}",
-    ]
+def _span(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def _percent(value: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ import numpy as np
 from scipy.stats import binomtest
 
 from chromagan.errors import DataError, ReadError, UsageError
-from chromagan.evaluation.study.agreement import krippendorff_alpha, percent_agreement, wilson_interval
 from chromagan.metrics.figure import Figure, bootstrap_sums, interval
 
 FORMAT = "chromagan-study-result"
 MIN_ATTENTION = 0.75
 _ANSWERS = {"pairs": ("left", "right"), "single": ("real", "colorized")}
+_IDENTITY = {"participant": int, "session": str, "study": str}
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,9 @@ class Answer:
 
 @dataclass
 class Participant:
-    """One result file, practice trials left out.
+    """One result file: its path, what it says, the answers after the practice, and why none of them counts, if so.
 
-    Attributes:
-        file: its path.
-        number: of the participant, from the address or drawn by the page.
-        session: the page's own random name for this run.
-        study, mode, methods: of the study that was answered.
-        answers: all trials after the practice.
-        excluded: why none of them counts; empty for a participant who counts.
+    `session` is the page's own random name for this run; `numbered` says that the number came from the address.
     """
 
     file: str
@@ -85,7 +80,7 @@ class MethodFoolRate:
 
     Attributes:
         name: of the method; in single mode also "real", the real photos.
-        rate: with Wilson's 95 % interval over trials (`count` of them).
+        rate: with the 95 % score interval over trials (Wilson, 1927; `count` of them).
         fooled: trials in which the picture was taken for real.
         over_participants: 95 % interval from resampling participants, which holds where answers of one person hang
             together; NaN below 5 participants.
@@ -109,27 +104,18 @@ class StudyResult:
         study, mode: of the files.
         methods: fool rates; in single mode "real" comes last.
         participants: all, the excluded ones too.
-        alpha: Krippendorff's alpha of the answers over (photo, method) judged by two people or more.
-        agreement: share of pairs of people who gave the same answer there.
-        shared: how many (photo, method) that are.
-        left_out: trials of participants who count that were not shown in time.
-        pictures: by (photo, method), whether each who judged it took it for real; method None is the real photo alone.
         min_attention: the exclusion rule.
-        chance: the rate of a picture that cannot be told from a real one: 0.5 in pairs; in single mode the rate of the
-            real photos.
+        pictures: by (photo, method), whether each who judged it took it for real; method None is the real photo alone.
+        left_out: trials of participants who count that were not shown in time.
     """
 
     study: str
     mode: str
     methods: list[MethodFoolRate]
     participants: list[Participant]
-    alpha: float
-    agreement: float
-    shared: int
-    left_out: int
     min_attention: float
-    chance: float
-    pictures: dict[tuple[str, str | None], list[bool]] = field(default_factory=dict)
+    pictures: dict[tuple[str, str | None], list[bool]]
+    left_out: int
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -137,13 +123,29 @@ class StudyResult:
         """The participants whose answers count."""
         return [participant for participant in self.participants if not participant.excluded]
 
+    @property
+    def chance(self) -> float:
+        """The rate of a picture that cannot be told from a real one: half in pairs, else that of the real photos."""
+        return 0.5 if self.mode == "pairs" else self.methods[-1].rate.value
+
+    @property
+    def alpha(self) -> float:
+        """Krippendorff's alpha of the answers over the pictures that two people or more judged."""
+        return krippendorff_alpha(self.pictures.values())
+
+    @property
+    def agreement(self) -> float:
+        """Share of pairs of people who gave the same answer there."""
+        return percent_agreement(self.pictures.values())
+
+    @property
+    def shared(self) -> int:
+        """How many pictures that are."""
+        return sum(len(values) > 1 for values in self.pictures.values())
+
 
 def find_result_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Files as they are, folders as the `.json` files directly in them, sorted.
-
-    Raises:
-        ReadError: a place does not exist, or a folder holds no `.json` file.
-    """
+    """Files as they are, folders as the `.json` files directly in them, sorted; `ReadError` for one without any."""
     files: list[Path] = []
     for place in map(Path, places):
         found = sorted(place.glob("*.json")) if place.is_dir() else [place]
@@ -154,11 +156,7 @@ def find_result_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def read_participant(path: str | os.PathLike[str]) -> Participant:
-    """Read one result file that the page handed out.
-
-    Raises:
-        ReadError: it cannot be read, is no result file, or is damaged; one line that says where.
-    """
+    """Read one result file that the page handed out; `ReadError` says in one line what is wrong with it."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -171,26 +169,37 @@ def read_participant(path: str | os.PathLike[str]) -> Participant:
         raise ReadError(f"{path}: format version {content.get('format_version')!r} is not known; update chromagan")
     try:
         return _participant(str(path), content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ReadError(f"{path}: damaged result file ({_first_line(error)}); ask for it again") from error
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def _typed(content: dict[str, Any], key: str, kind: type) -> Any:
+    """A value of exactly this type, a text without halves of characters; for `float` any finite number from 0 up."""
+    value = content[key]
+    number = kind is float and type(value) in (int, float)
+    if not (0 <= value < math.inf if number else type(value) is kind):
+        raise ValueError(f"{key} {value!r}")
+    if kind is str:
+        value.encode()
+    return float(value) if number else value
 
 
 def _participant(path: str, content: dict[str, Any]) -> Participant:
-    mode, methods, trials = content["mode"], content["methods"], content["trials"]
-    if mode not in _ANSWERS or not all(isinstance(name, str) for name in methods):
+    mode, methods, trials = content["mode"], _typed(content, "methods", list), _typed(content, "trials", list)
+    if mode not in _ANSWERS or not all(isinstance(name, str) and name.encode() for name in methods):
         raise ValueError(f"mode {mode!r}, methods {methods!r}")
     if content["finished"] is None or len(trials) != content["trials_planned"]:
         raise ValueError(f"{len(trials)} of {content['trials_planned']} trials")
-    window = (content["exposure_ms"] - content["tolerance_ms"], content["exposure_ms"] + content["tolerance_ms"])
+    exposure, tolerance = (_typed(content, key, float) for key in ("exposure_ms", "tolerance_ms"))
+    window = exposure - tolerance, exposure + tolerance
     answers = [_answer(trial, mode, methods, window) for trial in trials if trial["phase"] == "test"]
-    return Participant(
-        path, int(content["participant"]), str(content["session"]), str(content["study"]), mode, list(methods), answers,
-        content["participant_source"] == "address",
-    )  # fmt: skip
+    number, session, study = (_typed(content, k, t) for k, t in _IDENTITY.items())
+    numbered = content["participant_source"] == "address"
+    return Participant(path, number, session, study, mode, methods, answers, numbered)
 
 
 def _answer(trial: dict[str, Any], mode: str, methods: list[str], window: tuple[float, float]) -> Answer:
@@ -203,24 +212,24 @@ def _answer(trial: dict[str, Any], mode: str, methods: list[str], window: tuple[
     has_method = kind == "test" and (pairs or shown == "colorized")
     if (method in methods) != has_method or (method is not None) != has_method:
         raise ValueError(f"method {method!r} in a trial of kind {kind!r}")
-    exposures = [float(value) for value in trial["exposures_ms"]]
+    exposures = [_typed({"exposures_ms": one}, "exposures_ms", float) for one in _typed(trial, "exposures_ms", list)]
     in_time = bool(exposures) and all(window[0] <= value <= window[1] for value in exposures)
-    fooled = given != shown if pairs else given == "real"
     return Answer(
-        str(trial["photo"]), method, kind == "attention", fooled, in_time and not trial["interrupted"],
-        float(trial["reaction_ms"]),
-    )  # fmt: skip
+        photo=_typed(trial, "photo", str),
+        method=method,
+        attention=kind == "attention",
+        fooled=given != shown if pairs else given == "real",
+        counts=in_time and not _typed(trial, "interrupted", bool),
+        reaction_ms=_typed(trial, "reaction_ms", float),
+    )
 
 
 def analyse_study(participants: Sequence[Participant], min_attention: float = MIN_ATTENTION) -> StudyResult:
     """Fool rates, intervals and agreement.
 
-    A participant is excluded whole who passed fewer than `min_attention` of the attention checks, or to whom none of
-    them was shown in time. Trials that were not shown in time are left out one by one.
-
-    Args:
-        participants: from `read_participant`.
-        min_attention: share of the checks that must be passed; 0 excludes nobody who saw one.
+    A participant is excluded whole who passed a smaller share than `min_attention` (0 excludes nobody who saw one) of
+    the attention checks, or to whom none of them was shown in time. Trials that were not shown in time are left out one
+    by one.
 
     Raises:
         DataError: no file; files of different studies; a session or a numbered participant twice; nobody left.
@@ -237,23 +246,12 @@ def analyse_study(participants: Sequence[Participant], min_attention: float = MI
     first = participants[0]
     names: list[str | None] = [*first.methods, *([None] if first.mode == "single" else [])]
     methods = [_fool_rate(name, included, first.mode) for name in names]
-    units: dict[tuple[str, str | None], list[bool]] = {}
+    pictures: dict[tuple[str, str | None], list[bool]] = {}
     for participant in included:
         for answer in participant.measured:
-            units.setdefault((answer.photo, answer.method), []).append(answer.fooled)
-    result = StudyResult(
-        first.study,
-        first.mode,
-        methods,
-        list(participants),
-        krippendorff_alpha(units.values()),
-        percent_agreement(units.values()),
-        sum(len(values) > 1 for values in units.values()),
-        sum(not answer.counts for participant in included for answer in participant.answers),
-        min_attention,
-        0.5 if first.mode == "pairs" else methods[-1].rate.value,
-        units,
-    )
+            pictures.setdefault((answer.photo, answer.method), []).append(answer.fooled)
+    left_out = sum(not answer.counts for participant in included for answer in participant.answers)
+    result = StudyResult(first.study, first.mode, methods, list(participants), min_attention, pictures, left_out)
     if result.left_out:
         result.warnings.append(f"{result.left_out} trials were not shown for 0.9 to 1.1 s and are left out")
     if not any(answer.attention for participant in participants for answer in participant.answers):
@@ -291,21 +289,44 @@ def _reason_to_exclude(participant: Participant, min_attention: float) -> str:
 
 
 def _fool_rate(name: str | None, included: Sequence[Participant], mode: str) -> MethodFoolRate:
-    counts = np.array([
-        (sum(answer.fooled for answer in theirs), len(theirs))
-        for one in included
-        if (theirs := [answer for answer in one.measured if answer.method == name])
-    ]).reshape(-1, 2)  # fmt: skip
+    judged = ([answer.fooled for answer in one.measured if answer.method == name] for one in included)
+    counts = np.array([(sum(theirs), len(theirs)) for theirs in judged if theirs]).reshape(-1, 2)
     fooled, count = (int(total) for total in counts.sum(0))
-    low, high = wilson_interval(fooled, count)
-    rate = Figure(fooled / count if count else math.nan, low, high, count)
-    p_value = float(binomtest(fooled, count).pvalue) if count and mode == "pairs" else math.nan
-    return MethodFoolRate(name or "real", rate, fooled, _resampled(counts), p_value, len(counts))
+    low, high, p_value = 0.0, 1.0, math.nan  # without a trial nothing is known
+    if count:
+        test = binomtest(fooled, count)
+        low, high = test.proportion_ci(method="wilson")
+        p_value = float(test.pvalue) if mode == "pairs" else math.nan
+    over_participants = math.nan, math.nan
+    if len(counts) >= 5:
+        drawn, trials = bootstrap_sums(counts.astype(np.float64)).T
+        over_participants = interval(drawn / trials)
+    rate = Figure(fooled / count if count else math.nan, float(low), float(high), count)
+    return MethodFoolRate(name or "real", rate, fooled, over_participants, p_value, len(counts))
 
 
-def _resampled(counts: np.ndarray) -> tuple[float, float]:
-    """95 % percentile interval of the rate when participants, rows of (fooled, trials), are drawn again."""
-    if len(counts) < 5:
-        return math.nan, math.nan
-    fooled, trials = bootstrap_sums(counts.astype(np.float64)).T
-    return interval(fooled / trials)
+def krippendorff_alpha(units: Iterable[Sequence[Hashable]]) -> float:
+    """Agreement of any number of people over units that not all of them judged, for nominal values.
+
+    alpha = 1 - observed / expected disagreement (Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011): 1
+    is full agreement, 0 what chance gives, below 0 more disagreement than chance; NaN where no unit was judged twice,
+    or all values are the same. A unit is the values that it was given; one with fewer than two says nothing.
+    """
+    judged = [Counter(values) for values in units if len(values) > 1]
+    totals: Counter[Hashable] = sum(judged, Counter())
+    n = totals.total()
+    observed = sum(_disagreeing_pairs(values) / (values.total() - 1) for values in judged)
+    expected = _disagreeing_pairs(totals) / (n - 1) if n > 1 else 0.0
+    return 1 - observed / expected if expected else math.nan
+
+
+def _disagreeing_pairs(values: Counter[Hashable]) -> int:
+    """Ordered pairs of different values."""
+    return values.total() ** 2 - sum(count * count for count in values.values())
+
+
+def percent_agreement(units: Iterable[Sequence[Hashable]]) -> float:
+    """Share of the pairs of people who gave the same value, over all units together; NaN without a pair."""
+    judged = [Counter(values) for values in units]
+    pairs = sum(values.total() * (values.total() - 1) for values in judged)
+    return (pairs - sum(map(_disagreeing_pairs, judged))) / pairs if pairs else math.nan

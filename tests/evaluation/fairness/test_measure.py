@@ -15,8 +15,7 @@ from chromagan.evaluation.fairness.measure import (
     mean_colour,
     measure_fairness,
 )
-from chromagan.evaluation.fairness.plot import fairness_svg
-from chromagan.evaluation.fairness.report import markdown_report
+from chromagan.evaluation.fairness.report import fairness_svg, markdown_report
 from chromagan.evaluation.fairness.shift import measure_skin, turn_degrees
 from chromagan.evaluation.fairness.skin import ITA_GROUPS, LIGHTNESS_GROUPS, group_of, ita_degrees, skin_in_mask
 

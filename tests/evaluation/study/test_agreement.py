@@ -1,24 +1,10 @@
-"""Wilson's interval against scipy, Krippendorff's alpha against the published worked examples."""
+"""Krippendorff's alpha against the published worked examples."""
 
 import math
 
 import pytest
-from scipy.stats import binomtest
 
-from chromagan.evaluation.study.agreement import krippendorff_alpha, percent_agreement, wilson_interval
-
-
-@pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 40), (40, 40), (13, 40), (323, 1000), (1, 7)])
-def test_wilson_is_scipys(k, n):
-    reference = binomtest(k, n).proportion_ci(method="wilson")
-    assert wilson_interval(k, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
-
-
-def test_wilson_of_nothing_and_of_nonsense():
-    assert wilson_interval(0, 0) == (0, 1)
-    with pytest.raises(ValueError, match="5 successes in 3"):
-        wilson_interval(5, 3)
-
+from chromagan.evaluation.study.results import krippendorff_alpha, percent_agreement
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011): example A, two observers and binary data (0.095),
 # and example C, four observers, five nominal values, missing data (0.743). A dot is a missing value.

@@ -10,9 +10,8 @@ from scipy.stats import binomtest
 
 from chromagan.apps.cli.main import main
 from chromagan.errors import DataError, ReadError, UsageError
-from chromagan.evaluation.study.agreement import krippendorff_alpha
 from chromagan.evaluation.study.report import as_markdown, plot_fool_rates, write_study_report
-from chromagan.evaluation.study.results import analyse_study, find_result_files, read_participant
+from chromagan.evaluation.study.results import analyse_study, find_result_files, krippendorff_alpha, read_participant
 
 METHODS = ["ours", "them & co|"]
 
@@ -63,15 +62,29 @@ def attentive(number, fooled_by_ours, of=10, them=5):
     return content(number, [*trials, *(check(False, k, left=k % 2 == 0) for k in range(4))])
 
 
-def test_known_rates_come_back_with_scipys_intervals(tmp_path):
+def wilson(successes, count, z=1.959963984540054):
+    """The formula of Wilson (1927)."""
+    share, slack = successes / count, z * z / count
+    spread = z * math.sqrt(share * (1 - share) / count + slack / (4 * count))
+    return (share + slack / 2 - spread) / (1 + slack), (share + slack / 2 + spread) / (1 + slack)
+
+
+@pytest.mark.parametrize(("fooled", "count"), [(0, 1), (1, 1), (0, 40), (40, 40), (13, 40), (1, 7)])
+def test_intervals_are_wilsons_and_nothing_is_known_without_a_trial(tmp_path, fooled, count):
+    trials = [trial(f"photo{i}", "ours", i < fooled) for i in range(count)]
+    ours, other = study(tmp_path, content(1, [*trials, check(False)])).methods
+    assert (ours.rate.low, ours.rate.high) == pytest.approx(wilson(fooled, count), abs=1e-12)
+    assert (other.rate.low, other.rate.high) == (0, 1)
+    assert math.isnan(other.rate.value)
+
+
+def test_known_rates_come_back_with_wilsons_intervals(tmp_path):
     result = study(tmp_path, attentive(1, 3), attentive(2, 4), attentive(3, 2))
     ours, them = result.methods
     assert (ours.name, ours.fooled, ours.rate.count, ours.participants) == ("ours", 9, 30, 3)
     assert (ours.rate.value, them.rate.value) == (0.3, 0.5)
-    reference = binomtest(9, 30)
-    interval = reference.proportion_ci(method="wilson")
-    assert (ours.rate.low, ours.rate.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
-    assert ours.p_value == pytest.approx(reference.pvalue)
+    assert (ours.rate.low, ours.rate.high) == pytest.approx(wilson(9, 30), abs=1e-12)
+    assert ours.p_value == pytest.approx(binomtest(9, 30).pvalue)
     assert them.p_value == 1
     assert all(math.isnan(bound) for bound in ours.over_participants), "three people are too few to resample"
     units = [[i < k for k in (3, 4, 2)] for i in range(10)] + [[i < 5] * 3 for i in range(10)]
@@ -204,6 +217,15 @@ def altered(change):
     return json.dumps(one)
 
 
+def test_a_result_file_cut_anywhere_is_one_line(tmp_path):
+    text = json.dumps(content(1, [trial("a", "ours", True), check(False)]))
+    path = tmp_path / "cut.json"
+    for end in range(len(text)):
+        path.write_text(text[:end])
+        with pytest.raises(ReadError, match=r"cut short; ask for it again|not a result file"):
+            read_participant(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -220,6 +242,39 @@ def altered(change):
         (altered(lambda one: one["trials"][1].update(method="third")), "method 'third'"),
         (altered(lambda one: one["trials"][1].update(exposures_ms=None)), "damaged result file"),
         (altered(lambda one: one.update(mode=[])), "damaged result file"),
+        *(
+            (altered(lambda one, k=k, v=v: one["trials"][1].update({k: v})), f"damaged result file .ValueError: {k}")
+            for k, values in {
+                "reaction_ms": (math.nan, math.inf, -math.inf, -1, "640", None, [640], True),
+                "exposures_ms": ([math.nan], [math.inf, 1000], [-1000], ["1000"], [None], "1000", {}),
+                "interrupted": ("", 0, None),
+                "photo": (None, 3, ["a"]),
+            }.items()
+            for v in values
+        ),
+        *(
+            (altered(lambda one, k=k, v=v: one.update({k: v})), "damaged result file")
+            for k, values in {
+                "participant": (math.nan, "1", 1.5, True, None),
+                "session": (None, 3),
+                "study": ([], None),
+                "exposure_ms": (math.nan, "1000", None),
+                "tolerance_ms": (math.inf, -100, [100]),
+                "methods": (METHODS[0], None, [1, 2], {"ours": 1}),
+                "trials": ({}, "x", [1] * 25, [[]] * 25, None),
+                "trials_planned": ("25", math.nan),
+            }.items()
+            for v in values
+        ),
+        (
+            altered(lambda one: one["trials"][1].update(reaction_ms=0)).replace(
+                '"reaction_ms": 0,', '"reaction_ms": 1e999,'
+            ),
+            "damaged result file .ValueError: reaction_ms inf",
+        ),
+        (altered(lambda one: one["trials"][1].update(reaction_ms=10**400)), "damaged result file"),
+        (altered(lambda one: one["trials"][1].update(photo="\ud800")), "damaged result file"),
+        (altered(lambda one: one["trials"][1].update(answer="x" * 10_000)), "damaged result file"),
         ("[" * 100_000, "not a result file, or cut short"),
     ],
 )
@@ -231,6 +286,7 @@ def test_damaged_and_foreign_files_are_one_line(tmp_path, text, message, capsys)
     assert main(["study", "--results", str(path)]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
+    assert len(error) < len(str(path)) + 400
     assert str(path) in error
 
 

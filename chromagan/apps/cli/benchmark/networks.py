@@ -7,7 +7,7 @@ import logging
 import math
 from pathlib import Path
 
-from chromagan.errors import UsageError, WriteError
+from chromagan.errors import UsageError
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from chromagan.benchmark.networks.run import NetworkBenchmark, device_name
     from chromagan.benchmark.networks.sheet import ContactSheet, sheet_photos
     from chromagan.compute.device import choose_device
+    from chromagan.files.atomic import write_text
     from chromagan.models.registry import list_models
 
     device = choose_device(args.device)
@@ -66,10 +67,7 @@ def run(args: argparse.Namespace) -> int:
     results = benchmark.run(args.models or list_models(), args.seeds, args.max_minutes)
     table = ranking_markdown(results, matrix, device_name(device))
     print(table)
-    try:
-        (args.out / "zoo.md").write_text(table + "\n", encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"{args.out}: cannot be written ({error.strerror}); choose another --out") from error
+    write_text(args.out / "zoo.md", table + "\n")
     log.info("%s", sheet.assemble(args.out, [label for label, _ in ranked(results.rows) if label != "gray"]))
     return 1 if results.failures else 0
 

@@ -1,5 +1,6 @@
 """The scripts of examples/ do what they say, on photographs that scikit-image ships."""
 
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,20 @@ def run(name, *words):
 def test_every_example_is_tried():
     tried = Path(__file__).read_text(encoding="utf-8")
     assert all(f'run("{path.name}"' in tried for path in EXAMPLES.glob("*.py"))
+
+
+def test_results_are_made_again(colour_photos, tmp_path):
+    (tmp_path / "chromagan").write_text(f'#!/bin/sh\nexec {sys.executable} -m chromagan "$@"\n')
+    (tmp_path / "chromagan").chmod(0o755)
+    command = ["sh", str(EXAMPLES / "results.sh"), str(colour_photos), str(tmp_path / "out")]
+    paths = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(EXAMPLES.parent)}
+    done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, env={**os.environ, **paths})
+    assert done.returncode == 0, done.stdout + done.stderr
+    colours = (tmp_path / "out" / "colours.txt").read_text()
+    assert colours.split()[:4] == ["chromagan", "gray", "mean", "ab"]
+    assert (tmp_path / "out" / "colours" / "report.html").exists()
+    assert "learned" in (tmp_path / "out" / "edges.txt").read_text()
+    assert "scikit-image" in (tmp_path / "out" / "metrics.txt").read_text()
 
 
 def test_colorize_folder(colour_photos, tmp_path):

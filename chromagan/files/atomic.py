@@ -134,6 +134,13 @@ def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str], option
     return [Path(folder) / name for name in texts]
 
 
+def refuse_existing(folder: str | os.PathLike[str], names: Iterable[str], option: str) -> None:
+    """`WriteError` where a report, one of its files, stands in a folder already; `option` named it."""
+    for path in (Path(folder) / name for name in names):
+        if os.path.lexists(path):
+            raise WriteError(f"{path}: a report stands there; choose another {option}, or --overwrite to replace it")
+
+
 def remove_unfinished(folder: str | Path) -> None:
     """Remove what a killed process left half-written in a folder in which nobody writes now."""
     for path in Path(folder).glob(".chromagan-*.tmp"):

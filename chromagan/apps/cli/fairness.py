@@ -25,17 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     add("--seed", type=int, default=0, metavar="N", help="of the intervals' resampling")
     add("--out", type=Path, metavar="FOLDER", help="write fairness.json, .md, .svg and per_face.csv there")
+    add("--overwrite", action="store_true", help="replace a report that stands there")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the report; returns the exit code."""
     options = FairnessOptions(**{field.name: getattr(args, field.name) for field in fields(FairnessOptions)})
     from chromagan.evaluation.fairness.evaluate import evaluate_fairness
-    from chromagan.evaluation.fairness.report import NOTES, printed_table
+    from chromagan.evaluation.fairness.report import printed_table
 
     result = evaluate_fairness(options)
     print(printed_table(result))
-    print(NOTES)
     for warning in result.warnings:
         print(f"warning: {warning}")
     if args.out:

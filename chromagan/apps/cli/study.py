@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--title", help="heading of the page")
     add("--contact", default="", help="whom participants hand their file to, such as a mail address")
     add("--consent", type=Path, metavar="FILE", help="plain text that participants agree to, instead of the default")
-    add("--overwrite", action="store_true", help="replace a study that stands in the folder")
     analyse = parser.add_argument_group("analyse the answers")
     add = analyse.add_argument
     add("--results", nargs="+", action="extend", metavar="FILES", help="result files, or folders of them")
@@ -42,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exclude participants who pass a smaller share of the attention checks (default: 0.75)")  # fmt: skip
     parser.add_argument("-o", "--out", type=Path, metavar="DIR",
         help="folder for the page (default: study), or for tables and plot of the results")  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace what stands in the folder")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,9 +90,12 @@ def _read_consent(path: Path) -> str:
 
 
 def _analyse(args: argparse.Namespace) -> int:
-    from chromagan.evaluation.study.report import as_table, write_study_report
+    from chromagan.evaluation.study.report import FILES, as_table, write_study_report
     from chromagan.evaluation.study.results import analyse_study, find_result_files, read_participant
+    from chromagan.files.atomic import refuse_existing
 
+    if args.out and not args.overwrite:
+        refuse_existing(args.out, FILES, "-o")
     participants = [read_participant(path) for path in find_result_files(args.results)]
     result = analyse_study(participants, args.min_attention)
     print(as_table(result))

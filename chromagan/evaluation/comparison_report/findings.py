@@ -9,6 +9,7 @@ from typing import Any
 
 from chromagan.evaluation.result import ComparisonResult, MethodResult, PairedTest
 from chromagan.metrics.figure import Figure
+from chromagan.metrics.metric import Metric
 from chromagan.metrics.registry import describe
 from chromagan.reports.figures import decimals_for, number, p_text
 
@@ -109,22 +110,23 @@ def no_better_than_gray(result: ComparisonResult) -> list[str]:
     return lines
 
 
-def summary_rows(result: ComparisonResult) -> list[tuple[str, list[tuple[str, list[tuple[Figure | None, int, str]]]]]]:
-    """The summary table: for methods and for baselines, each row's name and cells.
+def summary_rows(result: ComparisonResult) -> list[tuple[Metric, list[tuple[str, bool, Figure | None, int, str]]]]:
+    """The summary table: a row a metric, and in it a cell for each method and, behind them, each baseline.
 
-    A cell is the figure, its decimals, and "best", "tied" (not told apart from the best) or "". Marks go to methods
-    alone: the baselines are not ranked. With one method nothing is marked.
+    A cell is the method's name, whether it is a baseline, the figure, its decimals, and "best", "tied" (not told apart
+    from the best) or "". Marks go to methods alone: the baselines are not ranked. With one method nothing is marked.
     """
-    metrics = metrics_of(result.methods)
-    decimals = {metric: _decimals_of(result, metric) for metric in metrics}
-    marks = {metric: _marks(result, metric) for metric in metrics}
-    return [
-        (kind, [
-            (method.name, [(method.summary.get(m), decimals[m], marks[m].get(method.name, "")) for m in metrics])
-            for method in methods
-        ])
-        for kind, methods in (("methods", compared(result)), ("baselines", [m for m in result.methods if m.baseline]))
-    ]  # fmt: skip
+    rows = []
+    for metric in metrics_of(result.methods):
+        marks, decimals = _marks(result, metric), _decimals_of(result, metric)
+        cells = [(m.name, m.baseline, m.summary.get(metric), decimals, marks.get(m.name, "")) for m in in_order(result)]
+        rows.append((describe(metric), cells))
+    return rows
+
+
+def in_order(result: ComparisonResult) -> list[MethodResult]:
+    """The methods, then the baselines."""
+    return sorted(result.methods, key=lambda method: method.baseline)
 
 
 def _decimals_of(result: ComparisonResult, metric: str) -> int:
@@ -182,19 +184,28 @@ def _reading(test: PairedTest) -> str:
     return f"{test.a if (test.difference.low > 0) == higher else test.b} is better"
 
 
-def settings_rows(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Settings as name and value; nested ones under dotted names."""
-    rows: list[tuple[str, str]] = []
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            rows += settings_rows(value, f"{prefix}{key}.")
-        elif isinstance(value, str):
-            rows.append((f"{prefix}{key}", value))
-        elif isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-            rows.append((f"{prefix}{key}", ", ".join(value) or "none"))
+def settings_rows(settings: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:
+    """Settings as the names that lead to a value, and the value in words."""
+    items = settings.items() if isinstance(settings, Mapping) else enumerate(settings, 1)
+    rows: list[tuple[tuple[str, ...], str]] = []
+    for key, value in items:
+        place = (*path, str(key))
+        plain = isinstance(value, list | tuple) and not any(isinstance(item, Mapping) for item in value)
+        if plain:
+            rows.append((place, ", ".join(map(_in_words, value)) or "none"))
+        elif isinstance(value, Mapping | list | tuple) and value:
+            rows += settings_rows(value, place)
         else:
-            rows.append((f"{prefix}{key}", json.dumps(value, default=str)))
+            rows.append((place, _in_words(value)))
     return rows
+
+
+def _in_words(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "not given", True: "yes", False: "no"}[value]
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def baseline_of(result: ComparisonResult, name: str) -> MethodResult | None:

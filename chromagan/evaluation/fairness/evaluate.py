@@ -15,9 +15,10 @@ from chromagan.evaluation.baselines import gray_of_8bit
 from chromagan.evaluation.fairness import measure
 from chromagan.evaluation.fairness.measure import FairnessResult, Method, SkinFinder
 from chromagan.evaluation.fairness.options import FairnessOptions
-from chromagan.evaluation.fairness.report import write_fairness
+from chromagan.evaluation.fairness.report import FILES, write_fairness
 from chromagan.evaluation.fairness.skin import Pixels, SkinRegion, skin_in_mask
 from chromagan.evaluation.pairs import Pairs, files_by_name, list_digest, match_pairs, parse_methods, without_suffix
+from chromagan.files.atomic import refuse_existing
 from chromagan.images.read import read_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.metrics.eight_bit import to_8bit_rgb
@@ -42,6 +43,8 @@ def evaluate_fairness(options: FairnessOptions | None = None, **given: Any) -> F
     """
     # 1. What is compared, where skin is, and the rows that cost nothing.
     options = options or FairnessOptions(**given)
+    if options.out and not options.overwrite:
+        refuse_existing(options.out, FILES, "--out")
     methods, settings, pairs = _methods(options)
     truth = dict(zip(map(without_suffix, pairs.images), pairs.truth, strict=True))
     find_skin = _masked_skin(options.masks, truth) if options.masks else measure.detected_skin()

@@ -24,7 +24,7 @@ class FairnessOptions:
         size: working size of the model in pixels; None for what suits the weights.
         device: "auto", "cpu", "cuda" or "mps".
         seed: of the intervals' resampling.
-        out: folder for tables and drawing.
+        out, overwrite: folder for tables and drawing, and whether to replace those that stand there.
     """
 
     pred: Sequence[str] | None = None
@@ -38,6 +38,7 @@ class FairnessOptions:
     device: str = "auto"
     seed: int = 0
     out: Place | None = None
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         folders, network = bool(self.pred or self.truth), bool(self.model or self.data)

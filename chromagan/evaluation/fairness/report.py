@@ -18,6 +18,7 @@ from chromagan.metrics.figure import Figure
 from chromagan.reports.render import render
 from chromagan.reports.tables import escaped, format_table, markdown_table
 
+FILES = ("fairness.json", "per_face.csv", "fairness.md", "fairness.svg")
 FEW = "*"
 _FIRST_COLUMNS = ("method", "measure", "all faces")
 _PLOTTED = (
@@ -36,13 +37,11 @@ _ABSCISSA = {
 
 def write_fairness(folder: str | os.PathLike[str], result: FairnessResult) -> None:
     """Write `fairness.json`, `.md`, `.svg` and `per_face.csv` into a folder, made where missing, or `WriteError`."""
-    texts = {
-        "fairness.json": json.dumps(as_json(result), indent=1, allow_nan=False) + "\n",
-        "per_face.csv": per_face_csv(result),
-        "fairness.md": markdown_report(result),
-        "fairness.svg": fairness_svg(result),
-    }
-    write_texts(folder, texts, "--out")
+    texts = (
+        json.dumps(as_json(result), indent=1, allow_nan=False) + "\n", per_face_csv(result), markdown_report(result),
+        fairness_svg(result),
+    )  # fmt: skip
+    write_texts(folder, dict(zip(FILES, texts, strict=True)), "--out")
 
 
 def as_json(result: FairnessResult) -> dict[str, Any]:
@@ -83,8 +82,9 @@ def per_face_csv(result: FairnessResult) -> str:
 
 
 def printed_table(result: FairnessResult) -> str:
-    """Means by group, the gap and its p value, narrow enough for a terminal; groups with few faces carry a `*`."""
-    return format_table(*_table(result, intervals=False))
+    """Means by group, the gap and its p value, narrow enough for a terminal, and how to read them."""
+    notes = _NOTES.format(" (--out writes their 95 % intervals into fairness.md)")
+    return f"{format_table(*_table(result, intervals=False))}\n{notes}"
 
 
 def markdown_report(result: FairnessResult) -> str:
@@ -92,16 +92,17 @@ def markdown_report(result: FairnessResult) -> str:
     lines = ["# Fairness on skin", "", f"{len(result.faces)} faces in {result.photos} photos.", ""]
     header, rows = _table(result, intervals=True)
     rows = [[escaped(method), *cells] for method, *cells in rows]
-    lines += [markdown_table(header, rows, "ll" + "r" * (len(header) - 2)), "", NOTES, ""]
+    lines += [markdown_table(header, rows, "ll" + "r" * (len(header) - 2)), ""]
+    lines += [_NOTES.format(" with 95 % bootstrap intervals"), ""]
     lines += [f"- Warning: {warning}." for warning in result.warnings]
     lines += [f"- {name}: {value}" for name, value in {**result.settings, **result.versions}.items()]
     return "\n".join(lines) + "\n"
 
 
-NOTES = (
+_NOTES = (
     "Groups are those of the true skin's typology angle (ITA), or of its L*. Shifts are colorized minus truth; cells "
-    f"are means over faces with 95 % bootstrap intervals. {FEW}: too few faces, not in the gap. Gap: the group with "
-    "the highest mean against the one with the lowest; its p value is that of groups filled at random."
+    f"are means over faces{{}}. {FEW}: too few faces, not in the gap. Gap: the group with the highest mean against the "
+    "one with the lowest; its p value is that of groups filled at random."
 )
 
 

@@ -18,6 +18,7 @@ from chromagan.reports.render import render
 from chromagan.reports.tables import escaped, format_table, markdown_table
 from chromagan.version import __version__
 
+FILES = ("results.json", "results.md", "participants.csv", "pictures.csv", "fool_rate.svg")
 _PARTICIPANT_COLUMNS = (
     "participant", "excluded", "attention passed", "attention shown", "trials", "left out", "fooled",
     "median reaction ms", "file",
@@ -28,14 +29,14 @@ def write_study_report(result: StudyResult, out: str | os.PathLike[str]) -> list
     """Write `results.json`, `.md`, two tables (CSV) and `fool_rate.svg` into a folder, or `WriteError`."""
     pictures = [(photo, method or "real", sum(votes), len(votes)) for (photo, method), votes in result.pictures.items()]
     pictures.sort(key=lambda row: (-row[2] / row[3], row[0], row[1]))  # those that fooled most people first
-    texts = {
-        "results.json": json.dumps(as_json(result), indent=1, allow_nan=False) + "\n",
-        "results.md": as_markdown(result),
-        "participants.csv": csv_text(_PARTICIPANT_COLUMNS, map(_participant_row, result.participants)),
-        "pictures.csv": csv_text(("photo", "method", "fooled", "trials"), pictures),
-        "fool_rate.svg": plot_fool_rates(result),
-    }
-    return write_texts(out, texts, "-o")
+    texts = (
+        json.dumps(as_json(result), indent=1, allow_nan=False) + "\n",
+        as_markdown(result),
+        csv_text(_PARTICIPANT_COLUMNS, map(_participant_row, result.participants)),
+        csv_text(("photo", "method", "fooled", "trials"), pictures),
+        plot_fool_rates(result),
+    )
+    return write_texts(out, dict(zip(FILES, texts, strict=True)), "-o")
 
 
 def as_table(result: StudyResult) -> str:

@@ -1,31 +1,30 @@
-// Sorting by a column's head; the page is complete without it.
+// Ordering the methods by a figure, at its name; the page is complete without it.
 for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
-    const button = document.createElement("button");
+  const rows = [...table.rows], figures = [...table.tBodies[0].rows];
+  for (const row of figures) {
+    const head = row.cells[0], button = document.createElement("button");
     button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
+    button.append(head.querySelector(".metric"));
+    head.prepend(button);
     button.addEventListener("click", () => {
       const before = head.getAttribute("aria-sort");
-      // A column's first click brings its best to the top; names go up.
-      const first = column > 0 && head.dataset.better !== "low" ? "descending" : "ascending";
+      // The first click brings the best to the front.
+      const first = row.dataset.better === "low" ? "ascending" : "descending";
       const other = first === "descending" ? "ascending" : "descending";
       const order = before === first ? other : first;
-      heads.forEach((cell) => cell.removeAttribute("aria-sort"));
+      figures.forEach((each) => each.cells[0].removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", order);
-      for (const body of table.tBodies) {
-        const rows = [...body.rows].filter((row) => !row.classList.contains("divider"));
-        rows.sort((a, b) => compare(a.cells[column], b.cells[column], order === "descending" ? -1 : 1));
-        body.append(...rows);
-      }
+      const columns = [...row.cells].map((cell, column) => column).slice(1);
+      columns.sort((a, b) => compare(row.cells[a], row.cells[b], order === "descending" ? -1 : 1));
+      rows.map((each) => [each, columns.map((column) => each.cells[column])]).forEach(([each, cells]) => each.append(...cells));
     });
-  });
+  }
 }
 
 function compare(a, b, sign) {
-  if (a.tagName === "TH") return sign * a.textContent.localeCompare(b.textContent);
+  const costless = (cell) => cell.classList.contains("baseline"); // stay behind the methods
   const x = parseFloat(a.dataset.value), y = parseFloat(b.dataset.value);
+  if (costless(a) !== costless(b)) return costless(a) - costless(b);
   if (isNaN(x) || isNaN(y)) return isNaN(x) - isNaN(y); // no figure: always last
   return sign * (x - y);
 }

@@ -64,8 +64,13 @@ function layOut() {
   document.documentElement.style.setProperty("--shown", `${shown}px`);
   return { layout: column ? "column" : "row", shown_px: shown };
 }
-const names = (layout) => (layout === "column" ? ["\u2191 Upper", "\u2193 Lower"] : ["\u2190 Left", "Right \u2192"]);
-const spaceBar = matchMedia("(hover: none) and (pointer: coarse)").matches ? "" : " (space bar)";
+// A finger is the main pointer: then nothing speaks of keys, and what is to be touched is larger. Some phones claim to
+// hover, so that is not asked.
+const anyPointer = (kind) => matchMedia(`(any-pointer: ${kind})`).matches;
+const byTouch = matchMedia("(pointer: coarse)").matches || (navigator.maxTouchPoints > 0 && !anyPointer("fine"));
+document.documentElement.classList.toggle("touch", byTouch);
+const arrows = (before, first, second, after) => (byTouch ? [first, second] : [`${before} ${first}`, after === "\u2193" ? `${after} ${second}` : `${second} ${after}`]);
+const names = (layout) => (layout === "column" ? arrows("\u2191", "Upper", "Lower", "\u2193") : arrows("\u2190", "Left", "Right", "\u2192"));
 
 // ---- what a trial shows
 const url = (photo, version) => study.pictures[`${photo}/${version}`];
@@ -157,7 +162,7 @@ async function runTrial(trial, number) {
   const interrupted = disturbed;
 
   const buttons = PAIRS ? slots.map((slot) => slot.button) : choices;
-  const labels = PAIRS ? names(place.layout) : ["\u2190 Real", "Computer \u2192"];
+  const labels = PAIRS ? names(place.layout) : arrows("\u2190", "Real", "Computer", "\u2192");
   buttons.forEach((button, i) => { button.textContent = labels[i]; button.hidden = false; });
   byId("question").textContent = PAIRS ? "Which picture had colours made by a computer?" : "Were its colours real, or made by a computer?";
   const answer = await firstAnswer(buttons);
@@ -172,7 +177,7 @@ async function runTrial(trial, number) {
     colorized_side: PAIRS ? (trial.colorized_left ? "left" : "right") : null,
     shown: PAIRS ? null : trial.shows_real ? "real" : "colorized",
     answer: PAIRS ? ["left", "right"][answer.index] : ["real", "colorized"][answer.index],
-    reaction_ms: round(answer.at - last.end), input: answer.input,
+    reaction_ms: Math.max(0, round(answer.at - last.end)), input: answer.input,
     exposures_ms: exposures, interrupted, valid: inTime && !interrupted, ...place,
   });
   if (isPractice) await showFeedback(answer.index === made, made, trial);
@@ -189,7 +194,7 @@ async function showFeedback(right, made, trial) {
   const next = document.createElement("button");
   next.className = "go";
   next.id = "next";
-  next.textContent = `Next${spaceBar}`;
+  next.textContent = byTouch ? "Next" : "Next (space bar)";
   byId("feedback").replaceChildren(next);
   await pressed(next);
   byId("feedback").replaceChildren();
@@ -217,7 +222,7 @@ function introduce() {
     : `${PAIRS ? "Both pictures appear" : "Each picture appears"} for one second and ${PAIRS ? "vanish" : "vanishes"}. Then you answer, in your own time.`;
   byId("practice-count").textContent = practice ? `${practice} practice trial${practice > 1 ? "s" : ""} with feedback, then ${trials.length - practice} without. ` : `${trials.length} trials. `;
   const keys = PAIRS ? ["left", "right"] : ["real", "computer"];
-  if (!spaceBar) byId("keys").textContent = `Answer by touching ${PAIRS ? "the place where the picture was" : "a button"}.`;
+  if (byTouch) byId("keys").textContent = `Answer by touching ${PAIRS ? "the place where the picture was" : "a button"}.`;
   else byId("keys").innerHTML = `Answer by touch, by mouse, or with the keys <kbd>\u2190</kbd> or <kbd>F</kbd> for ${keys[0]}, <kbd>\u2192</kbd> or <kbd>J</kbd> for ${keys[1]}; go on with the <kbd>space bar</kbd>.`;
   byId("participant").textContent = participant;
   byId("small").hidden = layOut().shown_px >= study.size;
@@ -268,7 +273,8 @@ function finish() {
   byId("copy").addEventListener("click", () => {
     byId("result").select();
     // The clipboard interface is refused to pages opened from a file by some browsers; the old command works there.
-    saved(document.execCommand("copy") ? "Copied." : "Press Ctrl+C (or hold the text) to copy what is marked.");
+    const how = byTouch ? "Hold the marked text to copy it." : "Press Ctrl+C to copy what is marked.";
+    saved(document.execCommand("copy") ? "Copied." : how);
   });
   byId("download").focus({ preventScroll: true });
 }

@@ -97,6 +97,29 @@ def test_report_of_folders(folders, capsys):
     assert "fewer than 3 faces" in printed
 
 
+@pytest.mark.parametrize("name", ["fairness.json", "per_face.csv", "fairness.md", "fairness.svg"])
+def test_a_report_that_stands_there_is_kept_unless_told_otherwise(folders, capsys, name):
+    out = folders / "report"
+    out.mkdir()
+    (out / name).write_text("mine")
+    assert compare(folders, "--out", str(out)) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{out / name}: a report stands there; choose another --out, or --overwrite to replace it" in error
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [(name, "mine")]
+    assert compare(folders, "--out", str(out), "--overwrite") == 0
+    assert (out / name).read_text() != "mine"
+
+
+def test_the_screen_speaks_of_the_figures_that_it_shows(folders, capsys):
+    assert compare(folders, "--out", str(folders / "report")) == 0
+    printed, written = capsys.readouterr().out, (folders / "report" / "fairness.md").read_text()
+    assert "[" not in printed
+    assert "--out writes their 95 % intervals into fairness.md" in printed
+    assert "means over faces with 95 % bootstrap intervals" in written
+    assert "[" in written
+
+
 def test_plot_is_well_formed_and_shows_every_face(folders):
     out = folders / "report"
     assert compare(folders, "--out", str(out)) == 0

@@ -80,6 +80,33 @@ def test_counts_are_the_closed_form(own_records, looks_at_values):
         assert word in text
 
 
+WITHOUT_TIMM = """
+import sys
+sys.modules |= dict.fromkeys(("timm", "torchvision"))  # an import of None is an ImportError
+from chromagan.apps.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.process
+def test_the_zoo_is_listed_without_timm():
+    def run(*words):
+        command = [sys.executable, "-c", WITHOUT_TIMM, "zoo", *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    done = run("*unet")
+    assert (done.returncode, done.stderr) == (0, "")
+    blocks = {block.partition(":")[0]: block for block in done.stdout.split("\n\n")}
+    assert sorted(blocks) == ["cunet", "densenet_unet", "mobilenet_unet", "unet"]
+    assert "31,036,546 parameters" in blocks["unet"]
+    assert "pip install 'chromagan[train]'" in blocks["mobilenet_unet"]
+    assert "licence:" in blocks["mobilenet_unet"]
+    written = run("mobilenet_unet", "--markdown")
+    assert written.returncode == 1
+    assert written.stderr.count("\n") == 1
+    assert "mobilenet_unet: this needs timm" in written.stderr
+
+
 def test_the_command_lists_by_pattern(capsys):
     assert main(["zoo", "gr?y"]) == 0
     told = capsys.readouterr().out

@@ -145,9 +145,15 @@ def test_table_shows_the_results_own_figures(usual):
     result, _, page = usual
     cells = [text for attrs, text in page.all("td") if "data-value" in attrs]
     exact = [float(attrs["data-value"]) for attrs, _ in page.all("td") if "data-value" in attrs]
-    expected = [
-        figure for method in result.methods for figure in method.summary.values() if math.isfinite(figure.value)
+    names = [attrs["data-of"] for attrs, _ in page.all("td") if "data-value" in attrs]
+    shown = [
+        (method.name, method.summary[metric])
+        for metric in ("psnr", "colourfulness", "ab_mse", "fid_tf")
+        for method in result.methods
+        if math.isfinite(method.summary[metric].value)
     ]
+    expected = [figure for _, figure in shown]
+    assert names == [name for name, _ in shown]
     assert exact == [figure.value for figure in expected]
     for text, figure in zip(cells, expected, strict=True):
         count = 3 if math.isfinite(figure.low) else 1
@@ -155,6 +161,33 @@ def test_table_shows_the_results_own_figures(usual):
         assert shown == pytest.approx(figure.value, rel=6e-4, abs=1e-9)
         if ends:
             assert ends == pytest.approx([figure.low, figure.high], rel=6e-4, abs=0.06)
+
+
+def test_each_figure_is_explained_where_it_stands_and_each_setting_has_words():
+    result, _ = made()
+    result.settings = {
+        "limit": None, "mean_ab": [1.23456789, -2.0], "lpips_sha256": {}, "unknown_thing": True,
+        "methods": {"A": {"weights_sha256": "ab", "saturation": 1.0}, "data": {"folder": "cd"}},
+        "set_metrics": [{"network": "tf", "kid_subsets": 100}],
+    }  # fmt: skip
+    summary, settings = Page(section(result, "summary")), Page(section(result, "settings"))
+    rows = {text.split(" ")[0]: text for _, text in summary.all("th", scope="row")}
+    assert "Peak signal-to-noise ratio over 8-bit RGB; higher is better. psnr, dB" in rows["PSNR"]
+    assert "as much as the truth has is best" in rows["Colourfulness"]
+    assert "lower is better" in rows["FID,"]
+    for card in Page(section(result, "distributions")).all("figure"):
+        assert "is better." in card[1] or "is best." in card[1]
+    told = dict(zip((t for _, t in settings.all("th")), (t for _, t in settings.all("td")), strict=True))
+    assert told == {
+        "Protocol protocol": "folder/1", "At most so many images limit": "not given",
+        "Mean colour, a* and b* mean_ab": "1.23457, -2", "Digest of LPIPS's network lpips_sha256": "{}",
+        "unknown thing unknown_thing": "yes", "A: digest of the weights methods.A.weights_sha256": "ab",
+        "A: saturation on top of that methods.A.saturation": "1",
+        "data: digest of the pictures' place methods.data.folder": "cd",
+        "Metrics of the whole set: 1: network set_metrics.1.network": "tf",
+        "Metrics of the whole set: 1: subsets for KID set_metrics.1.kid_subsets": "100",
+        "chromagan chromagan": "0.1.0",
+    }  # fmt: skip
 
 
 def test_captions_show_the_figures_of_their_image(usual):
@@ -211,8 +244,7 @@ def test_no_figure_is_a_dash_and_never_nan():
     page = Page(render_html(result, pictures))
     assert not re.search(r"\b(nan|inf)\b", page.seen(), re.IGNORECASE)
     assert not any(attrs.get("data-value") in ("nan", "inf") for attrs, _ in page.all("td"))
-    row = next(text for _, text in page.all("tr") if text.startswith("B "))
-    assert "–" in row
+    assert "–" in page.all("td", **{"data-of": "B"})[0][1]
     assert "2 left out" in page.seen()
     for _, attrs, _ in page.elements:  # nor in any drawing
         assert not any(
@@ -253,10 +285,9 @@ def test_best_is_marked_by_direction_and_baselines_are_apart():
     best = {float(attrs["data-value"]) for attrs, _ in page.all("td", **{"class": "best"})}
     a, b = (m.summary for m in result.methods[:2])
     assert best == {b["psnr"].value, min(a["ab_mse"].value, b["ab_mse"].value), a["fid_tf"].value}
-    methods, baselines = page.all("tbody", **{"class": "methods"}), page.all("tbody", **{"class": "baselines"})
-    assert "A " in methods[0][1]
-    assert "truth" not in methods[0][1]
-    assert "truth" in baselines[0][1]
+    apart = [attrs["data-of"] for attrs, _ in page.all("td", **{"class": "baseline"})]
+    assert apart == ["gray", "mean ab", "truth"] * 4
+    assert [text for _, text in page.all("th", scope="col")] == ["Figure", "A", "B", "gray", "mean ab", "truth"]
     arrows = {attrs["aria-label"] for attrs, _ in page.all("span", **{"class": "arrow"})}
     assert arrows == {"higher is better", "lower is better"}
 
@@ -267,8 +298,7 @@ def test_ties_are_marked_from_either_order_of_a_pair():
     for a, b in (("A", "B"), ("B", "A")):
         result.tests = [PairedTest(a, b, "psnr", Figure(-0.1, -0.4, 0.2), 0.4, 5)]
         page = Page(section(result, "summary"))
-        row = next(text for _, text in page.all("tr") if text.startswith("A "))
-        assert row.count("≈") == 1
+        assert [text.count("≈") for _, text in page.all("td", **{"data-of": "A"})] == [1, 0, 0, 0]
 
 
 def test_readings_of_paired_tests():

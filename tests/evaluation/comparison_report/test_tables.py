@@ -4,13 +4,12 @@ import csv
 import json
 import math
 import re
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from chromagan.errors import WriteError
+from chromagan.evaluation.comparison_report import files
 from chromagan.evaluation.comparison_report.files import as_json, write_comparison, write_per_image
 from chromagan.evaluation.comparison_report.tables import best_methods, latex, markdown, plain_table
 from chromagan.evaluation.result import ComparisonResult, Figure, MethodResult, PairedTest
@@ -128,8 +127,7 @@ def test_per_image_figures_are_written_in_full(result, tmp_path):
 
 def test_all_files_are_written_or_one_error_says_why(result, tmp_path, monkeypatch):
     calls = []
-    page = SimpleNamespace(write_html=lambda *arguments: calls.append(arguments))
-    monkeypatch.setitem(sys.modules, "chromagan.evaluation.comparison_report.page", page)
+    monkeypatch.setattr(files, "write_html", lambda *arguments: calls.append(arguments))
 
     def pictures(name, index):
         return np.zeros((2, 2, 3), np.uint8)

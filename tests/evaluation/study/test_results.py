@@ -168,6 +168,10 @@ def test_the_files_that_are_written(tmp_path, capsys):
     # other0 fooled all six people, photo5 only the one who was fooled by six photos.
     assert pictures[0] == {"photo": "other0", "method": METHODS[1], "fooled": "6", "trials": "6"}
     assert {"photo": "photo5", "method": "ours", "fooled": "1", "trials": "6"} in pictures
+    assert main(["study", "--results", str(tmp_path / "answers"), "-o", str(tmp_path / "out")]) == 1
+    assert "a report stands there; choose another -o, or --overwrite" in capsys.readouterr().err
+    again = ["study", "--results", str(tmp_path / "answers"), "-o", str(tmp_path / "out"), "--overwrite"]
+    assert main(again) == 0
     text = (tmp_path / "out" / "results.md").read_text()
     assert ["ours", "35.0 %"] in [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines()]
     assert "them & co\\|" in text

@@ -1,7 +1,6 @@
 """A study from end to end in a real browser: people simulated by keyboard and by touch, their files analysed."""
 
 import json
-import shutil
 import time
 
 import cv2
@@ -11,37 +10,7 @@ import pytest
 from chromagan.apps.cli.main import main
 from chromagan.evaluation.study.results import read_participant
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not (CHROMIUM and CHROMEDRIVER), reason="needs a browser: apt-get install chromium chromium-driver"
-    ),
-]
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-quic", "--disable-dev-shm-usage",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    folder = tmp_path_factory.mktemp("browser")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}", "--window-size=1200,900"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    browser.downloads = folder / "downloads"
-    yield browser
-    browser.quit()
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture
@@ -177,17 +146,42 @@ def test_pairs_one_after_the_other_by_keyboard(driver, photos, tmp_path, capsys)
     assert results["per_participant"][0]["attention passed"] == 1
 
 
+TARGETS = """[...document.querySelectorAll("button")].filter((b) => b.getClientRects().length).map((b) => {
+    const box = b.getBoundingClientRect();
+    return { text: b.textContent, width: box.width, height: box.height, right: box.right, bottom: box.bottom };
+})"""
+
+
+@pytest.mark.parametrize("size", [(390, 844), (844, 390)])
 @pytest.mark.parametrize("mode", ["pairs", "single"])
-def test_by_touch_on_a_phone(driver, photos, mode):
-    phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    try:
-        url = make(photos, "--trials", "3", "--mode", mode, "--presentation", "together")
-        file = finished(fingers(driver), url)
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+def test_a_phone_is_told_of_touch_alone_and_has_large_targets(driver, phone, photos, mode, size):
+    phone(*size)
+    driver.get(make(photos, "--trials", "3", "--mode", mode, "--overwrite"))
+    person = fingers(driver)
+    person.until("document.getElementById('start').getClientRects().length")
+    said = [driver.execute_script("return document.getElementById('intro').innerText")]
+    targets = driver.execute_script(f"return {TARGETS}")
+    person.go_on("#start")
+    found = person.until("[...document.querySelectorAll('.slot button, #choices button')].filter((b) => !b.hidden)")
+    answers = driver.execute_script(f"return {TARGETS}")
+    person.touch(found[0])
+    person.until("document.querySelector('#next')")
+    targets += answers + driver.execute_script(f"return {TARGETS}")
+    said += [target["text"] for target in targets]
+    assert len(answers) == 2
+    for word in ("key", "arrow", "space bar", "mouse", "Ctrl", *"\u2190\u2191\u2192\u2193"):
+        assert not any(word in text for text in said), word
+    assert "touching" in said[0]
+    assert min(min(target["width"], target["height"]) for target in targets) >= 60
+    assert max(target["right"] for target in targets) <= size[0]
+    assert max(target["bottom"] for target in answers) <= size[1]
+
+
+@pytest.mark.parametrize("mode", ["pairs", "single"])
+def test_by_touch_on_a_phone(driver, phone, photos, mode):
+    phone(360, 740)
+    url = make(photos, "--trials", "3", "--mode", mode, "--presentation", "together")
+    file = finished(fingers(driver), url)
     assert no_complaints(driver)
     content = json.loads(file.read_text())
     assert content["participant_source"] == "random"

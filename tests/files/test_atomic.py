@@ -93,6 +93,8 @@ def test_what_is_not_finite_is_null():
 
 
 def test_texts_are_written_or_one_error_says_why(tmp_path):
+    write_text(tmp_path / "names.txt", os.fsdecode(b"caf\xe9.png \xc3\xa9"))
+    assert (tmp_path / "names.txt").read_text(encoding="utf-8") == "caf\\udce9.png é"
     (first, second) = write_texts(tmp_path / "new" / "folder", {"a.md": "ä", "b.csv": "1,2\n"}, "--out")
     assert first.read_text(encoding="utf-8") == "ä"
     assert second.read_bytes() == b"1,2\n"

@@ -203,20 +203,13 @@ def _embed(
 
 
 def _balance_warnings(options: StudyOptions, roles: PhotoRoles, methods: int) -> list[str]:
-    warnings = []
     block = 2 * methods
-    if options.participants % block:
-        warnings.append(
-            f"{options.participants} schedules are no multiple of {block} (2 x methods): photos, methods and sides "
-            "are then balanced up to a rest"
-        )
-    if options.measured % methods:
-        warnings.append(
-            f"{options.measured} measured trials are no multiple of {methods} methods: within one participant the "
-            "methods' counts differ by 1"
-        )
-    if options.checks == 0:
-        warnings.append("without attention checks nobody can be excluded for not looking")
-    if len(roles.test) < 10:
-        warnings.append(f"only {len(roles.test)} photos are measured; the fool rate will say little about others")
-    return warnings
+    found = {
+        f"{options.participants} schedules are no multiple of {block} (2 x methods): photos, methods and sides are then "
+        "balanced up to a rest": options.participants % block,
+        f"{options.measured} measured trials are no multiple of {methods} methods: within one participant the methods' "
+        "counts differ by 1": options.measured % methods,
+        "without attention checks nobody can be excluded for not looking": options.checks == 0,
+        f"only {len(roles.test)} photos are measured; the fool rate will say little about others": len(roles.test) < 10,
+    }
+    return [text for text, holds in found.items() if holds]

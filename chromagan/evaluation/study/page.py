@@ -205,8 +205,8 @@ def _embed(
 def _balance_warnings(options: StudyOptions, roles: PhotoRoles, methods: int) -> list[str]:
     block = 2 * methods
     found = {
-        f"{options.participants} schedules are no multiple of {block} (2 x methods): photos, methods and sides are then "
-        "balanced up to a rest": options.participants % block,
+        f"{options.participants} schedules are no multiple of {block} (2 x methods): photos, methods and sides are "
+        "then balanced up to a rest": options.participants % block,
         f"{options.measured} measured trials are no multiple of {methods} methods: within one participant the methods' "
         "counts differ by 1": options.measured % methods,
         "without attention checks nobody can be excluded for not looking": options.checks == 0,

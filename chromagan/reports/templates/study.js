@@ -213,7 +213,8 @@ async function pause(title, text) {
 
 function introduce() {
   const seconds = BLANK_MS + study.exposure_ms * (SEQUENTIAL ? 2 : 1) + (SEQUENTIAL ? GAP_MS : 0) + 1500;
-  byId("minutes").textContent = Math.max(1, Math.round((trials.length * seconds + 30000) / 60000));
+  const minutes = Math.max(1, Math.round((trials.length * seconds + 30000) / 60000));
+  byId("minutes").textContent = minutes > 1 ? `${minutes} minutes` : "one minute";
   byId("task").textContent = PAIRS
     ? "You will see pairs of pictures. One has the real colours of a photograph; the colours of the other were made by a computer program from the black-and-white version. Say which one the computer coloured. Made-up colours can look very plausible: where you cannot tell, guess."
     : "You will see pictures one at a time. Some have the real colours of a photograph; the colours of the others were made by a computer program from the black-and-white version. Say which it was. Made-up colours can look very plausible: where you cannot tell, guess.";

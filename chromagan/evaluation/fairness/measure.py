@@ -140,8 +140,9 @@ def measure_fairness(
             L, a, b = lab.mean(0).tolist()
             angle = ita_degrees(L, b)
             group = group_of(angle if grouping == "ita" else L, grouping)
-            place = (region.top, region.left, *region.mask.shape, region.pixels)
-            faces.append(Face(name, index, *place, L, a, b, angle, group, shifts))
+            height, width = region.mask.shape
+            top, left, pixels = region.top, region.left, region.pixels
+            faces.append(Face(name, index, top, left, height, width, pixels, L, a, b, angle, group, shifts))
     if misfits:
         raise DataError(f"pictures must have the truth's size: {listed(misfits)}; resize nothing, colorize again")
     if not faces:

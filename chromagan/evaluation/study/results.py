@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from chromagan.errors import DataError, ReadError, UsageError
+from chromagan.files.find import special_kind
 from chromagan.metrics.figure import Figure, bootstrap_sums, interval
 
 FORMAT = "chromagan-study-result"
@@ -157,6 +158,8 @@ def find_result_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 def read_participant(path: str | os.PathLike[str]) -> Participant:
     """Read one result file that the page handed out; `ReadError` says in one line what is wrong with it."""
+    if kind := special_kind(path):
+        raise ReadError(f"{path}: {kind}, not a file; give the files that participants saved")
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:

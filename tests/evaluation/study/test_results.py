@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 from xml.etree import ElementTree
 
 import pytest
@@ -299,6 +300,10 @@ def test_places_that_hold_no_results(tmp_path):
         find_result_files([tmp_path])
     with pytest.raises(ReadError, match="cannot be read"):
         read_participant(tmp_path / "missing.json")
+    if hasattr(os, "mkfifo"):  # it would wait for ever
+        os.mkfifo(tmp_path / "pipe.json")
+        with pytest.raises(ReadError, match="not a file; give the files"):
+            read_participant(tmp_path / "pipe.json")
     binary = tmp_path / "binary.json"
     binary.write_bytes(b"\xff\xd8\xff\x00")
     with pytest.raises(ReadError, match="not a result file"):

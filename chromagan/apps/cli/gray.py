@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from pathlib import Path
 
-from chromagan.apps.cli import words
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +33,10 @@ def run(args: argparse.Namespace) -> int:
     missing = [index for index, file in enumerate(files) if args.overwrite or not file.exists()]
     wanted = Pairs([pairs.images[i] for i in missing], [pairs.truth[i] for i in missing], {})
     failed = 0
-    with words.quiet_decoders():
-        for error in write_gray_inputs(wanted, [files[i] for i in missing], protocol):
-            if error is not None:
-                failed += 1
-                print(f"chromagan: error: {error}", file=sys.stderr)
+    for error in write_gray_inputs(wanted, [files[i] for i in missing], protocol):
+        if error is not None:
+            failed += 1
+            log.error("%s", error)
     there = len(files) - len(missing)
     print(f"{args.out}: {len(missing) - failed} gray photographs written"
           + (f", {there} were there already" if there else ""))  # fmt: skip

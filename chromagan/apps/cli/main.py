@@ -40,7 +40,7 @@ COMMANDS = {
 }
 """What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
 
-PHOTOS_ALONE = ("sample", "evaluate", "fairness", "study")
+PHOTOS_ALONE = ("sample", "gray", "evaluate", "fairness", "study")
 """Commands that start no processes, whose words would be lost with those of decoders."""
 
 log = logging.getLogger(__name__)

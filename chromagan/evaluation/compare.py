@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from chromagan.files.atomic import write_atomically
 from chromagan.models.digest import digest
 
 FEW_IMAGES = 100
-PICTURES, KEPT_BYTES = "pictures.npz", 1 << 28
+PICTURES, KEPT_BYTES = "pictures.npz", 1 << 30
 """Where models' pictures of the page are kept, and how much of them before compression."""
 
 
@@ -123,18 +123,25 @@ class ReportPictures:
 
     def keep(self) -> None:
         """Keep the models' pictures that were asked for, so that a later report with more methods paints none again."""
-        held: dict[str, Any] = {}
-        size = 0
-        for key, (method, index) in self._asked.items():
-            picture = self(method, index)
-            assert picture is not None
-            size += picture.nbytes
-            if size > KEPT_BYTES:
-                break
-            held[key] = picture
-        if held:
-            assert self._comparison.out is not None
-            write_atomically(self._comparison.out / PICTURES, lambda file: np.savez_compressed(file, **held))
+        if not self._asked or self._comparison.out is None:
+            return
+
+        def write(file: BinaryIO) -> None:
+            size = 0
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                for key, place in self._asked.items():
+                    picture = self(*place)
+                    assert picture is not None
+                    size += picture.nbytes
+                    if size > KEPT_BYTES:
+                        break
+                    with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, picture)
+            if isinstance(self._earlier, np.lib.npyio.NpzFile):  # some systems replace no file that is open
+                self._earlier.close()
+            self._earlier = {}
+
+        write_atomically(self._comparison.out / PICTURES, write)
 
     def _open(self) -> Mapping[str, NDArray[np.uint8]]:
         assert self._comparison.out is not None

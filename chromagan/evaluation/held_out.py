@@ -53,7 +53,7 @@ def check_best_metric(name: str, measured: Sequence[str] | None = None) -> None:
         reason = "is neither better high nor low" if metric else "is none of a training run's metrics"
         usable = ", ".join(each.name for each in list_metrics() if each.higher_is_better is not None)
         raise UsageError(f"the best checkpoint cannot be chosen by {name!r}, which {reason}; choose one of {usable}")
-    if measured is not None and name not in measured and "all" not in measured:
+    if measured is not None and name not in {each.name for each in choose_metrics(measured)}:
         raise UsageError(f"--best-metric {name} is none of --metrics {' '.join(measured)}; add it there")
 
 

@@ -245,7 +245,8 @@ def _differences(old: Any, new: Any, path: str) -> Iterable[str]:
             below = f"{path}.{key}" if path else str(key)
             yield from _differences(old.get(key), new.get(key), below)
     elif old != new:
-        yield f"{path}: {_short(old)} then, {_short(new)} now"
+        both = f"{_short(old)} then, {_short(new)} now"
+        yield f"{path}: {'other files now' if path in ('truth', 'folder') and old and new else both}"
 
 
 def _short(value: Any) -> str:

@@ -40,6 +40,8 @@ def test_unknown_names_list_what_there_is():
     check_best_metric("accuracy")
     check_best_metric("ssim", ["psnr", "ssim"])
     check_best_metric("ssim", ["all"])
+    with pytest.raises(UsageError, match="no metric 'nope'"):
+        check_best_metric("ssim", ["nope"])
     with pytest.raises(UsageError, match="--best-metric ssim is none of --metrics psnr colourfulness; add it there"):
         check_best_metric("ssim", ["psnr", "colourfulness"])
 

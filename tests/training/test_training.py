@@ -316,6 +316,21 @@ def test_a_metric_without_its_network_is_left_out_and_told(photos, tmp_path, cap
     assert "val/psnr" in read_stats(tmp_path / "run")[-1]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"metrics": ["psnr", "lpips_alex"], "best_metric": "lpips_alex"}, "--best-metric: lpips_alex is left out"),
+        ({"metrics": ["ssim"]}, "--best-metric psnr is none of --metrics ssim; add it there"),
+    ],
+)
+def test_the_best_metric_is_measured_or_the_run_does_not_begin(photos, tmp_path, monkeypatch, wrong, message):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
+    run = config(photos, val=str(photos), eval_every=16, eval_size=32, images=16, **wrong)
+    with pytest.raises(UsageError, match=message):
+        train(run, tmp_path / "run")
+
+
 def refuse(*_, **__):
     raise OSError("no network")
 

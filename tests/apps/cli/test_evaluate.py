@@ -173,13 +173,13 @@ def test_a_method_is_added_to_a_report(folders, capsys, monkeypatch):
     capsys.readouterr()
     assert evaluate("--pred", f"third={folders / 'elsewhere' / 'blur'}", "--truth", folders / "elsewhere" / "truth",
                     *words[2:], folders / "elsewhere" / "report") == 1  # fmt: skip
-    assert "another configuration (truth: " in capsys.readouterr().err
+    assert "another configuration (truth: other files now)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--pred", "blur={}/noisy"), "has another method 'blur'"),
+        (("--pred", "blur={}/noisy"), "has another method 'blur' (folder: other files now)"),
         (("--pred", "new={}/noisy", "--metrics", "psnr", "ciede2000"), "another configuration (metrics: "),
         (("--pred", "new={}/noisy", "--limit", "2"), "another configuration (images: 4 then, 2 now"),
     ],

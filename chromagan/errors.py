@@ -29,6 +29,14 @@ class DeviceError(ChromaganError):
     """A device that was asked for and is not there, or ran out of memory."""
 
 
+class UnknownNameError(ModelError, WeightsError, UsageError):
+    """A network, or weights, asked for by a name that nobody knows."""
+
+
+class NoDeviceError(DeviceError, UsageError):
+    """A device that this machine has not."""
+
+
 class DataError(ChromaganError):
     """Training or evaluation photographs that are missing or unusable."""
 

@@ -1,9 +1,11 @@
-"""What other installed packages bring by entry points: networks, metrics, loss terms."""
+"""What registers itself when it is imported: the files of a room, and what other packages bring by entry points."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import pkgutil
 from collections.abc import Callable
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any
@@ -13,6 +15,12 @@ from chromagan.errors import words_of
 _log = logging.getLogger(__name__)
 _asked: set[EntryPoint] = set()
 _unreadable: set[str] = set()
+
+
+def load_room(room: str) -> None:
+    """Import every file of a package such as `chromagan.models`."""
+    for module in pkgutil.iter_modules(importlib.import_module(room).__path__):
+        importlib.import_module(f"{room}.{module.name}")
 
 
 def load_strangers(group: str) -> None:

@@ -1,7 +1,7 @@
 """The quantised ab gamut: colour as a class (Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016).
 
-The 313 bins are the corners of the 10 x 10 squares of the ab plane that hold a colour of sRGB (`gamut_corners`, 309 of
-them), and four more at its rim that the authors' own sampling reached. Their order is the authors' (a, then b, both
+The 313 bins are the corners of the 10 x 10 squares of the ab plane that hold a colour of sRGB (309 of them), and four
+more at its rim that the authors' own sampling reached. Their order is the authors' (a, then b, both
 ascending), so that networks trained on it can be read. The network of 2017 classifies over the whole square of the grid
 instead, gamut or not: 23 x 23 = 529 bins (`grid_centres`), in the same order.
 """
@@ -12,8 +12,6 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-
-from chromagan.color.lab import rgb_to_lab
 
 GRID = 10.0
 NEIGHBOURS = 5
@@ -38,26 +36,6 @@ def grid_centres(limit: float = 110.0) -> Tensor:
     """All grid points from -limit to limit in a and b, (529, 2) float32 in Lab units by default; a then b ascending."""
     axis = torch.arange(-limit, limit + GRID / 2, GRID)
     return torch.cartesian_prod(axis, axis)
-
-
-def gamut_corners(grid: float = GRID, levels: int = 256) -> Tensor:
-    """The grid points that surround a colour of sRGB: both neighbours in a and in b of each colour.
-
-    Args:
-        grid: spacing of the grid in Lab units.
-        levels: samples of each channel. Only the faces of the sRGB cube are sampled: every ab of the solid is one of
-            its surface too.
-
-    Returns:
-        (Q, 2) centres, a then b ascending.
-    """
-    ramp = torch.linspace(0, 1, levels)
-    face = torch.stack(torch.meshgrid(ramp, ramp, indexing="ij"))
-    faces = [torch.cat((torch.full_like(face[:1], value), face)).roll(i, 0) for i in range(3) for value in (0.0, 1.0)]
-    cell = (rgb_to_lab(torch.stack(faces))[:, 1:] / grid).floor().long()
-    cells = torch.unique(cell.transpose(0, 1).flatten(1), dim=1).T.tolist()
-    corners = {(a + i, b + j) for a, b in cells for i in (0, 1) for j in (0, 1)}
-    return torch.tensor(sorted(corners), dtype=torch.float32) * grid
 
 
 class AbBins(nn.Module):
@@ -98,12 +76,8 @@ class AbBins(nn.Module):
     def soft_neighbours(self, ab: Tensor) -> tuple[Tensor, Tensor]:
         """The closest bins of each pixel with Gaussian weights of their distance: the soft encoding without its zeros.
 
-        Args:
-            ab: (N, 2, H, W) chroma in Lab units, inside the gamut or not.
-
-        Returns:
-            Weights, (N, neighbours, H, W) float32 that sum to 1, and the bins' indices, of the same shape, the closest
-            first.
+        (N, 2, H, W) chroma in Lab units, inside the gamut or not, to weights, (N, neighbours, H, W) float32 that sum to
+        1, and the bins' indices, of the same shape, the closest first.
         """
         squares, index = self._closest(ab, self.neighbours)
         # As a softmax: far outside the gamut the Gaussians themselves are all 0 in float32.
@@ -112,33 +86,25 @@ class AbBins(nn.Module):
         return weights.reshape(shape).permute(0, 3, 1, 2), index.reshape(shape).permute(0, 3, 1, 2)
 
     def soft_encode(self, ab: Tensor) -> Tensor:
-        """Spread each pixel over its closest bins with Gaussian weights of its distance.
-
-        Args:
-            ab: (N, 2, H, W) chroma in Lab units, inside the gamut or not.
-
-        Returns:
-            (N, Q, H, W) float32, sums to 1 over the bins.
-        """
+        """`soft_neighbours` with its zeros: (N, 2, H, W) chroma to (N, Q, H, W) float32, sums to 1 over the bins."""
         weights, index = self.soft_neighbours(ab)
         return weights.new_zeros(ab.shape[0], len(self), *ab.shape[2:]).scatter_(1, index, weights)
 
     def annealed_mean(self, logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-        """The mean of the bins under softmax(logits / temperature): 1 is the plain mean, towards 0 it is the mode.
-
-        Args:
-            logits: (N, Q, H, W).
-            temperature: above 0; 0.38 in the paper.
-
-        Returns:
-            (N, 2, H, W) float32 chroma, differentiable in the logits.
-        """
+        """The first of `annealed_mean_and_chroma`."""
         return self.annealed_mean_and_chroma(logits, temperature)[0]
 
     def annealed_mean_and_chroma(self, logits: Tensor, temperature: float = TEMPERATURE) -> tuple[Tensor, Tensor]:
-        """The annealed mean (N, 2, H, W), and the mean chroma (N, 1, H, W) under the same distribution.
+        """The mean of the bins under softmax(logits / temperature), and the mean chroma under the same distribution.
 
         The second is at least the length of the first; the two are equal where all probable bins share a hue.
+
+        Args:
+            logits: (N, Q, H, W).
+            temperature: above 0; 1 gives the plain mean, towards 0 it is the mode, 0.38 in the paper.
+
+        Returns:
+            (N, 2, H, W) and (N, 1, H, W) float32 in Lab units, differentiable in the logits.
         """
         with torch.autocast(logits.device.type, enabled=False):
             shares = torch.softmax(logits.float() / temperature, dim=1)
@@ -148,14 +114,7 @@ class AbBins(nn.Module):
             return both[:, :2], both[:, 2:]
 
     def count_prior(self, photos: Iterable[Tensor]) -> Tensor:
-        """How often each bin occurs in photographs.
-
-        Args:
-            photos: chroma of photographs, (N, 2, H, W) each, of any sizes.
-
-        Returns:
-            (Q,) float64 on the CPU, sums to 1.
-        """
+        """How often each bin occurs in the chroma of photographs, (N, 2, H, W) each: (Q,) float64 on the CPU, sum 1."""
         counts = torch.zeros(len(self), dtype=torch.float64)
         for ab in photos:
             counts += torch.bincount(self.nearest(ab).flatten(), minlength=len(self)).cpu()

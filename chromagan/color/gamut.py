@@ -65,15 +65,7 @@ def fit_chroma(L: Tensor, ab: Tensor) -> Tensor:
 
 
 def lab_to_srgb_keeping_lightness(L: Tensor, ab: Tensor) -> Tensor:
-    """Lab to sRGB with `fit_chroma`: the shown colour has the given lightness and hue.
-
-    Args:
-        L: (N, 1, H, W) lightness in [0, 100].
-        ab: (N, 2, H, W) chroma in Lab units.
-
-    Returns:
-        (N, 3, H, W) sRGB in [0, 1], float32 (float64 for float64 input).
-    """
+    """Lab to sRGB (N, 3, H, W) in [0, 1] with `fit_chroma`, whose arguments and type it has; lightness and hue stay."""
     fitted = fit_chroma(L, ab)
     lab = torch.cat((L.to(fitted.dtype), fitted), dim=1)
     return linear_to_srgb(lab_to_linear_rgb(lab)).clamp(0, 1)

@@ -16,10 +16,7 @@ SMALLEST_ROOM = 1 / 512  # of max - min; the smallest of a colour with 8 bits a 
 
 
 def rgb_to_hsl_saturation(rgb: Tensor) -> Tensor:
-    """HSL saturation of sRGB.
-
-    Args:
-        rgb: (..., 3, H, W), values in [0, 1], any floating type.
+    """HSL saturation of sRGB in [0, 1], (..., 3, H, W) of any floating type.
 
     Returns:
         (..., 1, H, W) float32 (float64 for float64 input) in [0, 1]. Gradients are finite for every colour; they are 0
@@ -35,15 +32,5 @@ def rgb_to_hsl_saturation(rgb: Tensor) -> Tensor:
 
 
 def lab_to_hsl_saturation(lab: Tensor) -> Tensor:
-    """HSL saturation of a Lab colour as sRGB shows it, clipped to its gamut.
-
-    Args:
-        lab: (..., 3, H, W): L in [0, 100], a and b in Lab units, any floating type.
-
-    Returns:
-        (..., 1, H, W) as `rgb_to_hsl_saturation`.
-    """
+    """That of a Lab colour (L in [0, 100], a and b in Lab units) as sRGB shows it, clipped to its gamut."""
     return rgb_to_hsl_saturation(lab_to_rgb(lab))
-
-
-__all__ = ["lab_to_hsl_saturation", "rgb_to_hsl_saturation"]

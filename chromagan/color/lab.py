@@ -16,16 +16,12 @@ from chromagan.color import curves
 
 def _mix(image: Tensor, matrix: Sequence[Sequence[float]]) -> Tensor:
     """Apply a 3 x 3 matrix over the channel dimension."""
-    channels = image.unbind(-3)
-    rows = [sum(m * c for m, c in zip(row, channels, strict=True)) for row in matrix]
-    return torch.stack(rows, dim=-3)  # type: ignore[arg-type]
+    red, green, blue = image.unbind(-3)
+    return torch.stack([r * red + g * green + b * blue for r, g, b in matrix], dim=-3)
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
-    """Convert sRGB to CIE Lab.
-
-    Args:
-        rgb: (..., 3, H, W), values in [0, 1], any floating type.
+    """Convert sRGB in [0, 1], (..., 3, H, W) of any floating type, to CIE Lab.
 
     Returns:
         (..., 3, H, W) float32 (float64 for float64 input): L in [0, 100], a and b in about [-110, 110].
@@ -39,11 +35,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
 def rgb_to_lightness(rgb: Tensor) -> Tensor:
     """CIE L* alone: (..., 3, H, W) sRGB in [0, 1] to (..., 1, H, W) in [0, 100]."""
-    with torch.autocast(rgb.device.type, enabled=False):
-        rgb = rgb if rgb.dtype == torch.float64 else rgb.float()
-        linear = curves.srgb_to_linear(rgb).unbind(-3)
-        y: Tensor = sum(m * c for m, c in zip(curves.RGB_TO_XYZ[1], linear, strict=True))  # type: ignore[assignment]
-        return curves.f_to_lightness(curves.lab_curve(y)).unsqueeze(-3)
+    return rgb_to_lab(rgb)[..., :1, :, :]
 
 
 def lab_to_linear_rgb(lab: Tensor) -> Tensor:

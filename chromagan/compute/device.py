@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from chromagan.errors import DeviceError, words_of
+from chromagan.errors import NoDeviceError, words_of
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Module = TypeVar("Module", bound=nn.Module)
@@ -17,20 +17,20 @@ def choose_device(name: str = "auto") -> torch.device:
     """The device of a name; "auto" takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        DeviceError: the name is unknown, or the device is not there.
+        NoDeviceError: the name is unknown, or the device is not there.
     """
     kind = name.split(":")[0]
     if kind not in DEVICES:
-        raise DeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}")
+        raise NoDeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}")
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if kind == "auto":
         return torch.device(next(kind for kind, there in found.items() if there))
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise DeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}") from error
+        raise NoDeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}") from error
     if not found[kind] or (kind == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
-        raise DeviceError(f"this machine, or its PyTorch, has no {name} device; use --device cpu or auto")
+        raise NoDeviceError(f"this machine, or its PyTorch, has no {name} device; use --device cpu or auto")
     return device
 
 

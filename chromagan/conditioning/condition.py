@@ -45,12 +45,7 @@ class GlobalHints:
 
 @dataclass(frozen=True)
 class Condition:
-    """All that a network is shown beside L; a network says in `accepts` which of the kinds it takes.
-
-    Attributes:
-        local: colours at places, at the size of L.
-        overall: of the whole photo.
-    """
+    """All that a network is shown beside L: colours at places, at L's size, and of the whole photo; see `accepts`."""
 
     local: LocalHints | None = None
     overall: GlobalHints | None = None
@@ -70,28 +65,26 @@ class Condition:
 
     def pad(self, stride: int) -> Condition:
         """With what belongs to places padded as `pad_to_stride` pads L."""
-        if self.local is None:
-            return self
-        return replace(self, local=_map(self.local, lambda image: pad_to_stride(image, stride)))
+        padded = _map(self.local, lambda image: pad_to_stride(image, stride))
+        return self if padded is None else replace(self, local=padded)
 
     @staticmethod
     def batch(conditions: Sequence[Condition]) -> Condition:
         """Those of several photos, all of the same kinds, as that of one batch."""
         return Condition(
-            local=_joined([one.local for one in conditions if one.local is not None]),
-            overall=_joined([one.overall for one in conditions if one.overall is not None]),
+            _joined([one.local for one in conditions if one.local is not None]),
+            _joined([one.overall for one in conditions if one.overall is not None]),
         )
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
-        local = None if self.local is None else _map(self.local, change)
-        return Condition(local, None if self.overall is None else _map(self.overall, change))
+        return Condition(_map(self.local, change), _map(self.overall, change))
 
 
 NOTHING = Condition()
 
 
-def _map(hints: HintsType, change: Callable[[Tensor], Tensor]) -> HintsType:
-    return type(hints)(*(change(getattr(hints, field.name)) for field in fields(hints)))
+def _map(hints: HintsType | None, change: Callable[[Tensor], Tensor]) -> HintsType | None:
+    return None if hints is None else type(hints)(*(change(getattr(hints, field.name)) for field in fields(hints)))
 
 
 def _joined(hints: Sequence[HintsType]) -> HintsType | None:
@@ -118,6 +111,3 @@ class Hints:
         """See `LocalHints`."""
         warnings.warn("Hints is now Condition(LocalHints(ab, mask), overall)", DeprecationWarning, stacklevel=2)
         return Condition(LocalHints(ab, mask), overall)
-
-
-__all__ = ["NOTHING", "Condition", "GlobalHints", "Hints", "LocalHints", "pad_to_stride"]

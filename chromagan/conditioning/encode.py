@@ -18,16 +18,14 @@ _LEAST_RADIUS = 0.5**0.5  # a dot reaches the middle of at least one pixel
 
 
 def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
-    """What of some guidance a network cannot be shown, in words; for a caller that brings it in after the network.
+    """What of some guidance a network that accepts these kinds of condition cannot be shown, in words.
 
-    Args:
-        guidance: of a person.
-        accepts: kinds of condition that the network takes.
+    For a caller that brings it in after the network.
     """
-    coloured = any(stroke.kind != "saturation" for stroke in guidance.strokes)
+    kinds = {stroke.kind for stroke in guidance.strokes}
     parts = {
-        "colour strokes": coloured and "local" not in accepts,
-        "saturation strokes": any(stroke.kind == "saturation" for stroke in guidance.strokes),
+        "colour strokes": bool(kinds - {"saturation"}) and "local" not in accepts,
+        "saturation strokes": "saturation" in kinds,
         "a palette": guidance.palette is not None,
         "reference photos": bool(guidance.references),
         "a region to colour alone": guidance.only is not None,
@@ -37,12 +35,12 @@ def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
 
 
 def encode(guidance: Guidance, size: tuple[int, int], accepts: Collection[str]) -> Condition:
-    """What a network is shown of some guidance.
+    """What a network that accepts these kinds of condition is shown of some guidance.
 
     Args:
         guidance: of a person.
         size: rows and columns of L.
-        accepts: kinds of condition that the network takes.
+        accepts: kinds of condition.
 
     Returns:
         Of one photo, on the CPU, float32.
@@ -59,11 +57,7 @@ def encode(guidance: Guidance, size: tuple[int, int], accepts: Collection[str]) 
 
 
 def paint_strokes(strokes: Sequence[Stroke], size: tuple[int, int]) -> LocalHints:
-    """Colour and neutral strokes as tensors; where strokes overlap, the one on top shows.
-
-    Args:
-        strokes: of the brush; those of other kinds are left out.
-        size: rows and columns, H and W below.
+    """Colour and neutral strokes as tensors of H rows and W columns; where strokes overlap, the one on top shows.
 
     Returns:
         ab (1, 2, H, W) in Lab units and the mask (1, 1, H, W), which holds the strokes' strength.
@@ -102,6 +96,3 @@ def _cover(owner: NDArray[np.int64], stroke: Stroke, number: int) -> None:
         along = along.clip(0, 1)
         distance = np.hypot(x - start[0] - along * step[0], y - start[1] - along * step[1])
         part[distance <= radius + 1e-9] = number
-
-
-__all__ = ["encode", "paint_strokes", "unmet"]

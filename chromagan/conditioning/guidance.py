@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from chromagan.errors import UsageError
@@ -51,15 +51,15 @@ class Stroke:
     def __post_init__(self) -> None:
         _need(self.kind in get_args(Kind), f"stroke: kind {self.kind!r}; give {', '.join(get_args(Kind))}")
         object.__setattr__(self, "points", _points(self.points, "stroke", 1))
-        _need(_is_number(self.radius) and 0 < self.radius <= 1, f"stroke: radius {self.radius!r}; above 0, at most 1")
+        _need(_is_share(self.radius), f"stroke: radius {self.radius!r}; above 0, at most 1")
         if self.kind == "colour":
             object.__setattr__(self, "rgb", _rgb(self.rgb, "stroke of kind colour"))
         else:
             _need(self.rgb is None, f"stroke of kind {self.kind}: it takes no rgb; leave it out")
-        firm = _is_number(self.strength) and 0 < self.strength <= 1
-        factor = self.kind == "saturation" and _is_number(self.strength) and 0 <= self.strength <= _LARGEST_SATURATION
-        limits = "0 to 4" if self.kind == "saturation" else "above 0, at most 1"
-        _need(firm or factor, f"stroke of kind {self.kind}: strength {self.strength!r}; {limits}")
+        fine, limits = _is_share(self.strength), "above 0, at most 1"
+        if self.kind == "saturation":
+            fine, limits = _is_number(self.strength) and 0 <= self.strength <= _LARGEST_SATURATION, "0 to 4"
+        _need(fine, f"stroke of kind {self.kind}: strength {self.strength!r}; {limits}")
         object.__setattr__(self, "radius", float(self.radius))
         object.__setattr__(self, "strength", float(self.strength))
         _need(_is_whole(self.order), f"stroke: order {self.order!r}; a whole number")
@@ -67,12 +67,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours that a photo should be made of.
-
-    Attributes:
-        colours: sRGB of 8 bits each.
-        shares: how much of each; in equal parts where there are none.
-    """
+    """Colours that a photo should be made of, sRGB of 8 bits each; in equal parts where there are no shares."""
 
     colours: tuple[RGB, ...]
     shares: tuple[float, ...] = ()
@@ -89,32 +84,20 @@ class Palette:
 
 @dataclass(frozen=True)
 class Reference:
-    """A photo whose colours are wanted.
-
-    Attributes:
-        file: its name; whoever paints reads it.
-        strength: how far its colours count, above 0 and up to 1.
-    """
+    """A photo whose colours are wanted, and how far they count: above 0 and up to 1. Whoever paints reads the file."""
 
     file: str
     strength: float = 1.0
 
     def __post_init__(self) -> None:
         _need(isinstance(self.file, str) and self.file != "", f"reference: file {self.file!r}; name a photo")
-        _need(
-            _is_number(self.strength) and 0 < self.strength <= 1,
-            f"reference: strength {self.strength!r}; above 0, at most 1",
-        )
+        _need(_is_share(self.strength), f"reference: strength {self.strength!r}; above 0, at most 1")
         object.__setattr__(self, "strength", float(self.strength))
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the photo: what lies inside of one of its polygons.
-
-    Attributes:
-        polygons: (x, y) of the corners of each, three or more.
-    """
+    """A part of the photo: what lies inside of one of its polygons, (x, y) of three corners or more each."""
 
     polygons: tuple[tuple[Point, ...], ...]
 
@@ -125,15 +108,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Guidance:
-    """All that a person gives for one photo.
-
-    Attributes:
-        strokes: of the brush.
-        palette: colours for the whole photo.
-        references: photos whose colours are wanted.
-        only: what alone is coloured.
-        keep: what stays as it is.
-    """
+    """All that a person gives for one photo; `only` is what alone is coloured, `keep` what stays as it is."""
 
     strokes: tuple[Stroke, ...] = ()
     palette: Palette | None = None
@@ -162,58 +137,44 @@ class Guidance:
                 message begins with the source and names what is wrong.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{source}: not JSON ({error}); see docs/sampling.md") from error
-        try:
-            return cls._from_values(values)
+            return cls._from_values(json.loads(text))
         except UsageError as error:
             raise UsageError(f"{source}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{source}: not JSON ({error}); see docs/sampling.md") from error
 
     @classmethod
     def _from_values(cls, values: Any) -> Guidance:
-        _need(isinstance(values, dict), "guidance is an object such as {\"version\": 1, \"strokes\": []}")
+        _need(isinstance(values, dict), 'guidance is an object such as {"version": 1, "strokes": []}')
         version = values.pop("version", None)
-        _need(_is_whole(version), f"give \"version\": {VERSION}")
+        _need(_is_whole(version), f'give "version": {VERSION}')
         _need(version == VERSION, f"version {version!r}; this program reads version {VERSION}")
         known = _known(cls, values, "guidance")
-        several: dict[str, type] = {"strokes": Stroke, "references": Reference}
-        single: dict[str, type] = {"palette": Palette, "only": Region, "keep": Region}
-        for name in known.keys() & several:
-            _need(_is_list(known[name]), f"{name} is a list")
-            known[name] = tuple(_built(several[name], one, several[name].__name__.lower()) for one in known[name])
-        for name in known.keys() & single:
-            known[name] = _built(single[name], known[name], name)
+        for name, single in (("palette", Palette), ("only", Region), ("keep", Region)):
+            if name in known:
+                known[name] = _built(single, known[name], name)
+        for name, several in (("strokes", Stroke), ("references", Reference)):
+            if name in known:
+                _need(_is_list(known[name]), f"{name} is a list")
+                known[name] = tuple(_built(several, one, several.__name__.lower()) for one in known[name])
         return cls(**known)
 
 
-def _plain(thing: Any) -> dict[str, Any]:
-    """Fields of a dataclass that are not as by default, colours as #rrggbb."""
-    found: dict[str, Any] = {}
-    for field in fields(thing):
-        value = getattr(thing, field.name)
-        if value == field.default:
-            continue
-        if field.name in ("strokes", "references"):
-            found[field.name] = [_plain(one) for one in value]
-        elif field.name in ("palette", "only", "keep"):
-            found[field.name] = _plain(value)
-        elif field.name == "rgb":
-            found[field.name] = _hex(value)
-        elif field.name == "colours":
-            found[field.name] = [_hex(one) for one in value]
-        else:
-            found[field.name] = value
-    return found
-
-
-def _hex(rgb: RGB) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*rgb)
+def _plain(value: Any, name: str = "") -> Any:
+    """A dataclass as a dictionary of what is not as by default, colours as #rrggbb; other values as they are."""
+    if is_dataclass(value):
+        given = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: _plain(one, field.name) for field, one in given if one != field.default}
+    if name == "rgb":
+        return "#{:02x}{:02x}{:02x}".format(*value)
+    if isinstance(value, tuple):
+        return [_plain(one, "rgb" if name == "colours" else "") for one in value]
+    return value
 
 
 def _known(kind: Any, values: Any, name: str) -> dict[str, Any]:
-    _need(isinstance(values, dict), f"{name} is an object with {', '.join(field.name for field in fields(kind))}")
     names = [field.name for field in fields(kind)]
+    _need(isinstance(values, dict), f"{name} is an object with {', '.join(names)}")
     unknown = sorted(set(values) - set(names))
     _need(not unknown, f"{name} has no {', '.join(unknown)}; it has {', '.join(names)}")
     return dict(values)
@@ -244,6 +205,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 < value <= 1
+
+
 def _points(points: Any, name: str, least: int) -> tuple[Point, ...]:
     """Checked (x, y) pairs, as tuples."""
     _need(_is_list(points) and len(points) >= least, f"{name}: give at least {least} point{'s' * (least > 1)}")
@@ -258,8 +223,5 @@ def _rgb(rgb: Any, name: str) -> RGB:
     if isinstance(rgb, str) and _HEX.fullmatch(rgb):
         rgb = tuple(bytes.fromhex(rgb[1:]))
     fine = _is_list(rgb) and len(rgb) == 3 and all(_is_whole(v) and 0 <= v <= 255 for v in rgb)
-    _need(fine, f"{name}: rgb {rgb!r}; write it as \"#a03c28\"")
+    _need(fine, f'{name}: rgb {rgb!r}; write it as "#a03c28"')
     return (rgb[0], rgb[1], rgb[2])
-
-
-__all__ = ["VERSION", "Guidance", "Palette", "Reference", "Region", "Stroke"]

@@ -45,22 +45,13 @@ def photo_generators(ordinals: Tensor, seed: int) -> list[np.random.Generator]:
     """A source of randomness for each photo, decided by the seed and the photo's place in the stream alone.
 
     So a batch that is split over processes, or a run that goes on from a checkpoint, has the hints of the undivided
-    one.
-
-    Args:
-        ordinals: (N,) integers, each photo's place in the stream of training photographs.
-        seed: of the run, any integer.
+    one. `ordinals` are (N,) integers, each photo's place in the stream of training photographs; any seed fits.
     """
     return [np.random.default_rng((seed & _WORD, _STREAM, place & _WORD)) for place in ordinals.tolist()]
 
 
 def name_generator(name: str, seed: int) -> np.random.Generator:
-    """A source of randomness for a photo, decided by the seed and the photo's name alone.
-
-    Args:
-        name: of the photo.
-        seed: any integer.
-    """
+    """A source of randomness for a photo, decided by the seed, any integer, and the photo's name alone."""
     digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()  # not every file name is Unicode
     return np.random.default_rng((seed & _WORD, _STREAM, int.from_bytes(digest, "big")))
 
@@ -68,29 +59,16 @@ def name_generator(name: str, seed: int) -> np.random.Generator:
 def draw_squares(height: int, width: int, side: int, count: int, rng: np.random.Generator) -> list[Patch]:
     """Squares of one size anywhere inside a photo, evenly distributed; fewer are the first of more.
 
-    Args:
-        height: of the photo in pixels.
-        width: of the photo in pixels.
-        side: of the squares in pixels; less where the photo is smaller.
-        count: of the squares.
-        rng: source of the randomness.
+    All in pixels; the side is less where the photo is smaller.
     """
     side = min(side, height, width)
-    squares = []
-    for _ in range(count):
-        top, left = (_place_anywhere(length, side, rng) for length in (height, width))
-        squares.append(Patch(top, left, side))
-    return squares
+    return [Patch(_place_anywhere(height, side, rng), _place_anywhere(width, side, rng), side) for _ in range(count)]
 
 
 def draw_patches(height: int, width: int, rng: np.random.Generator, anywhere: bool = False) -> list[Patch]:
-    """The squares that a person would colour in one photo, in the order in which they are coloured.
+    """The squares that a person would colour in one photo of so many pixels, in the order of colouring.
 
-    Args:
-        height: of the photo in pixels.
-        width: of the photo in pixels.
-        rng: source of the randomness.
-        anywhere: place them evenly over the photo, not around its middle.
+    They lie evenly over the photo with `anywhere`, else around its middle.
     """
     place = _place_anywhere if anywhere else _place
     patches = []
@@ -134,14 +112,9 @@ def simulate_hints(ab: Tensor, generators: Generators, free: float = 0.0, anywhe
 
 
 def reveal_squares(ab: Tensor, squares: Sequence[Sequence[Patch]]) -> LocalHints:
-    """Local hints that show the mean colours of given squares.
+    """Local hints that show the mean colours of squares inside each photo; where squares overlap, the later one shows.
 
-    Args:
-        ab: (N, 2, H, W), the true colours in Lab units.
-        squares: of each photo, inside it.
-
-    Returns:
-        Hints of the batch's size, type and device; where squares overlap, the later one shows.
+    `ab` are the true colours, (N, 2, H, W) in Lab units, and the hints are of their size, type and device.
     """
     n, _, height, width = ab.shape
     owner = np.zeros((n, height, width), np.int64)
@@ -192,9 +165,7 @@ def global_statistics(rgb: Tensor, bins: AbBins | None = None) -> GlobalHints:
 def simulate_global_hints(rgb: Tensor, generators: Generators) -> GlobalHints:
     """Global hints for a batch of training photographs: histogram, saturation, both or neither, by chance.
 
-    Args:
-        rgb: (N, 3, H, W) sRGB in [0, 1].
-        generators: one a photo, such as `photo_generators` gives.
+    `rgb` is (N, 3, H, W) sRGB in [0, 1]; `generators` are one a photo, such as `photo_generators` gives.
     """
     known = global_statistics(rgb)
     given = torch.tensor(np.array([rng.random(2) < REVEAL for rng in generators])).to(known.given)

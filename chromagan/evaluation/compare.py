@@ -24,7 +24,7 @@ from chromagan.evaluation.result import ComparisonResult
 from chromagan.evaluation.store import files_digest, settings_digest
 from chromagan.evaluation.summary import paired_tests, summarize
 from chromagan.files.atomic import write_atomically
-from chromagan.models.digest import digest
+from chromagan.models.contract import digest
 
 FEW_IMAGES = 100
 PICTURES, KEPT_BYTES = "pictures.npz", 1 << 30

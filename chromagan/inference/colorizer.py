@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,8 @@ from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
 from chromagan.version import __version__
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,9 @@ class Colorizer(OldNames, HubColorizer):
         answer(self.network, walks, self.step, self.batch_size)
 
     def end(self, photo: Photo, request: Request, walk: Walk) -> Colored:
-        """The photo at the end of its way; on the CPU, in any thread."""
+        """The photo at the end of its way; on the CPU, in any thread; a network that saw no colour is told."""
+        if walk.gray:
+            log.warning("model %s answered gray for a whole photo: use other weights", self.mark.model)
         return Colored(replace(photo, pixels=walk.end()), walk.ab, request.seed, self.mark_of(request))
 
     def mark_of(self, request: Request) -> ProvenanceMark:

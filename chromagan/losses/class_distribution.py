@@ -33,12 +33,7 @@ class ClassDistribution(LossTerm):
 
 
 def class_divergence(class_logits: Tensor, teacher: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of the class head from the teacher, KL(teacher || head), mean over samples, in nats.
-
-    Args:
-        class_logits: (N, C) of the class head.
-        teacher: (N, C) probabilities.
-    """
+    """KL(teacher || head) of a head's logits (N, C) and a teacher's probabilities (N, C): nats, mean over samples."""
     with torch.autocast(class_logits.device.type, enabled=False):
         logits = class_logits.to(torch.promote_types(class_logits.dtype, torch.float32))
         return F.kl_div(F.log_softmax(logits, dim=1), teacher.to(logits.dtype), reduction="batchmean")

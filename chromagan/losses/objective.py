@@ -19,12 +19,7 @@ Term = TypeVar("Term", bound=LossTerm)
 
 @dataclass(frozen=True)
 class ObjectiveOptions(Section):
-    """Every registered term with its options.
-
-    Attributes:
-        ab_unit: see the help.
-        terms: by name, in the order in which they are summed.
-    """
+    """Every registered term with its options, by name, in the order in which they are summed."""
 
     ab_unit: float = option(50.0, "Lab units that count as one in losses and penalty; 255 is the paper's scale")
     terms: Mapping[str, LossTerm] = field(default_factory=lambda: {n: kind() for n, kind in loss_terms().items()})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +12,7 @@ from torch import Tensor
 from chromagan.color.ab_bins import AbBins
 from chromagan.errors import UsageError
 from chromagan.options import Section
-from chromagan.strangers import load_strangers
+from chromagan.strangers import load_room, load_strangers
 
 
 @dataclass(frozen=True)
@@ -125,10 +123,7 @@ def register_term(name: str) -> Callable[[type[Term]], type[Term]]:
 @cache
 def _import_terms() -> None:
     """Import the files of this room and those of other packages under `chromagan.losses`; they register themselves."""
-    import chromagan.losses as package
-
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    load_room(GROUP)
     load_strangers(GROUP)
 
 

@@ -31,20 +31,12 @@ class Saturation(LossTerm):
 
 
 def saturation_error(L: Tensor, predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of HSL saturation, each between 0 and 1.
+    """Mean squared error of the HSL saturation of two ab (N, 2, h, w), in Lab units, at one L (N, 1, h, w) in [0, 100].
 
-    Args:
-        L: (N, 1, h, w) lightness in [0, 100], of both.
-        predicted: (N, 2, h, w) ab in Lab units.
-        target: (N, 2, h, w) ab in Lab units.
-
-    Returns:
-        A scalar in [0, 1], differentiable in `predicted`; 0 where the saturations agree, whatever the hues.
+    In [0, 1] and differentiable in `predicted`; 0 where the saturations agree, whatever the hues.
     """
-    with torch.autocast(predicted.device.type, enabled=False):
-        precise = torch.promote_types(predicted.dtype, torch.float32)
-        lightness = L.to(precise)
-        ours, theirs = (
-            lab_to_hsl_saturation(torch.cat((lightness, ab.to(precise)), dim=1)) for ab in (predicted, target)
-        )
-        return (ours - theirs).square().mean()
+    precise = torch.promote_types(predicted.dtype, torch.float32)
+    ours, theirs = (
+        lab_to_hsl_saturation(torch.cat((L.to(precise), ab.to(precise)), dim=1)) for ab in (predicted, target)
+    )
+    return (ours - theirs).square().mean()

@@ -95,12 +95,10 @@ def gradient_penalty(
 
 
 def mixing_weights(ordinals: Tensor, seed: int, step: int = 0) -> Tensor:
-    """One uniform mixing weight a sample for `gradient_penalty`, decided by the sample alone.
+    """One uniform mixing weight a sample for `gradient_penalty`, decided by (seed, step, ordinal) and nothing else.
 
-    A weight depends on (seed, step, ordinal) and on nothing else: neither on the samples beside it, nor on the process
-    that computes it, nor on what was drawn before. So a batch that is split over processes, or a run that goes on from
-    a checkpoint, has the weights of the undivided one. They are the outputs of SplitMix64 (Steele, Lea and Flood 2014)
-    whose starting point is scrambled from seed and step.
+    So a batch that is split over processes, or a run that goes on from a checkpoint, has the weights of the undivided
+    one. They are the outputs of SplitMix64 (Steele, Lea and Flood 2014), its start scrambled from seed and step.
 
     Args:
         ordinals: (N,) integers, each sample's place in the stream of training photographs.

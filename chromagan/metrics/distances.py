@@ -26,7 +26,7 @@ from chromagan.metrics.match_colourfulness import LARGEST_FACTOR, match_colourfu
 from chromagan.metrics.metric import Picture, Resources, SetMetric
 from chromagan.metrics.network_files import network_tensors
 from chromagan.metrics.registry import register
-from chromagan.models.digest import digest
+from chromagan.models.contract import digest
 
 TRUTH = "truth"  # the comparison's own name of the truth's row
 KINDS = ("fid", "fid_disjoint", "fid_matched", "kid", "kid_disjoint")

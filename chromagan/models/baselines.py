@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
+from chromagan.models.options import Within
 from chromagan.models.registry import register_model
 
 MEAN_AB = (2.35, 7.32)
@@ -67,12 +68,12 @@ class Mean(_Constant):
         ab: a and b in Lab units.
 
     Raises:
-        ModelError: not two finite numbers.
+        ModelError: not two numbers.
     """
 
-    def __init__(self, ab: Sequence[float] = MEAN_AB) -> None:
+    def __init__(self, ab: Sequence[Annotated[float, Within(-128, 128)]] = MEAN_AB) -> None:
         values = [float(value) for value in ab]
-        if len(values) != 2 or not all(map(math.isfinite, values)):
-            raise ModelError(f"mean: ab={list(ab)}; give two finite numbers, a and b in Lab units")
+        if len(values) != 2:
+            raise ModelError(f"mean: ab={list(ab)}; give two numbers, a and b in Lab units")
         super().__init__(values)
         self.config = {"ab": values}

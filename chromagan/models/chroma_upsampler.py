@@ -8,17 +8,16 @@ same weights serve every octave.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.compute.precision import has_fast_bfloat16
-from chromagan.errors import ModelError
+from chromagan.models.options import Width, Within, built
 
-# Local differences of 10 Lab units are 1 inside the network.
-_LAB_SCALE = 10.0
+_LAB_SCALE = 10.0  # Lab units: local differences of so many are 1 inside the network
 _WINDOW = 5
 
 
@@ -44,11 +43,9 @@ class ChromaUpsampler(nn.Module):
 
     base: Tensor
 
-    def __init__(self, width: int = 32, depth: int = 3) -> None:
+    def __init__(self, width: Width = 32, depth: Annotated[int, Within(0, 64)] = 3) -> None:
         super().__init__()
-        if width < 1 or depth < 0:
-            raise ModelError(f"a chroma upsampler needs width >= 1 and depth >= 0, not {width} and {depth}")
-        self.config: dict[str, Any] = {"width": width, "depth": depth}
+        self.config = {"width": width, "depth": depth}
         self.head = nn.Conv2d(7, width, 3)
         self.body = nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(depth))
         self.tail = nn.Conv2d(width, 8, 3)
@@ -57,11 +54,7 @@ class ChromaUpsampler(nn.Module):
         self.register_buffer("base", _bilinear_with_block_means(), persistent=False)
 
     def forward(self, ab: Tensor, L: Tensor) -> Tensor:
-        """Enlarge ab to the size of L.
-
-        Args:
-            ab: (N, 2, h, w) in Lab units, any size from 1 x 1.
-            L: (N, 1, 2h, 2w) in [0, 100].
+        """Enlarge ab (N, 2, h, w) in Lab units, of any size from 1 x 1, to that of L (N, 1, 2h, 2w) in [0, 100].
 
         Returns:
             (N, 2, 2h, 2w) float32 in Lab units.
@@ -98,10 +91,7 @@ class ChromaUpsampler(nn.Module):
 
 def build_upsampler(config: dict[str, Any]) -> ChromaUpsampler:
     """Build the step from `ChromaUpsampler.config`; `ModelError` for a configuration that it does not take."""
-    try:
-        return ChromaUpsampler(**config)
-    except TypeError as error:
-        raise ModelError(f"the chroma upsampler does not take this configuration: {error}") from error
+    return built(ChromaUpsampler, config, "the chroma upsampler")
 
 
 def _bilinear_with_block_means() -> Tensor:
@@ -130,6 +120,5 @@ def _window_mean(image: Tensor, window: int) -> Tensor:
 
 
 def _crop(image: Tensor, border: int) -> Tensor:
-    """Take `border` pixels off at every side."""
-    height, width = image.shape[-2:]
-    return image[..., border : height - border, border : width - border]
+    """Take `border` pixels, at least one, off at every side."""
+    return image[..., border:-border, border:-border]

@@ -20,6 +20,7 @@ from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.conv_norm import ConvNorm
 from chromagan.models.first_chromagan import FirstChromaGAN
+from chromagan.models.options import Classes, Width
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import GrayInput, build_trunk, classifier_statistics
 
@@ -104,23 +105,23 @@ class ChromaGAN(ColorizationNetwork):
     def __init__(
         self,
         backbone: str | Sequence[str] = ("vgg16",),
-        classes: int = 1000,
+        classes: Classes = 1000,
         semantic: bool = True,
         bins: bool = True,
         hints: bool = True,
         folded: bool = False,
-        width: int = WIDTHS[4],
+        width: Width = WIDTHS[4],
     ) -> None:
         super().__init__()
         names = [backbone] if isinstance(backbone, str) else list(backbone)
         if not 1 <= len(names) <= 2 or len(set(names)) < len(names):
             raise ModelError(f"chromagan takes one or two different backbones, not {', '.join(names) or 'none'}")
-        self.config: dict[str, Any] = {
+        self.config = {
             "backbone": names, "classes": classes, "semantic": semantic, "bins": bins, "hints": hints, "folded": folded,
             "width": width,
         }  # fmt: skip
         self.semantic = semantic
-        self.accepts = frozenset({"local"}) if hints else frozenset()
+        self.accepts = frozenset({"local"} if hints else ())
         self.grays = nn.ModuleList(GrayInput(*classifier_statistics(name)) for name in names)
         trunks = [build_trunk(name, folded) for name in names]
         self.trunks = nn.ModuleList(trunks)
@@ -152,8 +153,8 @@ class ChromaGAN(ColorizationNetwork):
     def build(cls, **config: Any) -> ColorizationNetwork:
         """This network, or `FirstChromaGAN` from a file of version 0.1, which names one branch and no bins."""
         if isinstance(config.get("backbone"), str) and config.get("width") and config.get("bins") is None:
-            return FirstChromaGAN(**{name: value for name, value in config.items() if name not in _SINCE_FIRST})
-        return cls(**config)
+            return FirstChromaGAN.build(**{name: one for name, one in config.items() if name not in _SINCE_FIRST})
+        return super().build(**config)
 
     @property
     def bin_stride(self) -> int:  # type: ignore[override]
@@ -164,12 +165,10 @@ class ChromaGAN(ColorizationNetwork):
         """See the contract."""
         local = condition.local
         given = None if local is None else torch.cat((local.ab / AB_SCALE * local.mask, local.mask), dim=1)
-        branches = [
-            {stride: self._deep_or_zero(found[index], stride) for stride, index in taps.items()}
-            for taps, found in zip(
-                self._taps, (t(g(L)) for t, g in zip(self.trunks, self.grays, strict=True)), strict=True
-            )
-        ]
+        branches = []
+        for gray, trunk, taps in zip(self.grays, self.trunks, self._taps, strict=True):
+            found = trunk(gray(L))
+            branches.append({stride: self._deep_or_zero(found[index], stride) for stride, index in taps.items()})
         pooled = torch.cat([maps[max(maps)].mean(dim=(2, 3)) for maps in branches], dim=1)
         features = self.global_features(pooled)
         whole: Tensor | None = self.to_whole(features)[:, :, None, None]

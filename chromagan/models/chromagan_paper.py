@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.keras_layers import SameConv2d, keras_batch_norm, keras_initialise
+from chromagan.models.options import Classes
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import VGG16Trunk
 
@@ -29,8 +29,7 @@ RECIPE = {
     "lr": 2e-5, "critic_lr": 2e-5, "beta1": 0.5, "critic_beta1": 0.5, "trunk_lr": 1.0, "trunk_frozen": 0,
     "chroma_weight": 1.0, "adversarial_weight": 0.1, "class_weight": 0.003, "gradient_penalty": 10.0,
     "penalty_on": "sum", "ab_unit": 255.0, "refresh_fakes": True, "teacher": "vgg16", "teacher_gray": True,
-    "teacher_raw_lightness": True, "ema": 0.0,
-    "precision": "float32",
+    "teacher_raw_lightness": True, "ema": 0.0, "precision": "float32",
 }  # fmt: skip
 
 
@@ -46,21 +45,6 @@ class _FullSigmoid(nn.Sigmoid):
         return torch.sigmoid(input.float())
 
 
-def _decoder() -> nn.Sequential:
-    """The fused 512 x 28 x 28 map to two channels in [0, 1] at 224 x 224."""
-    return nn.Sequential(
-        SameConv2d(512, 256, 1), nn.ReLU(inplace=True),
-        SameConv2d(256, 128, 3), nn.ReLU(inplace=True),
-        nn.Upsample(scale_factor=2, mode="nearest"),
-        SameConv2d(128, 64, 3), nn.ReLU(inplace=True),
-        SameConv2d(64, 64, 3), nn.ReLU(inplace=True),
-        nn.Upsample(scale_factor=2, mode="nearest"),
-        SameConv2d(64, 32, 3), nn.ReLU(inplace=True),
-        SameConv2d(32, 2, 3), _FullSigmoid(),
-        nn.Upsample(scale_factor=2, mode="nearest"),
-    )  # fmt: skip
-
-
 @register_model(
     "chromagan_paper",
     title="ChromaGAN as published, layer by layer",
@@ -69,44 +53,43 @@ def _decoder() -> nn.Sequential:
     outputs="ab at full size, from 112 x 112; classes in training",
 )
 class ChromaganPaper(ColorizationNetwork):
-    """The generator of the 2020 paper: 171,166,090 parameters, 47,523,234 without the class head.
+    """The generator of the 2020 paper: 171,166,090 parameters, 47,523,234 without the class head; starts as Keras does.
 
     The trunk sees L / 100 three times, as in the release: not the mean and scale that VGG16 was trained with. Lightness
     of another size is reduced with antialiasing (or enlarged) to 224 x 224 inside, which squashes a photo that is not
     square, and ab is brought back to the input's size bilinearly, as at the authors' test time. At 224 x 224 nothing
     is resized.
+
+    Args:
+        classes: classes of the teacher; 0 leaves the class head out, for inference.
     """
 
     training_only_prefixes = ("class_head.",)
 
-    def __init__(self, classes: int = 1000) -> None:
-        """Build the network with Keras' initialisation.
-
-        Args:
-            classes: classes of the teacher; 0 leaves the class head out, for inference.
-
-        Raises:
-            ModelError: `classes` is negative.
-        """
+    def __init__(self, classes: Classes = 1000) -> None:
         super().__init__()
-        if classes < 0:
-            raise ModelError(f"chromagan_paper: classes={classes}; give the teacher's number of classes, or 0 for none")
         self.config = {"classes": classes}
         flat = 512 * _GLOBAL_SIDE**2
         self.trunk = VGG16Trunk(_TRUNK_BLOCKS)
         self.global_features = nn.Sequential(
-            *_normalised(512, 512, stride=2),
-            *_normalised(512, 512),
-            *_normalised(512, 512, stride=2),
-            *_normalised(512, 512),
-        )
+            *_normalised(512, 512, stride=2), *_normalised(512, 512),
+            *_normalised(512, 512, stride=2), *_normalised(512, 512),
+        )  # fmt: skip
         # Linear in the release: no activation between the dense layers, here and in the class head.
         self.global_vector = nn.Sequential(nn.Linear(flat, 1024), nn.Linear(1024, 512), nn.Linear(512, 256))
         self.class_head: nn.Sequential | None = None
         if classes:
             self.class_head = nn.Sequential(nn.Linear(flat, 4096), nn.Linear(4096, 4096), nn.Linear(4096, classes))
         self.mid_features = nn.Sequential(*_normalised(512, 512), *_normalised(512, 256))
-        self.decoder = _decoder()
+        # From the fused 512 x 28 x 28 map to two channels in [0, 1] at 224 x 224.
+        self.decoder = nn.Sequential(
+            SameConv2d(512, 256, 1), nn.ReLU(inplace=True),
+            SameConv2d(256, 128, 3), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2, mode="nearest"),
+            SameConv2d(128, 64, 3), nn.ReLU(inplace=True),
+            SameConv2d(64, 64, 3), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2, mode="nearest"),
+            SameConv2d(64, 32, 3), nn.ReLU(inplace=True),
+            SameConv2d(32, 2, 3), _FullSigmoid(), nn.Upsample(scale_factor=2, mode="nearest"),
+        )  # fmt: skip
         keras_initialise(self)
 
     def predict_released(self, lightness: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -9,15 +9,19 @@ other names are set by `--model-option NAME=VALUE`.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.conditioning.condition import NOTHING, Condition, pad_to_stride
 from chromagan.errors import ModelError
+from chromagan.models.options import built
 
 _KINDS = {"local": "colour hints", "overall": "global hints"}
 
@@ -39,12 +43,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Published:
-    """A state dict that a network's authors publish, which fits our network as it is, key by key.
+    """A state dict that a network's authors publish, which fits this configuration of ours, key by key.
 
-    Attributes:
-        config: the configuration of ours that it fits.
-        url: where the authors have it.
-        licence: SPDX name of the licence that they give it.
+    They have it at `url`, and give it a licence of that SPDX name.
     """
 
     config: dict[str, Any]
@@ -55,11 +56,8 @@ class Published:
 class Trunk(nn.Module):
     """A semantic branch: a pretrained classifier inside a network, which a trainer fills, freezes and slows down.
 
-    Every module of this class inside a network is one; see `chromagan.models.trunk.trunks_of`.
-
-    Attributes:
-        name: of the classifier whose published weights fit.
-        always_frozen: no option of training unfreezes it.
+    Every module of this class inside a network is one; see `chromagan.models.trunk.trunks_of`. `name` is that of the
+    classifier whose published weights fit; no option of training unfreezes one that is `always_frozen`.
     """
 
     name: str
@@ -114,8 +112,12 @@ class ColorizationNetwork(nn.Module):
 
     @classmethod
     def build(cls, **config: Any) -> ColorizationNetwork:
-        """From a configuration; where files of before need another class, that one."""
-        return cls(**config)
+        """From a configuration; where files of before need another class, that one.
+
+        Raises:
+            ModelError: no such option, or a value that is not of its type, or not in its range.
+        """
+        return built(cls, config, f"model {cls.registered_as or cls.__name__!r}")
 
     def predict(self, L: Tensor, condition: Condition) -> Prediction:
         """The network itself; `L` (N, 1, H, W) in [0, 100], sides multiples of `stride`."""
@@ -154,9 +156,7 @@ class ColorizationNetwork(nn.Module):
             if given is not None and kind not in self.accepts:
                 raise ModelError(f"{name} takes no {_KINDS[kind]} with these weights; use others, e.g. siggraph17")
         local, (n, _, rows, columns) = condition.local, L.shape
-        if local is None:
-            return
-        if local.ab.shape != (n, 2, rows, columns) or local.mask.shape != (n, 1, rows, columns):
+        if local and (local.ab.shape != (n, 2, rows, columns) or local.mask.shape != (n, 1, rows, columns)):
             raise ModelError(
                 f"{name}: hints of shapes {tuple(local.ab.shape)} and {tuple(local.mask.shape)} for L "
                 f"{tuple(L.shape)}; give ab (N, 2, H, W) and mask (N, 1, H, W) of the photo's size"
@@ -172,6 +172,20 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the tensors in the order of their names: name, dtype, shape and bytes of each.
+
+    It tells two files of weights apart, whatever they are called.
+    """
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}\n".encode())
+        if tensor.numel():
+            sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
 def __getattr__(name: str) -> Any:
     if name not in ("GlobalHints", "Hints"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -179,9 +193,3 @@ def __getattr__(name: str) -> Any:
 
     warnings.warn(f"{name} is now in chromagan.conditioning.condition", DeprecationWarning, stacklevel=2)
     return getattr(condition, name)
-
-
-__all__ = [
-    "NOTHING", "ColorizationNetwork", "Condition", "Prediction", "Published", "Trunk", "count_parameters",
-    "pad_to_stride",
-]  # fmt: skip

@@ -8,7 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromagan.models.keras_layers import same_padding
+
 Rectifier = Callable[[Tensor], Tensor]
+
+
+def conv_norm_relu(channels: int, width: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+    """A convolution that keeps the size but for its stride, batch norm and ReLU: plain modules, nothing to fold."""
+    padding = dilation * (kernel // 2)
+    convolution = nn.Conv2d(channels, width, kernel, stride, padding, dilation, bias=False)
+    return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
 
 
 class ConvNorm(nn.Module):
@@ -18,8 +27,7 @@ class ConvNorm(nn.Module):
         channels: of the input.
         width: of the output.
         kernel: side of the kernel; padding keeps the size (TensorFlow's, at a stride of 2, if `tf_padding`).
-        stride: of the convolution.
-        groups: of the convolution.
+        stride, groups: of the convolution.
         rectifier: applied last, such as `F.relu`; None for none.
         folded: build the convolution alone, with a bias: what `fold` leaves.
         frozen_statistics: use the running statistics in training too. The norm is then a fixed scale of the kernel,
@@ -59,7 +67,8 @@ class ConvNorm(nn.Module):
 
     def _convolve(self, x: Tensor) -> Tensor:
         if self._same:
-            x = self._pad_as_tensorflow(x)
+            kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
+            x = F.pad(x, [*same_padding(x.shape[-1], kernel, stride), *same_padding(x.shape[-2], kernel, stride)])
         if self.norm is None:
             x = self.conv(x)
         elif self.frozen_statistics or not self.training:
@@ -68,14 +77,6 @@ class ConvNorm(nn.Module):
         else:
             x = self.norm(self.conv(x))
         return x if self.rectifier is None else self.rectifier(x)
-
-    def _pad_as_tensorflow(self, x: Tensor) -> Tensor:
-        kernel, step = self.conv.kernel_size[0], self.conv.stride[0]
-        pads = []
-        for side in (x.shape[-1], x.shape[-2]):
-            total = max((-(-side // step) - 1) * step + kernel - side, 0)
-            pads += [total // 2, total - total // 2]
-        return F.pad(x, pads)
 
     def folded_tensors(self) -> tuple[Tensor, Tensor]:
         """Kernel and bias of the one convolution that equals this one and its norm's running statistics."""

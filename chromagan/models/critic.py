@@ -15,9 +15,6 @@ class PatchCritic(nn.Module):
     Convolutions 4 x 4 with `widths` channels, stride 2 but for the last of them, and one more to a single channel;
     TensorFlow's "same" padding (1 and 1 at stride 2, 1 and 2 at stride 1), LeakyReLU of slope 0.3, Glorot-uniform
     kernels, zero bias. With the default widths 2.76 M parameters; 224 x 224 gives a map of 28 x 28 scores.
-
-    Args:
-        widths: channels of the convolutions before the last one.
     """
 
     def __init__(self, widths: tuple[int, ...] = (64, 128, 256, 512)) -> None:
@@ -30,12 +27,9 @@ class PatchCritic(nn.Module):
         keras_initialise(self)
 
     def forward(self, L: Tensor, ab: Tensor) -> Tensor:
-        """Score patches.
+        """Score the patches of L (N, 1, H, W) in [0, 100] and ab (N, 2, H, W) in Lab units.
 
-        Args:
-            L: (N, 1, H, W), in [0, 100].
-            ab: (N, 2, H, W), in Lab units; scaled inside to OpenCV's 8-bit values over 255, as the paper's critic
-                sees them.
+        ab is scaled inside to OpenCV's 8-bit values over 255, as the paper's critic sees them.
 
         Returns:
             (N, 1, h, w) scores, h = ceil(H / 8) with the default widths; high for what looks real.

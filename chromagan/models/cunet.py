@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
+from chromagan.models.options import Width
 from chromagan.models.registry import register_model
 from chromagan.models.unet import AB_SCALE, PlainEncoder, UpStep, double_convolution
 
@@ -39,7 +40,7 @@ class CUNet(ColorizationNetwork):
 
     stride = 8
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: Width = 64) -> None:
         super().__init__()
         self.config = {"width": width}
         deep = 8 * width
@@ -49,9 +50,7 @@ class CUNet(ColorizationNetwork):
         # On the way back the dilated levels need no enlargement, only their neighbour's map beside them.
         self.back_2 = double_convolution(2 * deep, deep, dilation=2)
         self.back_1 = double_convolution(2 * deep, deep)
-        self.steps = nn.ModuleList(
-            UpStep(2 * wide, wide, wide) for wide in (4 * width, 2 * width, width)
-        )
+        self.steps = nn.ModuleList(UpStep(2 * wide, wide, wide) for wide in (4 * width, 2 * width, width))
         self.to_ab = nn.Conv2d(width, 2, 1)
         nn.init.normal_(self.to_ab.weight, std=1e-3)  # starts as nearly gray
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.color.ab_bins import TEMPERATURE, AbBins
-from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction, Published
+from chromagan.models.options import Within
 from chromagan.models.registry import register_model
 
 L_CENTRE, L_SCALE, AB_SCALE = 50.0, 100.0, 110.0
-DECODES = ("annealed_mean", "release")
 
 PAPER = "https://arxiv.org/abs/1603.08511"
 # Adam with beta2 0.99 there, 0.999 here. The rate falls to 1e-5 and 3e-6 at 200,000 and 375,000 of 450,000 steps. Crops
@@ -94,21 +93,18 @@ class Eccv16(ColorizationNetwork):
             - `release`, what weights published by the authors are loaded with: a plain softmax, `model_out` as it
               was published, and enlargement by 4, bilinearly.
         temperature: of the annealed mean; 1 is the plain mean, towards 0 it is the mode.
-
-    Raises:
-        ModelError: an unknown `decode`, or a temperature that is not above 0.
     """
 
     stride = 8
     bin_stride = 4
     published = PUBLISHED
 
-    def __init__(self, decode: str = "annealed_mean", temperature: float = TEMPERATURE) -> None:
+    def __init__(
+        self,
+        decode: Literal["annealed_mean", "release"] = "annealed_mean",
+        temperature: Annotated[float, Within(0.001, 100)] = TEMPERATURE,
+    ) -> None:
         super().__init__()
-        if decode not in DECODES or not temperature > 0:
-            raise ModelError(
-                f"eccv16: decode={decode!r}, temperature={temperature}; give one of {', '.join(DECODES)}, and above 0"
-            )
         self.config: dict[str, Any] = {"decode": decode, "temperature": temperature}
         self.decode, self.temperature = decode, temperature
         self.ab_stride = 1 if decode == "release" else 4

@@ -24,6 +24,7 @@ _STAGES = (
 _OCTAVES = ((0,), (1,), (2,), (3, 4), (5, 6))
 _EPSILON = 1e-3
 HEAD = 1280
+# timm's names of the layers: in blocks by expansion, and above them
 _TIMM_LAYERS = {
     1: {"conv_dw": "depthwise.conv", "bn1": "depthwise.norm", "conv_pw": "project.conv", "bn2": "project.norm"},
     6: {
@@ -31,7 +32,6 @@ _TIMM_LAYERS = {
         "conv_pwl": "project.conv", "bn3": "project.norm",
     },
 }  # fmt: skip
-
 _TIMM_HEAD = {"conv_head": "head.conv", "bn2": "head.norm", "classifier": "classifier"}
 
 
@@ -61,13 +61,9 @@ class _Block(nn.Module):
 
 
 class EfficientNetLite2Trunk(Trunk):
-    """The network below its classification head.
-
-    Args:
-        folded: without batch norms, as exported files have it.
+    """The network below its classification head; with `folded` without batch norms, as exported files have it.
 
     Attributes:
-        name: of timm's classifier whose weights fit.
         widths, strides: of the feature maps that `forward` returns, one an octave.
     """
 
@@ -97,8 +93,15 @@ class EfficientNetLite2Trunk(Trunk):
         return maps
 
     def key_of(self, name: str) -> str | None:
-        """See `Trunk`."""
-        return timm_to_trunk(name)
+        """See `Trunk`: the key here of a key in timm's state dict."""
+        if name.startswith(("conv_stem.", "bn1.")):
+            layer, _, leaf = name.partition(".")
+            return f"stem.{'conv' if layer == 'conv_stem' else 'norm'}.{leaf}"
+        found = re.fullmatch(r"blocks\.(\d)\.(\d)\.(\w+)\.(\w+)", name)
+        if found is None:
+            return None
+        stage, block, layer, leaf = found.groups()
+        return f"blocks.{stage}.{block}.{_TIMM_LAYERS[_STAGES[int(stage)][3]][layer]}.{leaf}"
 
     def stages(self) -> list[list[nn.Parameter]]:
         """Parameters octave by octave, finest first: what a trainer freezes or slows down."""
@@ -125,7 +128,7 @@ class EfficientNetLite2(nn.Module):
         self.classifier = nn.Linear(HEAD, len(tensors["classifier.bias"]))
         state = {key: value for key, value in self.state_dict().items() if key.endswith("num_batches_tracked")}
         for name, tensor in tensors.items():
-            inside = timm_to_trunk(name)
+            inside = self.trunk.key_of(name)
             layer, _, leaf = name.partition(".")
             state[f"trunk.{inside}" if inside else f"{_TIMM_HEAD[layer]}.{leaf}"] = tensor
         self.load_state_dict(state)
@@ -133,18 +136,4 @@ class EfficientNetLite2(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised RGB (N, 3, H, W) to logits (N, classes)."""
-        deep = self.head(self.trunk(image)[-1])
-        logits: Tensor = self.classifier(deep.mean(dim=(2, 3)))
-        return logits
-
-
-def timm_to_trunk(name: str) -> str | None:
-    """The key here of a key in timm's state dict; None for what lies above the trunk."""
-    if name.startswith(("conv_stem.", "bn1.")):
-        layer, _, leaf = name.partition(".")
-        return f"stem.{'conv' if layer == 'conv_stem' else 'norm'}.{leaf}"
-    found = re.fullmatch(r"blocks\.(\d)\.(\d)\.(\w+)\.(\w+)", name)
-    if found is None:
-        return None
-    stage, block, layer, leaf = found.groups()
-    return f"blocks.{stage}.{block}.{_TIMM_LAYERS[_STAGES[int(stage)][3]][layer]}.{leaf}"
+        return self.classifier(self.head(self.trunk(image)[-1]).mean(dim=(2, 3)))

@@ -1,7 +1,5 @@
 """The first generator named `chromagan`: files and runs of version 0.1 are built with it.
 
-A pretrained semantic branch, fused mid-level and global features, a chroma decoder at a quarter size.
-
 After ChromaGAN (Vitoria, Raad and Ballester, WACV 2020), with what measurement asked for: the trunk reaches one block
 deeper, its finer maps join the decoder, global features are pooled (so any size works and the 124 M parameters of the
 released dense layers become half a million), and chroma is predicted at 1/4, from where a learned upsampler takes over.
@@ -9,24 +7,20 @@ released dense layers become half a million), and chroma is predicted at 1/4, fr
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
+from chromagan.models.conv_norm import conv_norm_relu
+from chromagan.models.options import Classes, Width
 from chromagan.models.trunk import GrayInput, TimmTrunk, VGG16Trunk, classifier_statistics
 
 AB_SCALE = 110.0
 
 
 def _block(channels: int, width: int, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    )
+    return nn.Sequential(*conv_norm_relu(channels, width, kernel))
 
 
 class FirstChromaGAN(ColorizationNetwork):
@@ -45,12 +39,10 @@ class FirstChromaGAN(ColorizationNetwork):
     ab_stride = 4
 
     def __init__(
-        self, backbone: str = "vgg16", width: int = 256, classes: int = 1000, semantic: bool = True
+        self, backbone: str = "vgg16", width: Width = 256, classes: Classes = 1000, semantic: bool = True
     ) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
-            "backbone": backbone, "width": width, "classes": classes, "semantic": semantic,
-        }  # fmt: skip
+        self.config = {"backbone": backbone, "width": width, "classes": classes, "semantic": semantic}
         self.semantic = semantic
         self.gray = GrayInput(*classifier_statistics(backbone))
         self.trunk = VGG16Trunk() if backbone == "vgg16" else TimmTrunk(backbone)

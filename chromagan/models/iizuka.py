@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
+from chromagan.models.conv_norm import conv_norm_relu
+from chromagan.models.options import Classes
 from chromagan.models.registry import register_model
-from chromagan.models.vector_fusion import VectorFusion
 
 GLOBAL_SIDE = 224
 _AB_RANGE = 220.0  # the paper scales ab to [0, 1] and does not say from what: from [-110, 110]
@@ -33,21 +33,29 @@ RECIPE: dict[str, Any] = {
 }  # fmt: skip
 
 
+class VectorFusion(nn.Conv2d):
+    """A 1x1 convolution of a map beside a vector that is repeated over the map, without the repetition.
+
+    The kernel reads the map first. What it makes of the vector is the same at every pixel, so it runs once a photo.
+    """
+
+    def __init__(self, map_channels: int, vector_channels: int, out_channels: int) -> None:
+        super().__init__(map_channels + vector_channels, out_channels, 1)
+        self.map_channels = map_channels
+
+    def forward(self, input: Tensor, vector: Tensor) -> Tensor:  # type: ignore[override]
+        """Fuse (N, map_channels, H, W) with (N, vector_channels) to (N, out_channels, H, W)."""
+        local, whole = self.weight[:, : self.map_channels], self.weight[:, self.map_channels :, 0, 0]
+        return F.conv2d(input, local) + F.linear(vector, whole, self.bias)[:, :, None, None]
+
+
 def _convolutions(channels: int, layers: tuple[tuple[int, int], ...]) -> nn.Sequential:
     """3x3 convolutions, each with batch norm ("throughout") and ReLU; `layers` of (width, stride)."""
     modules: list[nn.Module] = []
     for width, stride in layers:
-        modules += [
-            nn.Conv2d(channels, width, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        ]
+        modules += conv_norm_relu(channels, width, stride=stride)
         channels = width
     return nn.Sequential(*modules)
-
-
-def _enlarge() -> nn.Module:
-    return nn.Upsample(scale_factor=2, mode="nearest")
 
 
 @register_model(
@@ -71,10 +79,8 @@ class Iizuka(ColorizationNetwork):
     stride = 8
     ab_stride = 2
 
-    def __init__(self, classes: int = 1000) -> None:
+    def __init__(self, classes: Classes = 1000) -> None:
         super().__init__()
-        if classes < 0:
-            raise ModelError(f"iizuka: classes={classes}; give the teacher's number of classes, or 0 for none")
         self.config = {"classes": classes}
         self.low_level = _convolutions(1, _LOW_LEVEL)
         self.mid_level = _convolutions(512, _MID_LEVEL)
@@ -90,9 +96,9 @@ class Iizuka(ColorizationNetwork):
         self.fusion = VectorFusion(256, 256, 256)
         self.colorization = nn.Sequential(
             *_convolutions(256, ((128, 1),)),
-            _enlarge(),
+            nn.Upsample(scale_factor=2, mode="nearest"),
             *_convolutions(128, ((64, 1), (64, 1))),
-            _enlarge(),
+            nn.Upsample(scale_factor=2, mode="nearest"),
             *_convolutions(64, ((32, 1),)),
             nn.Conv2d(32, 2, 3, padding=1),
         )
@@ -112,7 +118,5 @@ class Iizuka(ColorizationNetwork):
         # In an exported graph the sides are symbols, not numbers.
         if all(isinstance(side, int) for side in size) and size == (GLOBAL_SIDE, GLOBAL_SIDE):
             return low
-        fixed: Tensor = self.low_level(
-            F.interpolate(L, (GLOBAL_SIDE, GLOBAL_SIDE), mode="bilinear", antialias=True) / 100
-        )
-        return fixed
+        small = F.interpolate(L, (GLOBAL_SIDE, GLOBAL_SIDE), mode="bilinear", antialias=True)
+        return self.low_level(small / 100)

@@ -10,21 +10,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KERAS_BATCH_NORM_EPS = 1e-3
-# PyTorch's momentum is the share of the new batch; Keras' 0.99 is the share of the old statistics.
-KERAS_BATCH_NORM_MOMENTUM = 0.01
-
 
 def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's "same" padding of one side: the output has ceil(side / stride) pixels.
+    """TensorFlow's "same" padding of one side, in pixels before and after: the output has ceil(side / stride) pixels.
 
-    Args:
-        side: pixels of the input along this dimension, at least 1.
-        kernel: kernel width.
-        stride: step of the convolution.
-
-    Returns:
-        Pixels of padding before and after; the odd one is after. Side 28, kernel 3, stride 2 give (0, 1).
+    The odd one is after: side 28, kernel 3, stride 2 give (0, 1).
     """
     total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
     return total // 2, total - total // 2
@@ -52,8 +42,8 @@ class SameConv2d(nn.Conv2d):
 
 
 def keras_batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Batch norm over (N, C, H, W) with Keras' constants."""
-    return nn.BatchNorm2d(channels, eps=KERAS_BATCH_NORM_EPS, momentum=KERAS_BATCH_NORM_MOMENTUM)
+    """Batch norm over (N, C, H, W) with Keras' constants; its momentum 0.99 is the share of the old statistics."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 def keras_initialise(module: nn.Module) -> None:

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction, Trunk
+from chromagan.models.iizuka import VectorFusion
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import GrayInput, classifier_statistics, import_timm
-from chromagan.models.vector_fusion import VectorFusion
 
 _CLASSIFIER = "inception_resnet_v2"
 _CLASSIFIER_SIDE = 299
@@ -35,13 +35,7 @@ RECIPE: dict[str, Any] = {
 class FrozenClassifier(Trunk):
     """timm's Inception-ResNet-v2, never trained and always in evaluation mode.
 
-    Args:
-        embedding: answer with the 1536 features below the last layer instead of the 1000 class scores.
-
-    Attributes:
-        name: of the published weights that fit.
-        always_frozen: tells a trainer that no option unfreezes it.
-        channels: length of the answer.
+    It answers with `channels` numbers: 1000 class scores, or with `embedding` the 1536 features below the last layer.
     """
 
     always_frozen = True
@@ -61,9 +55,8 @@ class FrozenClassifier(Trunk):
     @torch.no_grad()
     def forward(self, L: Tensor) -> Tensor:
         """(N, 1, H, W) in [0, 100], squeezed to 299 x 299 as in the paper, to (N, `channels`)."""
-        side = (_CLASSIFIER_SIDE, _CLASSIFIER_SIDE)
-        scores: Tensor = self.net(self.gray(F.interpolate(L, side, mode="bilinear", antialias=True)))
-        return scores
+        small = F.interpolate(L, (_CLASSIFIER_SIDE, _CLASSIFIER_SIDE), mode="bilinear", antialias=True)
+        return self.net(self.gray(small))
 
     def train(self, mode: bool = True) -> FrozenClassifier:
         """Stays in evaluation mode."""

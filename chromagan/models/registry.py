@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from chromagan.errors import ModelError
+from chromagan.errors import ModelError, UnknownNameError
 from chromagan.models.contract import ColorizationNetwork
-from chromagan.strangers import load_strangers
+from chromagan.strangers import load_room, load_strangers
 
 Network = TypeVar("Network", bound=type[ColorizationNetwork])
 
-ENTRY_POINTS = "chromagan.models"
+ROOM = "chromagan.models"  # of our networks, and the entry points of others
 
 
 @dataclass(frozen=True)
@@ -55,67 +53,40 @@ class ModelRecord:
 _RECORDS: dict[str, ModelRecord] = {}
 
 
-def register_model(
-    name: str,
-    *,
-    paper: str,
-    recipe: dict[str, Any] | None = None,
-    title: str = "",
-    outputs: str = "ab",
-    licence: str = "Apache-2.0",
-    weights: str = "",
-    weightless: bool = False,
-) -> Callable[[Network], Network]:
+def register_model(name: str, *, paper: str, **facts: Any) -> Callable[[Network], Network]:
     """Decorator that enters a network's class under `name`; a name can be taken once.
 
-    The other arguments are the fields of `ModelRecord`; `chromagan zoo` shows them.
+    The facts are the other fields of `ModelRecord`; `chromagan zoo` shows them.
     """
 
     def enter(network: Network) -> Network:
         if name in _RECORDS:
             raise ModelError(f"the model name {name!r} is taken; choose another for {network.__qualname__}")
         network.registered_as = name
-        _RECORDS[name] = ModelRecord(
-            name, network, paper, recipe or {}, title, outputs, licence, weights, weightless
-        )
+        _RECORDS[name] = ModelRecord(name, network, paper, **facts)
         return network
 
     return enter
 
 
-def _load_all() -> None:
-    _load_ours()
-    load_strangers(ENTRY_POINTS)
-
-
-def _load_ours() -> None:
-    import chromagan.models as package
-
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-
-
 def model_record(name: str) -> ModelRecord:
     """The record of one network; `ModelError` names the nearest ones when there is none."""
-    for load in (_load_ours, _load_all):  # other packages are asked for what is not ours alone
+    for load in (load_room, load_strangers):  # other packages are asked for what is not ours alone
         if name not in _RECORDS:
-            load()
+            load(ROOM)
     if name not in _RECORDS:
         near = difflib.get_close_matches(name, _RECORDS, n=3) or sorted(_RECORDS)
-        raise ModelError(f"there is no model {name!r}; did you mean {', '.join(near)}?")
+        raise UnknownNameError(f"there is no model {name!r}; did you mean {', '.join(near)}?")
     return _RECORDS[name]
 
 
 def list_models(filter: str = "*") -> list[str]:
     """Names of the registered networks that match a shell pattern, sorted."""
-    _load_all()
+    load_room(ROOM)
+    load_strangers(ROOM)
     return sorted(fnmatch.filter(_RECORDS, filter))
 
 
 def build_network(name: str, **config: Any) -> ColorizationNetwork:
     """Build a network from its name and configuration, with fresh weights."""
-    record = model_record(name)
-    try:
-        return record.network.build(**config)
-    except TypeError as error:
-        raise ModelError(f"model {name!r} does not take this configuration: {error}") from error
+    return model_record(name).network.build(**config)

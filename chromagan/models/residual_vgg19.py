@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
 from chromagan.models.registry import register_model
-from chromagan.models.trunk import IMAGENET_MEAN, IMAGENET_STD, GrayInput, VGG19Trunk
+from chromagan.models.trunk import GrayInput, VGG19Trunk
 
 _AB_SCALE = 100.0  # the ports divide by 100 in the loss
 
@@ -44,7 +44,7 @@ class ResidualVGG19(ColorizationNetwork):
     def __init__(self) -> None:
         super().__init__()
         self.config = {}
-        self.gray = GrayInput(IMAGENET_MEAN, IMAGENET_STD)
+        self.gray = GrayInput()
         self.trunk = VGG19Trunk()
         *_, third, fourth, fifth = self.trunk.widths
         self.to_pool4 = nn.ConvTranspose2d(fifth, fourth, 3, padding=1)  # relu5_4 and pool4 have one size

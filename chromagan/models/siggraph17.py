@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chromagan.color.ab_bins import AbBins, authors_centres, grid_centres
-from chromagan.conditioning.condition import GlobalHints, LocalHints
+from chromagan.conditioning.condition import GlobalHints
 from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction, Published
 from chromagan.models.eccv16 import AB_SCALE, conv_block, initialise, normalised_lightness
@@ -37,12 +37,10 @@ PUBLISHED = Published(
 _GLOBAL_WIDTH = 512
 
 
-def _rise(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(before, after, 4, stride=2, padding=1))
-
-
-def _shortcut(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1))
+def _rise_and_shortcut(below: int, skipped: int, width: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """What enlarges the map from below, and what brings the skipped one to the same width."""
+    rise = nn.ConvTranspose2d(below, width, 4, stride=2, padding=1)
+    return nn.Sequential(rise), nn.Sequential(nn.Conv2d(skipped, width, 3, padding=1))
 
 
 class GlobalHintsBranch(nn.Module):
@@ -71,8 +69,7 @@ class GlobalHintsBranch(nn.Module):
             known, given = torch.cat((hints.histogram, hints.saturation), dim=1).to(like), hints.given.to(like)
             reveal = torch.cat((given[:, :1].expand(-1, self.bins), given[:, 1:]), dim=1)
             statistics = torch.cat((known * reveal, given), dim=1)
-        features: Tensor = self.layers(statistics[:, :, None, None])
-        return features
+        return self.layers(statistics[:, :, None, None])
 
 
 @register_model(
@@ -93,8 +90,7 @@ class Siggraph17(ColorizationNetwork):
         global_hints: add the branch for `Condition.overall`, 954,368 parameters; the release has none.
 
     Attributes:
-        bins: the 529 bins of `bin_logits`.
-        bins_in_eval: also predict `bin_logits` outside training: which colours a pixel may have, at a little cost.
+        bins_in_eval: also predict the 529 bins outside training: which colours a pixel may have, at a little cost.
     """
 
     stride = 8
@@ -113,11 +109,11 @@ class Siggraph17(ColorizationNetwork):
         self.model5 = conv_block((512, 512, 512, 512), dilation=2)
         self.model6 = conv_block((512, 512, 512, 512), dilation=2)
         self.model7 = conv_block((512, 512, 512, 512))
-        self.model8up, self.model3short8 = _rise(512, 256), _shortcut(256, 256)
+        self.model8up, self.model3short8 = _rise_and_shortcut(512, 256, 256)
         self.model8 = conv_block((256, 256, 256), rectify_first=True)
-        self.model9up, self.model2short9 = _rise(256, 128), _shortcut(128, 128)
+        self.model9up, self.model2short9 = _rise_and_shortcut(256, 128, 128)
         self.model9 = conv_block((128, 128), rectify_first=True)
-        self.model10up, self.model1short10 = _rise(128, 128), _shortcut(64, 128)
+        self.model10up, self.model1short10 = _rise_and_shortcut(128, 64, 128)
         self.model10 = nn.Sequential(
             nn.ReLU(inplace=True), nn.Conv2d(128, 128, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)
         )
@@ -130,16 +126,13 @@ class Siggraph17(ColorizationNetwork):
         initialise(self)
         nn.init.normal_(to_ab.weight, std=1e-3)  # starts as nearly gray, where tanh is not saturated
 
-    def _input(self, L: Tensor, hints: LocalHints | None) -> Tensor:
-        """Lightness, hinted colours and mask, (N, 4, H, W), as the network sees them."""
-        lightness = normalised_lightness(L)
-        if hints is None:
-            return torch.cat((lightness, lightness.new_zeros(L.shape[0], 3, *L.shape[2:])), dim=1)
-        return torch.cat((lightness, hints.ab.to(lightness) / AB_SCALE, hints.mask.to(lightness)), dim=1)
-
     def predict(self, L: Tensor, condition: Condition) -> Prediction:
         """See the contract."""
-        full = self.model1(self._input(L, condition.local))
+        lightness, hints = normalised_lightness(L), condition.local
+        shown: tuple[Tensor, ...] = (lightness.new_zeros(L.shape[0], 3, *L.shape[2:]),)
+        if hints is not None:
+            shown = (hints.ab.to(lightness) / AB_SCALE, hints.mask.to(lightness))
+        full = self.model1(torch.cat((lightness, *shown), dim=1))
         half = self.model2(full[:, :, ::2, ::2])
         quarter = self.model3(half[:, :, ::2, ::2])
         eighth = self.model4(quarter[:, :, ::2, ::2])

@@ -38,21 +38,16 @@ class Teacher(nn.Module):
 
     Args:
         name: a timm classifier, `vgg16` included; see `timm_arguments`.
-        tensors: its weights (timm's keys, torchvision's for vgg16).
+        tensors: its weights (timm's keys, torchvision's for vgg16), from `source`.
         raw_lightness: feed L / 100 three times without the classifier's preprocessing, as the 2020 release did. The
             classifier then sees a nearly black picture, and its answer is nearly the same for every photo.
-        source: name of the weights, for errors.
         gray: show it the gray photo, as the 2020 paper did, and not the coloured one, which it knows better.
     """
 
     def __init__(
-        self,
-        name: str,
-        tensors: dict[str, Tensor],
-        raw_lightness: bool = False,
-        source: str = "the teacher's weights",
-        gray: bool = False,
-    ) -> None:
+        self, name: str, tensors: dict[str, Tensor], raw_lightness: bool = False,
+        source: str = "the teacher's weights", gray: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.net = _classifier(name, tensors, source)
         self.gray = GrayInput(*classifier_statistics(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +18,6 @@ from chromagan.models.efficientnet_lite import EfficientNetLite2Trunk
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COUNTER = "num_batches_tracked"  # batch norm's count of batches
-_VGG_STRIDES = (1, 2, 4, 8, 16)
 _TORCHVISION_SCHEMAS: list[torch.library.Library] = []
 
 
@@ -74,13 +74,9 @@ def lightness_to_srgb(L: Tensor) -> Tensor:
 
 
 class VGGTrunk(Trunk):
-    """The convolutions of a VGG (Simonyan and Zisserman 2015) up to a block; keys as in torchvision's `features`.
-
-    Args:
-        blocks: how many of the five blocks.
+    """The convolutions of a VGG (Simonyan and Zisserman 2015) up to a block of its five; torchvision's keys.
 
     Attributes:
-        name: of the classifier whose published weights fit.
         widths, strides: of the feature maps that `forward` returns, one a block (ReLU of its last convolution).
     """
 
@@ -100,7 +96,7 @@ class VGGTrunk(Trunk):
             self._taps.append(len(layers) - 1)
         self.features = nn.Sequential(*layers)
         self.widths = tuple(block[-1] for block in self.layout[:blocks])
-        self.strides = _VGG_STRIDES[:blocks]
+        self.strides = tuple(2**octave for octave in range(blocks))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Normalised RGB (N, 3, H, W) to the last feature map of each block, finest first."""
@@ -117,13 +113,8 @@ class VGGTrunk(Trunk):
 
     def stages(self) -> list[list[nn.Parameter]]:
         """Parameters block by block, finest first: what a trainer freezes or slows down."""
-        groups: list[list[nn.Parameter]] = []
-        start = 0
-        for tap in self._taps:
-            layers = list(self.features)[start : tap + 1]
-            groups.append([p for layer in layers for p in layer.parameters()])
-            start = tap + 1
-        return groups
+        ends = [tap + 1 for tap in self._taps]
+        return [list(self.features[start:end].parameters()) for start, end in pairwise((0, *ends))]
 
 
 class VGG16Trunk(VGGTrunk):
@@ -147,7 +138,6 @@ class TimmTrunk(Trunk):
         name: as in `timm.list_models()`, also with the tag of pretrained weights behind a dot; see `timm_arguments`.
 
     Attributes:
-        name: the same.
         widths, strides: of the feature maps that `forward` returns. Plain transformers give several of one stride.
 
     Raises:
@@ -162,7 +152,11 @@ class TimmTrunk(Trunk):
         self.net = _timm_features(name)
         self.widths = tuple(self.net.feature_info.channels())
         self.strides = tuple(self.net.feature_info.reduction())
-        self._keys = {key.removeprefix("net.").replace("_", "."): key for key in self.state_dict()}
+        odd = sorted({stride for stride in self.strides if stride & (stride - 1)})
+        if odd:
+            raise ModelError(f"timm's {name} has its maps at 1/{odd[0]}, no power of two; choose another backbone")
+        wrapper = re.compile(r"^net\.(model\.)?")  # transformers have one more
+        self._keys = {wrapper.sub("", key, count=1).replace("_", "."): key for key in self.state_dict()}
         self._channels_last = str(getattr(self.net, "output_fmt", "")).endswith("NHWC")
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -231,12 +225,7 @@ def classifier_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ..
 
 
 def build_trunk(name: str, folded: bool = False) -> Any:
-    """A semantic branch by its name: VGG16 and EfficientNet-Lite2 in plain torch, any other one from timm.
-
-    Args:
-        name: `vgg16`, `tf_efficientnet_lite2`, or a timm backbone.
-        folded: EfficientNet-Lite2 without its batch norms.
-    """
+    """A semantic branch: `vgg16` and `tf_efficientnet_lite2` (`folded`: no norms) in plain torch, others from timm."""
     if name == VGG16Trunk.name:
         return VGG16Trunk()
     return EfficientNetLite2Trunk(folded) if name == EfficientNetLite2Trunk.name else TimmTrunk(name)

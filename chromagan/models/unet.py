@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Condition, Prediction
+from chromagan.models.conv_norm import conv_norm_relu
+from chromagan.models.options import Width
 from chromagan.models.registry import register_model
 from chromagan.models.trunk import GrayInput, TimmTrunk, classifier_statistics
 
@@ -32,34 +33,17 @@ RECIPE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def check_width(width: int) -> None:
-    """Refuse a network without channels: `ModelError`."""
-    if width < 1:
-        raise ModelError(f"a U-Net of width {width} has no channels; give at least 1")
-
-
 def double_convolution(channels: int, width: int, dilation: int = 1) -> nn.Sequential:
     """Twice a 3x3 convolution, batch norm and ReLU; (N, channels, H, W) to (N, width, H, W)."""
-    layers: list[nn.Module] = []
-    for inputs in (channels, width):
-        layers += [
-            nn.Conv2d(inputs, width, 3, padding=dilation, dilation=dilation, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
+    first = conv_norm_relu(channels, width, dilation=dilation)
+    return nn.Sequential(*first, *conv_norm_relu(width, width, dilation=dilation))
 
 
 class PlainEncoder(nn.Module):
-    """Double convolutions with max pooling between them.
-
-    Args:
-        widths: channels of the levels, finest first.
-    """
+    """Double convolutions of such widths, finest first, with max pooling between them."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        check_width(widths[0])
         self.widths = tuple(widths)
         self.strides = tuple(2**level for level in range(len(self.widths)))
         self.levels = nn.ModuleList(
@@ -106,7 +90,6 @@ class UNetDecoder(nn.Module):
 
     def __init__(self, widths: Sequence[int], strides: Sequence[int], width: int) -> None:
         super().__init__()
-        check_width(width)
         last = {stride: index for index, stride in enumerate(strides)}
         deepest = max(last)
         self.stride = min(*last, _COARSEST_AB)
@@ -146,8 +129,7 @@ class _UNet(ColorizationNetwork):
 
     def maps(self, L: Tensor) -> list[Tensor]:
         """The encoder's feature maps of (N, 1, H, W) lightness, finest first."""
-        maps: list[Tensor] = self.trunk(self.gray(L))
-        return maps
+        return self.trunk(self.gray(L))
 
     def predict(self, L: Tensor, condition: Condition) -> Prediction:
         """See the contract."""
@@ -174,24 +156,20 @@ class UNet(_UNet):
         width: channels of the finest level; 64 unless given, 32 over an encoder.
     """
 
-    def __init__(self, backbone: str = "", width: int | None = None) -> None:
+    def __init__(self, backbone: str = "", width: Width | None = None) -> None:
         width = width if width is not None else 32 if backbone else 64
-        encoder: PlainEncoder | TimmTrunk = (
-            TimmTrunk(backbone) if backbone else PlainEncoder([width * 2**level for level in range(5)])
-        )
-        super().__init__(encoder, width)
+        plain = None if backbone else PlainEncoder([width * 2**level for level in range(5)])
+        trunk = plain or TimmTrunk(backbone)
+        super().__init__(trunk, width)
         self.config = {"backbone": backbone, "width": width}
-        if backbone:
-            self.gray, self.trunk = GrayInput(*classifier_statistics(backbone)), encoder
+        if plain is not None:
+            self.encoder = plain
         else:
-            self.encoder = encoder
+            self.gray, self.trunk = GrayInput(*classifier_statistics(backbone)), trunk
 
     def maps(self, L: Tensor) -> list[Tensor]:
         """The maps of the plain encoder, which sees L in [-1, 1], or of timm's, which sees the gray photo."""
-        if not self.config["backbone"]:
-            plain: list[Tensor] = self.encoder(L / 50 - 1)
-            return plain
-        return super().maps(L)
+        return super().maps(L) if self.config["backbone"] else self.encoder(L / 50 - 1)
 
 
 class _PretrainedUNet(_UNet):
@@ -202,7 +180,7 @@ class _PretrainedUNet(_UNet):
         tag: of the encoder's weights among timm's, where that changes the encoder; see `timm_arguments`.
     """
 
-    def __init__(self, width: int = 32, tag: str = "") -> None:
+    def __init__(self, width: Width = 32, tag: str = "") -> None:
         name = f"{self.own_backbone}.{tag}" if tag else self.own_backbone
         trunk = TimmTrunk(name)
         super().__init__(trunk, width)

@@ -8,6 +8,7 @@ from typing import Any
 
 from chromagan.models.look import Look
 
+_LONGEST = {"model": 100, "licence": 1000, "created_by": 1000}  # characters of an entry
 _REQUIRED = ("model", "config", "created_by", "licence", "sha256", "command")
 
 
@@ -20,7 +21,7 @@ class WeightsCard:
         config: keyword arguments that rebuild the network.
         created_by: the program and its version.
         licence: SPDX name of the licence of the weights.
-        sha256: digest of the tensors, see `chromagan.pretrained.store.digest`.
+        sha256: `digest` of the tensors.
         command: the command that trained them.
         look: how these weights want to be used.
         extra: whatever else the file carries, as text.
@@ -51,6 +52,10 @@ class WeightsCard:
         missing = [name for name in _REQUIRED if name not in metadata]
         if missing:
             raise ValueError(f"its metadata lacks {', '.join(missing)}")
+        for name in (*_REQUIRED, "inference", "look"):
+            longest = _LONGEST.get(name, 100_000)
+            if len(metadata.get(name, "")) > longest:
+                raise ValueError(f"its metadata entry {name!r} is longer than {longest:,} characters")
         entries = {name: metadata[name] for name in _REQUIRED if name != "config"}
         config, old, look = (_json_object(metadata, name) for name in ("config", "inference", "look"))
         extra = {name: text for name, text in metadata.items() if name not in (*_REQUIRED, "inference", "look")}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from chromagan.errors import WeightsError, WriteError
+from chromagan.errors import UnknownNameError, WeightsError, WriteError
 from chromagan.files.atomic import write_atomically
 from chromagan.files.cache import cache_folder
 
@@ -29,12 +29,9 @@ class Entry:
     Attributes:
         model: registered name of the network; by itself it stands for the first entry of that network.
         tag: which weights, without dots and slashes: `model@tag`.
-        file: name of the file in the weights folder.
-        size: of the file, in bytes.
-        licence: of the weights, SPDX.
-        about: a line on what they are.
-        url: where the file is to be had, for those that are not everywhere.
-        sha256: of the whole file; goes with `url`.
+        file, size: in the weights folder, in bytes.
+        licence, about: of the weights, SPDX; a line on what they are.
+        url, sha256: where the file is to be had, for those that are not everywhere, and what it then is as a whole.
     """
 
     model: str
@@ -98,7 +95,7 @@ def named_weights(name: str) -> Path:
     entry = next((entry for entry in CATALOGUE if name in (entry.model, f"{entry.model}@{entry.tag}")), None)
     if entry is None:
         shipped = ", ".join(entry.name for entry in CATALOGUE if entry.model != "chroma_upsampler")
-        raise WeightsError(
+        raise UnknownNameError(
             f"no weights are shipped for {name!r} (shipped: {shipped or 'none'}); "
             "give a .safetensors file, or train one with `chromagan train`"
         )
@@ -134,13 +131,9 @@ def _download(entry: Entry) -> Path:
 def _blocks(entry: Entry) -> Iterator[bytes]:
     try:
         with urllib.request.urlopen(entry.url, timeout=_PATIENCE) as answer:
-            while block := answer.read(_BLOCK):
-                yield block
+            yield from iter(lambda: answer.read(_BLOCK), b"")
     except (OSError, http.client.HTTPException) as error:
         raise WeightsError(
             f"{entry.name}: {entry.file} cannot be had from {entry.url} ({error or type(error).__name__}); connect, or "
             "name a local file"
         ) from error
-
-
-__all__ = ["CATALOGUE", "Entry", "entries_of", "named_weights", "weights_folder"]

@@ -1,40 +1,42 @@
-"""Networks by name, with fresh, shipped or given weights."""
+"""Networks by name, with fresh, shipped or given weights; and back into a file, or an ONNX graph."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from chromagan.errors import WeightsError
+from chromagan.errors import ModelError, WeightsError, words_of
 from chromagan.models.contract import ColorizationNetwork
-from chromagan.models.conv_norm import unfold_tensors
+from chromagan.models.conv_norm import fold_frozen_norms, unfold_tensors
 from chromagan.models.registry import build_network, model_record
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.catalog import named_weights
 from chromagan.pretrained.keras_h5 import MODEL as KERAS_MODEL
-from chromagan.pretrained.keras_h5 import is_hdf5, read_keras
+from chromagan.pretrained.keras_h5 import SIGNATURE as HDF5
+from chromagan.pretrained.keras_h5 import read_keras
 from chromagan.pretrained.published import published_models, read_published
-from chromagan.pretrained.store import is_pickled, load_into, read_weights, refuse_special
+from chromagan.pretrained.store import first_bytes, read_weights, refuse_unfit, starts_a_pickle, verify, write_weights
 
 if TYPE_CHECKING:
     from chromagan.models.chroma_upsampler import ChromaUpsampler
 
+Built = TypeVar("Built", bound=nn.Module)
 _RANDOM_FILLS = {Tensor.uniform_, Tensor.normal_}
 
 
 class _NoRandomFill(TorchFunctionMode):
     """Leaves out random initialisation, which costs tenths of a second, where strict loading follows."""
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func in _RANDOM_FILLS:
-            return args[0]
-        return func(*args, **(kwargs or {}))
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in _RANDOM_FILLS else func(*args, **(kwargs or {}))
 
 
 def create_model(
@@ -77,39 +79,53 @@ def load_model(
     Returns:
         The network and the file's card.
     """
-    # The file says what it is for.
-    tensors, card = read_any_weights(path, name)
+    tensors, card = read_any_weights(path, name, verified=False)
     if name is not None and card.model != name:
         raise WeightsError(f"weights file {path} is for model {card.model!r}, not {name!r}; name that model instead")
-    # The network, its random start left out where the file fills it.
-    options = {**card.config, **config}
-    with _NoRandomFill():
-        network = build_network(card.model, **options)
-    if not network.state_dict().keys() <= unfold_tensors(network, tensors).keys():
-        # What the file leaves out (a class head for a second stage of training) starts at random.
-        network = build_network(card.model, **options)
-    # Every tensor in its place, or an error that names it.
-    load_into(network, unfold_tensors(network, tensors), f"weights file {path}")
-    return network, card
+    return _filled(lambda: build_network(card.model, **{**card.config, **config}), tensors, card, path), card
+
+
+def _filled(
+    build: Callable[[], Built], tensors: dict[str, Tensor], card: WeightsCard, path: str | os.PathLike[str]
+) -> Built:
+    """The network that a card describes, with the file's tensors, which are verified on the way."""
+    source = f"weights file {path}"
+    # An outline without memory first: a small file may describe an enormous network.
+    try:
+        with torch.device("meta"), _NoRandomFill():
+            outline = build()
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from error
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # whatever PyTorch says of absurd sizes
+        raise WeightsError(f"{source} describes no network: {words_of(error)[:160]}; name another file") from error
+    refuse_unfit(outline, unfold_tensors(outline, {key: one.to("meta") for key, one in tensors.items()}), source)
+    verify(tensors, card, path)
+    # The network itself, its random start left out where the file fills all of it, and not only what inference needs.
+    state = unfold_tensors(outline, tensors)
+    with _NoRandomFill() if outline.state_dict().keys() <= state.keys() else contextlib.nullcontext():
+        network = build()
+    network.load_state_dict(state, strict=False)
+    return network
 
 
 def read_any_weights(
-    path: str | os.PathLike[str], name: str | None = None
+    path: str | os.PathLike[str], name: str | None = None, verified: bool = True
 ) -> tuple[dict[str, Tensor], WeightsCard]:
     """The tensors and the card of our own file, or of one that the authors of a registered network publish.
 
     Args:
         path: the file; its first bytes tell a safetensors file from a Keras file and from a state dict.
         name: the network that a published file must be for, if given.
+        verified: see `read_weights`.
     """
-    refuse_special(path)
-    if is_hdf5(path):
+    head = first_bytes(path)
+    if head.startswith(HDF5):
         if name not in (None, KERAS_MODEL):  # told before half a gigabyte is read
             raise WeightsError(f"weights file {path} is Keras', for model {KERAS_MODEL!r}, not {name!r}; name that one")
         return read_keras(path)
-    if is_pickled(path) and published_models(name):
+    if starts_a_pickle(head) and published_models(name):
         return read_published(path, name)
-    return read_weights(path)
+    return read_weights(path, verified)
 
 
 def load_upsampler(path: str | os.PathLike[str] | None = None) -> ChromaUpsampler:
@@ -117,13 +133,56 @@ def load_upsampler(path: str | os.PathLike[str] | None = None) -> ChromaUpsample
     from chromagan.models.chroma_upsampler import build_upsampler
 
     path = named_weights("chroma_upsampler") if path is None else path
-    tensors, card = read_weights(path)
+    tensors, card = read_weights(path, verified=False)
     if card.model != "chroma_upsampler":
         raise WeightsError(f"weights file {path} is for {card.model!r}, not the chroma upsampler; name another file")
-    with _NoRandomFill():
-        upsampler = build_upsampler(card.config)
-    load_into(upsampler, tensors, f"weights file {path}")
-    return upsampler.eval()
+    return _filled(lambda: build_upsampler(card.config), tensors, card, path).eval()
 
 
-__all__ = ["create_model", "load_model", "load_upsampler", "read_any_weights"]
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, and of which network; `fact` is its sha256, or how near an ONNX graph comes."""
+
+    path: Path
+    model: str
+    fact: str
+
+    def text(self) -> str:
+        """It in a line."""
+        return f"{self.path}: {self.model}, {self.path.stat().st_size / 2**20:.1f} MiB, {self.fact}"
+
+
+def write_network(
+    out: str | os.PathLike[str],
+    network: ColorizationNetwork,
+    card: WeightsCard,
+    *,
+    onnx: bool = False,
+    half: bool = True,
+    keep_class_head: bool = False,
+) -> Exported:
+    """Write a network, its frozen normalisations folded into the convolutions before them.
+
+    Args:
+        out: file to write.
+        network: any registered network; folding changes it in place.
+        card: what it says of itself.
+        onnx: write an ONNX graph.
+        half: store the weights in half precision.
+        keep_class_head: write what only training needs, too; nothing is folded then.
+
+    Raises:
+        WeightsError: a value does not fit into half precision, or an ONNX graph cannot be made.
+        WriteError: the file cannot be written.
+    """
+    if not keep_class_head and fold_frozen_norms(network):
+        card = replace(card, config={**card.config, "folded": True})
+    path = Path(out)
+    if onnx:
+        from chromagan.pretrained.onnx import export_onnx
+
+        difference = export_onnx(path, network, card, half=half)
+        return Exported(path, card.model, f"ab within {difference:.1g} Lab units of the network's under onnxruntime")
+    # a state dict is stored whole
+    written = write_weights(path, network.state_dict() if keep_class_head else network, card, half)
+    return Exported(path, card.model, f"sha256 {written.sha256}")

@@ -9,36 +9,25 @@ huggingface_hub is an extra and imported when a repository is named, or a networ
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
-from chromagan.errors import ModelError, WeightsError
+from chromagan.errors import ModelError, UnknownNameError, WeightsError
 from chromagan.files.atomic import write_text
 from chromagan.models.contract import NOTHING, ColorizationNetwork, Condition, Prediction, count_parameters
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.catalog import named_weights
 from chromagan.pretrained.create import load_model
-from chromagan.pretrained.store import save_weights
+from chromagan.pretrained.store import write_weights
 from chromagan.version import __version__
-
-if TYPE_CHECKING:
-    from huggingface_hub import ModelHubMixin
-
-    class HubNetwork(nn.Module, ModelHubMixin):
-        """See `_make_hub_network`."""
-
-        network: ColorizationNetwork
-        card: WeightsCard
-
-        def __init__(self, network: ColorizationNetwork, card: WeightsCard | None = None) -> None: ...
-
 
 WEIGHTS_NAME, CONFIG_NAME, CARD_NAME = "model.safetensors", "config.json", "README.md"
 # One slash, no dot or tilde in front: what the Hub allows as OWNER/NAME; a revision may follow after an @.
@@ -51,7 +40,8 @@ def find_weights(source: str | os.PathLike[str], **download: Any) -> Path:
     1. a name of the catalogue (`chromagan`, `chromagan@TAG`; a file or folder of that name is `./chromagan`),
     2. a file,
     3. a folder with `model.safetensors` in it, as `save_pretrained` writes,
-    4. `OWNER/NAME` or `OWNER/NAME@REVISION`: a repository of the Hugging Face Hub. A `Path` never is.
+    4. `OWNER/NAME` or `OWNER/NAME@REVISION`: a repository of the Hugging Face Hub. A `Path` never is, and neither is a
+       name below a folder `OWNER` that is here: it is a mistyped path.
 
     Args:
         source: the name.
@@ -82,6 +72,11 @@ def find_weights(source: str | os.PathLike[str], **download: Any) -> Path:
     match = _REPOSITORY.fullmatch(text) if isinstance(source, str) and path.suffix != ".safetensors" else None
     if match is None:
         return path  # reading it says that it is missing
+    folder, _, name = text.partition("/")
+    if os.path.isdir(folder):  # a mistyped path, about which nobody else is asked
+        near = difflib.get_close_matches(name, os.listdir(folder), n=3)
+        there = f"did you mean {' or '.join(f'{folder}/{one}' for one in near)}?" if near else "check the name"
+        raise UnknownNameError(f"there is no {text}, though there is a folder {folder}; {there}")
     return _download(match["repo"], {"revision": match["revision"], **download})
 
 
@@ -172,17 +167,8 @@ def write_pretrained(folder: str | os.PathLike[str], network: ColorizationNetwor
     """
     folder = Path(folder)
     floats = (t for t in network.state_dict().values() if t.is_floating_point() and t.ndim > 1)
-    written = save_weights(
-        folder / WEIGHTS_NAME,
-        network,
-        model=card.model,
-        config=card.config,
-        command=card.command,
-        licence=card.licence,
-        half=all(bool((t.half().to(t.dtype) == t).all()) for t in floats),
-        look=card.look,
-        extra=card.extra,
-    )
+    halves = all(bool((t.half().to(t.dtype) == t).all()) for t in floats)
+    written = write_weights(folder / WEIGHTS_NAME, network, card, halves)
     # What the Hub and readers look at beside them.
     facts = {
         "model_type": written.model, "network": written.config, "look": written.look.as_dict(),
@@ -196,34 +182,10 @@ def write_pretrained(folder: str | os.PathLike[str], network: ColorizationNetwor
 
 def model_card(network: ColorizationNetwork, card: WeightsCard) -> str:
     """The README of a repository: what the Hub reads (licence, tags), then what a person does."""
-    command = f"\n## How it was made\n\n    {card.command}\n" if card.command else ""
-    return f"""---
-license: {card.licence.lower()}
-library_name: chromagan
-pipeline_tag: image-to-image
-tags:
-- image-colorization
-- {card.model}
-- model_hub_mixin
----
-
-# {card.model}
-
-Colorizes black-and-white photographs. Network: {model_record(card.model).paper}.
-{count_parameters(network):,} parameters; sha256 of the tensors `{card.sha256}`; written by {card.created_by}.
-
-## How to use it
-
-    from chromagan import Colorizer
-
-    colorizer = Colorizer.from_pretrained("OWNER/NAME")  # this repository; or a folder with its files
-    colorizer("photo.jpg").save("colour.png")
-{command}
-## Limits
-
-A colorization is a guess, never evidence: of skin, hair and eyes, of dress, uniforms and flags, of what was
-painted how. Each output says in its metadata that its colours are made up; keep that mark.
-"""
+    template = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
+    how = f"\n## How it was made\n\n    {card.command}\n" if card.command else ""
+    facts = {**vars(card), "licence": card.licence.lower(), "paper": model_record(card.model).paper, "how": how}
+    return template.format(**facts, parameters=count_parameters(network))
 
 
 def card_of(network: ColorizationNetwork) -> WeightsCard:
@@ -236,20 +198,15 @@ def card_of(network: ColorizationNetwork) -> WeightsCard:
 
 @functools.cache
 def _make_hub_network() -> type:
-    """`HubNetwork`: the usual mixin of huggingface_hub over a network.
-
-    `HubNetwork.from_pretrained(repository or folder)`, `.save_pretrained(folder)` and `.push_to_hub(repository)` are
-    those of `huggingface_hub.ModelHubMixin`, with its options; files are written and read as this module describes.
-    """
+    """`HubNetwork`: the usual mixin of huggingface_hub over a network."""
     require_hub("pushing to the Hugging Face Hub and its mixin")
     from huggingface_hub import ModelCard, ModelHubMixin
 
     class HubNetwork(nn.Module, ModelHubMixin, library_name="chromagan", license="apache-2.0"):
         """A network with huggingface_hub's `from_pretrained`, `save_pretrained` and `push_to_hub`.
 
-        Args:
-            network: any registered network.
-            card: what its weights say of themselves; made from the network unless given.
+        They are those of `huggingface_hub.ModelHubMixin`, with its options, from and to a repository or a folder; files
+        are as this module describes. The card, what the weights say of themselves, is made unless given.
         """
 
         def __init__(self, network: ColorizationNetwork, card: WeightsCard | None = None) -> None:
@@ -259,21 +216,15 @@ def _make_hub_network() -> type:
 
         def forward(self, L: Tensor, condition: Condition = NOTHING) -> Prediction:
             """See `ColorizationNetwork.forward`."""
-            answer: Prediction = self.network(L, condition)
-            return answer
+            return self.network(L, condition)
 
         def _save_pretrained(self, save_directory: Path) -> None:
             self.card = write_pretrained(save_directory, self.network, self.card)
 
         @classmethod
-        def _from_pretrained(cls, *, model_id: str, **options: Any) -> HubNetwork:
-            network, card = load_model(find_weights(model_id, **options))
-            return cls(network, card).eval()
-
-        @classmethod
         def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> HubNetwork:
             """As the mixin's, straight to our file: its `config.json` is for readers, ours is in the weights."""
-            return cls._from_pretrained(model_id=pretrained_model_name_or_path, **options)  # type: ignore[arg-type]
+            return cls(*load_model(find_weights(pretrained_model_name_or_path, **options))).eval()
 
         def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
             """The card that `write_pretrained` writes."""
@@ -299,17 +250,7 @@ class HubColorizer:
         return card_of(self.network)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> WeightsCard:
-        """Write a folder that `from_pretrained` takes, and the Hub: weights, `config.json` and a model card.
-
-        Args:
-            save_directory: made where it is missing.
-
-        Returns:
-            The card of the written weights.
-
-        Raises:
-            WriteError: the folder cannot be written.
-        """
+        """Write a folder that `from_pretrained` takes, and the Hub; see `write_pretrained`."""
         return write_pretrained(save_directory, self.network, self.pretrained_card())
 
     def push_to_hub(self, repo_id: str, **options: Any) -> str:
@@ -336,6 +277,3 @@ class HubColorizer:
             raise WeightsError(
                 f"cannot push to {repo_id!r}: {_first_line(error)}; check the connection, the name and `hf auth login`"
             ) from error
-
-
-__all__ = ["HubColorizer", "HubNetwork", "card_of", "find_weights", "model_card", "require_hub", "write_pretrained"]

@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chromagan.errors import WeightsError
+from chromagan.errors import ModelError, WeightsError
 from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.store import digest
 
 MODEL = "chromagan_paper"
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _REMEDY = "give the my_model_colorization.h5 that ChromaGAN's authors publish"
 _SIZE = 224
 
@@ -44,20 +44,8 @@ _KINDS = {"conv2d": "conv", "dense": "dense", "batch_normalization": "norm"}
 _PARTS = ("global_features", "global_vector", "class_head", "mid_features", "decoder")
 
 
-def is_hdf5(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as HDF5 does; False where there is none."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_SIGNATURE)) == _SIGNATURE
-    except OSError:
-        return False  # whoever reads it says what is wrong
-
-
 def read_keras(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], WeightsCard]:
-    """Read the authors' file, strictly.
-
-    Args:
-        path: of `model.save` or `model.save_weights`.
+    """Read the authors' file, of `model.save` or `model.save_weights`, strictly.
 
     Returns:
         The tensors of `chromagan_paper` by name, float32, and a card with the number of classes.
@@ -73,19 +61,14 @@ def read_keras(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Weights
         raise WeightsError(f"weights file {path} is HDF5, which needs h5py: pip install 'chromagan[keras]'") from error
     try:
         with h5py.File(path, "r") as file:
-            tensors, classes = _read_network(file.get("model_weights", file), path)
+            root = _inside(file, "model_weights") if "model_weights" in list(file) else file
+            tensors, classes = _read_network(root, path)
+    except ModelError as error:  # classes beyond all reason
+        raise _unfit(path, str(error)) from error
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:  # whatever HDF5 says of a damaged file
         raise WeightsError(f"weights file {path} is damaged or not written by Keras ({error}); {_REMEDY}") from error
-    card = WeightsCard(
-        model=MODEL,
-        config={"classes": classes},
-        created_by="the authors of ChromaGAN (Vitoria, Raad and Ballester 2020)",
-        licence="as published by its authors",
-        sha256=digest(tensors),
-        command="",
-        look=Look(size=_SIZE),
-    )
-    return tensors, card
+    authors, licence = "the authors of ChromaGAN (Vitoria, Raad and Ballester 2020)", "as published by its authors"
+    return tensors, WeightsCard(MODEL, {"classes": classes}, authors, licence, digest(tensors), "", Look(size=_SIZE))
 
 
 def _unfit(path: Path, why: str) -> WeightsError:
@@ -107,33 +90,39 @@ def _read_network(root: Any, path: Path) -> tuple[dict[str, Tensor], int]:
         for (name, layer), (their_name, arrays) in zip(ours, theirs, strict=True):
             _check(name, layer, kind, their_name, arrays, path)
             pairs.append((name, kind, arrays))
-    tensors: dict[str, Tensor] = {}
-    for name, kind, arrays in pairs:
-        tensors |= _convert(name, kind, arrays)
-    return tensors, classes
+    return dict(one for pair in pairs for one in _converted(*pair)), classes
 
 
 def _sorted_layers(root: Any, path: Path) -> dict[str, list[tuple[str, Arrays]]]:
     """The layers with weights by kind, each kind in the order of its numbers; the trunk's convolutions come first."""
     layers: dict[str, list[tuple[int, str, Arrays]]] = {kind: [] for kind in _ARRAYS}
     for name in _texts(root, "layer_names"):
-        arrays = {full: root[name][full] for full in _texts(root[name], "weight_names")}
+        layer = _inside(root, name)
+        arrays = {full: _inside(layer, full) for full in _texts(layer, "weight_names")}
         for (kind, order), shown, own in _layers_of(name, arrays, path):
             layers[kind].append((order, shown, own))
     return {kind: [(n, a) for _, n, a in sorted(one, key=lambda layer: layer[0])] for kind, one in layers.items()}
 
 
+def _inside(group: Any, name: str) -> Any:
+    """What the file itself holds by a name: a link to another one may lead to a pipe, which never ends."""
+    from h5py import h5l
+
+    for part in name.split("/"):
+        if group.id.links.get_info(part.encode()).type != h5l.TYPE_HARD:
+            raise KeyError(f"{name} lies in another file")
+        group = group[part]
+    if getattr(group, "external", None) or getattr(group, "is_virtual", False):
+        raise KeyError(f"{name} lies in another file")
+    return group
+
+
 def _texts(group: Any, attribute: str) -> list[str]:
     """A list of names; Keras cuts one that is too long for HDF5 into `attribute0`, `attribute1`, ..."""
-    if attribute in group.attrs:
-        values = list(group.attrs[attribute])
-    elif f"{attribute}0" in group.attrs:
-        values, number = [], 0
-        while f"{attribute}{number}" in group.attrs:
-            values += list(group.attrs[f"{attribute}{number}"])
-            number += 1
-    else:
-        raise KeyError(f"no {attribute}")
+    pieces = [attribute] if attribute in group.attrs else [f"{attribute}0"]
+    while (following := f"{attribute}{len(pieces)}") in group.attrs:
+        pieces.append(following)
+    values = [value for piece in pieces for value in group.attrs[piece]]
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
 
@@ -183,15 +172,12 @@ def _check(name: str, layer: nn.Module, kind: str, theirs: str, arrays: Arrays, 
             raise _unfit(path, f"{leaf} of layer {theirs} has the shape {shape}, which does not fit {name} {expected}")
 
 
-def _convert(name: str, kind: str, arrays: Arrays) -> dict[str, Tensor]:
-    tensors = {}
+def _converted(name: str, kind: str, arrays: Arrays) -> Iterator[tuple[str, Tensor]]:
     for leaf, ours in _ARRAYS[kind].items():
         array = np.asarray(arrays[leaf], np.float32)
-        array = np.ascontiguousarray(array.transpose(_order(leaf, array.ndim)))
-        tensors[f"{name}.{ours}"] = torch.from_numpy(array)
+        yield f"{name}.{ours}", torch.from_numpy(np.ascontiguousarray(array.transpose(_order(leaf, array.ndim))))
     if kind == "norm":
-        tensors[f"{name}.num_batches_tracked"] = torch.zeros((), dtype=torch.long)
-    return tensors
+        yield f"{name}.num_batches_tracked", torch.zeros((), dtype=torch.long)
 
 
 def _order(leaf: str, dimensions: int) -> tuple[int, ...]:
@@ -199,6 +185,3 @@ def _order(leaf: str, dimensions: int) -> tuple[int, ...]:
     if leaf != "kernel":
         return tuple(range(dimensions))
     return {4: (3, 2, 0, 1), 2: (1, 0)}.get(dimensions, ())
-
-
-__all__ = ["is_hdf5", "read_keras"]

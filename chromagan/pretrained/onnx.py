@@ -8,6 +8,7 @@ back are part of the graph, so that its contract is that of `ColorizationNetwork
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import logging
@@ -24,10 +25,10 @@ from torch import Tensor, nn
 
 from chromagan.errors import ModelError
 from chromagan.files.atomic import write_atomically
-from chromagan.models.contract import NOTHING, ColorizationNetwork, Prediction
+from chromagan.models.contract import NOTHING, ColorizationNetwork, digest
 from chromagan.models.look import mixture
 from chromagan.pretrained.card import WeightsCard
-from chromagan.pretrained.store import digest, inference_part
+from chromagan.pretrained.store import inference_part
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -43,7 +44,7 @@ _CHECKED_SIZES = ((1, 33, 47), (2, 128, 96))
 
 
 class _Graph(nn.Module):
-    """A network from L to ab alone, with a padding whose amount is computed inside the graph."""
+    """A network from L to ab alone, mixed with its bins as the card says; the padding is computed in the graph."""
 
     def __init__(self, network: ColorizationNetwork, annealed_share: float) -> None:
         super().__init__()
@@ -53,13 +54,9 @@ class _Graph(nn.Module):
         """See the module."""
         height, width = L.shape[-2:]
         step = self.network.ab_stride
-        ab = _painted(self.network, self.network.predict(_pad(L, self.network.stride), NOTHING), self.annealed_share)
+        prediction = self.network.predict(_pad(L, self.network.stride), NOTHING)
+        ab = mixture(prediction, self.network.bins, self.annealed_share)  # balance is left to the caller
         return ab[..., : (height + step - 1) // step, : (width + step - 1) // step]
-
-
-def _painted(network: ColorizationNetwork, prediction: Prediction, annealed_share: float) -> Tensor:
-    """The ab of the graph: the network's own, mixed with its bins as the card says; balance is left to the caller."""
-    return mixture(prediction, network.bins, annealed_share)
 
 
 def _pad(image: Tensor, stride: int) -> Tensor:
@@ -99,7 +96,9 @@ def export_onnx(
             otherwise than the network.
         WriteError: the file cannot be written.
     """
-    _require_extra()
+    for extra in ("onnx", "onnxruntime", "onnxscript"):
+        if importlib.util.find_spec(extra) is None:
+            raise ModelError(f"ONNX export needs {extra}, not installed: pip install 'chromagan[onnx]'")
     network = network.cpu().float().eval()
     tensors, config = inference_part(network, card.config)
     card = replace(card, config=config, sha256=card.sha256 or digest(tensors))
@@ -116,15 +115,6 @@ def export_onnx(
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(data))
     return difference
-
-
-def _require_extra() -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ModelError(f"ONNX export needs {error.name}, not installed: pip install 'chromagan[onnx]'") from error
 
 
 def _translate(network: ColorizationNetwork, card: WeightsCard) -> ModelProto:
@@ -144,8 +134,7 @@ def _translate(network: ColorizationNetwork, card: WeightsCard) -> ModelProto:
             f"model {card.model} cannot be written as ONNX by PyTorch {torch.__version__}: "
             f"{reason[0][:160] if reason else type(error).__name__}; update torch and onnxscript, or use safetensors"
         ) from error
-    model: ModelProto = program.model_proto
-    return model
+    return program.model_proto
 
 
 @contextlib.contextmanager
@@ -220,7 +209,7 @@ def _check(data: bytes, network: ColorizationNetwork, card: WeightsCard, toleran
     for count, rows, columns in _CHECKED_SIZES:
         L = (random.random((count, 1, rows, columns)) * 100).astype(np.float32)
         (answer,) = session.run(["ab"], {"L": L})
-        ours = _painted(network, network(torch.from_numpy(L)), card.look.annealed_share)
+        ours = mixture(network(torch.from_numpy(L)), network.bins, card.look.annealed_share)
         difference = float(np.abs(answer - ours.numpy()).max())
         if not difference <= tolerance:  # also for values that are not finite
             raise ModelError(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from torch import Tensor, nn
 from chromagan.errors import WeightsError
 from chromagan.files.atomic import write_atomically
 from chromagan.files.find import special_kind
-from chromagan.models.contract import ColorizationNetwork
-from chromagan.models.digest import digest
+from chromagan.models.contract import ColorizationNetwork, digest
 from chromagan.models.look import Look
 from chromagan.pretrained.card import WeightsCard
 from chromagan.version import __version__
 
 _REMEDY = "get the file again, or name another one"
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def save_weights(
@@ -41,6 +42,14 @@ def save_weights(
     look: Look | None = None,
     extra: dict[str, str] | None = None,
 ) -> WeightsCard:
+    """`write_weights` with the card's entries one by one; see `WeightsCard`."""
+    card = WeightsCard(model, config, "", licence, "", command, look or Look(), extra or {})
+    return write_weights(path, module_or_tensors, card, half=half)
+
+
+def write_weights(
+    path: str | os.PathLike[str], source: nn.Module | Mapping[str, Tensor], card: WeightsCard, half: bool = True
+) -> WeightsCard:
     """Write a weights file for inference; the file appears under its name only when it is complete.
 
     Parameters under the prefixes that a network names in `training_only_prefixes` (its class head) are left out, and
@@ -48,15 +57,10 @@ def save_weights(
 
     Args:
         path: where to write; folders are made.
-        module_or_tensors: a network, or a state dict (which is stored whole).
-        model: the registered name.
-        config: keyword arguments that rebuild the network.
-        command: the command that trained the weights.
-        licence: SPDX name.
+        source: a network, or a state dict (which is stored whole).
+        card: what the file says of itself; its `sha256` and `created_by` are set here.
         half: store floating tensors of two or more dimensions as float16. Biases and the statistics of normalisation
             layers stay as they are: they are small, and half precision would lose variances.
-        look: how these weights want to be used.
-        extra: further metadata.
 
     Returns:
         The card that was written.
@@ -65,20 +69,15 @@ def save_weights(
         WeightsError: a value does not fit into half precision or is not finite.
         WriteError: the file cannot be written.
     """
-    path = Path(path)
-    tensors, config = inference_part(module_or_tensors, config)
+    from safetensors.torch import save
+
+    tensors, config = inference_part(source, card.config)
     stored = {name: _stored(name, tensor, half) for name, tensor in tensors.items()}
-    card = WeightsCard(
-        model=model,
-        config=config,
-        created_by=f"chromagan {__version__}",
-        licence=licence,
-        sha256=digest(stored),
-        command=command,
-        look=look or Look(),
-        extra=extra or {},
-    )
-    _write(path, stored, card)
+    card = replace(card, config=config, created_by=f"chromagan {__version__}", sha256=digest(stored))
+    path = Path(path)
+    with contextlib.suppress(OSError):  # writing tells what is wrong with the folder
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: file.write(save(stored, card.to_metadata())), sync=True)
     return card
 
 
@@ -86,17 +85,11 @@ def inference_part(
     source: nn.Module | Mapping[str, Tensor], config: dict[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """A network's state without what only training needs, and the configuration that fits it; a state dict as it is."""
-    if not isinstance(source, nn.Module):
-        return dict(source), config
-    state = source.state_dict()
-    kept = {name: t for name, t in state.items() if not _training_only(name, source)}
-    if len(kept) == len(state) or not isinstance(source, ColorizationNetwork):
-        return kept, config
-    return kept, {**config, **source.without_training_parts}
-
-
-def _training_only(name: str, network: nn.Module) -> bool:
-    return isinstance(network, ColorizationNetwork) and network.training_only(name)
+    state = dict(source.state_dict() if isinstance(source, nn.Module) else source)
+    if not isinstance(source, ColorizationNetwork):
+        return state, config
+    kept = {name: tensor for name, tensor in state.items() if not source.training_only(name)}
+    return kept, config if len(kept) == len(state) else {**config, **source.without_training_parts}
 
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
@@ -109,19 +102,13 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     return tensor
 
 
-def _write(path: Path, tensors: dict[str, Tensor], card: WeightsCard) -> None:
-    from safetensors.torch import save
-
-    with contextlib.suppress(OSError):  # writing tells what is wrong with the folder
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(save(tensors, card.to_metadata())), sync=True)
-
-
-def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], WeightsCard]:
-    """Read a weights file, memory-mapped, and verify its digest. Nothing in the file is executed.
+def read_weights(path: str | os.PathLike[str], verified: bool = True) -> tuple[dict[str, Tensor], WeightsCard]:
+    """Read a weights file that `write_weights` wrote, memory-mapped; nothing in it is executed.
 
     Args:
-        path: a safetensors file that `save_weights` wrote.
+        path: of the file.
+        verified: look whether its tensors are those of its digest; who looks at their shapes first, does so by
+            `verify` afterwards: a small file may speak of enormous ones.
 
     Returns:
         The tensors by name, in their stored precision, and the file's card.
@@ -142,81 +129,97 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Weigh
         card = WeightsCard.from_metadata(metadata)
     except ValueError as error:
         raise WeightsError(f"weights file {path} is not one of chromagan's: {error}; {_REMEDY}") from error
-    if digest(tensors) != card.sha256:
-        raise WeightsError(f"weights file {path} is damaged: its tensors do not match its sha256; {_REMEDY}")
+    if verified:
+        verify(tensors, card, path)
     return tensors, card
 
 
-def is_pickled(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as those of `torch.save` do; False where there is none."""
+def verify(tensors: Mapping[str, Tensor], card: WeightsCard, path: str | os.PathLike[str]) -> None:
+    """Refuse tensors that are not those of the card's digest, or hold numbers that no network has: `WeightsError`."""
+    if digest(tensors) != card.sha256:
+        raise WeightsError(f"weights file {path} is damaged: its tensors do not match its sha256; {_REMEDY}")
+    floats = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    for name, tensor in floats.items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"weights file {path} is damaged: {name[:60]} holds no finite numbers; {_REMEDY}")
+    if floats and not any(tensor.any() for tensor in floats.values()):
+        raise WeightsError(f"weights file {path} holds nothing but zeros: its network answers gray; {_REMEDY}")
+
+
+def first_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The first 16 bytes of a file; `WeightsError` where none can be opened. A pipe would wait for ever."""
+    kind = special_kind(path)
+    if kind is not None:
+        raise WeightsError(f"weights file {path} is {kind}, which is never opened; name a .safetensors file")
     try:
         with open(path, "rb") as file:
-            return _starts_a_pickle(file.read(16))
-    except OSError:
-        return False  # `read_weights` says what is wrong with it
+            return file.read(16)
+    except IsADirectoryError as error:
+        raise WeightsError(f"{path} is a folder, not a weights file; name the .safetensors file in it") from error
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no weights file {path}; check the name") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise WeightsError(f"cannot read weights file {path}: {getattr(error, 'strerror', '') or error}") from error
 
 
-def _starts_a_pickle(head: bytes) -> bool:
+def starts_a_pickle(head: bytes) -> bool:
+    """Whether a file begins as those of `torch.save` do."""
     zipped = head[:4] == b"PK\x03\x04"
     return zipped or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and head[8:9] != b"{")
 
 
-def refuse_special(path: str | os.PathLike[str]) -> None:
-    """Refuse a pipe, a socket or a device before anything opens it."""
-    kind = special_kind(path)
-    if kind is not None:
-        raise WeightsError(f"weights file {path} is {kind}, which is never opened; name a .safetensors file")
-
-
 def _refuse_other_files(path: Path) -> None:
-    refuse_special(path)
-    try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise WeightsError(f"{path} is a folder, not a weights file; name the .safetensors file in it")
-        with path.open("rb") as file:
-            head = file.read(16)
-    except FileNotFoundError as error:
-        raise WeightsError(f"there is no weights file {path}; check the name") from error
-    except OSError as error:
-        raise WeightsError(f"cannot read weights file {path}: {error.strerror or error}") from error
-    if _starts_a_pickle(head):
+    head = first_bytes(path)
+    if starts_a_pickle(head):
         raise WeightsError(
             f"weights file {path} is a pickle, which can run code when it is opened; "
             "use a .safetensors file written by chromagan"
         )
-    if size < 9 or head[8:9] != b"{":
+    if head[8:9] != b"{":
         raise WeightsError(f"{path} is not a safetensors file; {_REMEDY}")
-    if int.from_bytes(head[:8], "little") > size - 8:
+    if int.from_bytes(head[:8], "little") > path.stat().st_size - 8:
         raise WeightsError(f"weights file {path} is damaged or cut short; {_REMEDY}")
 
 
 def load_into(network: nn.Module, tensors: Mapping[str, Tensor], source: str = "the weights") -> None:
-    """Copy tensors into a network; every name and shape must agree.
+    """Copy tensors into a network; see `refuse_unfit`."""
+    refuse_unfit(network, tensors, source)
+    network.load_state_dict(dict(tensors), strict=False)
+
+
+def refuse_unfit(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors that do not fit a network by name, shape or type; both may lie on the meta device.
 
     Only parameters under the network's `training_only_prefixes` may be missing.
 
     Raises:
-        WeightsError: names up to three entries that are missing, unknown, or of another shape.
+        WeightsError: names up to three entries that are missing, unknown, or of another shape or type.
     """
     state = network.state_dict()
-    missing = [name for name in state if name not in tensors and not _training_only(name, network)]
+    needed, _ = inference_part(network, {})
+    missing = [name for name in needed if name not in tensors]
     unknown = [name for name in tensors if name not in state]
     shapes = [
         f"{name} {tuple(tensors[name].shape)} instead of {tuple(state[name].shape)}"
         for name in state
         if name in tensors and tensors[name].shape != state[name].shape
     ]
-    for what, names in (("lacks", missing), ("has unknown entries", unknown), ("has other shapes:", shapes)):
+    types = [
+        f"{name} {str(tensors[name].dtype).removeprefix('torch.')}"
+        for name, ours in state.items()
+        if name in tensors and tensors[name].dtype not in (_FLOATS if ours.is_floating_point() else (ours.dtype,))
+    ]
+    for what, names in (
+        ("lacks", missing), ("has unknown entries", unknown), ("has other shapes:", shapes), ("has other types:", types)
+    ):  # fmt: skip
         if names:
             raise WeightsError(
                 f"{source} does not fit {type(network).__name__}: it {what} {_first(names)}; "
                 "name the model and configuration that it was made for"
             )
-    network.load_state_dict(dict(tensors), strict=False)
 
 
-def _first(names: Iterable[str], count: int = 3) -> str:
-    names = list(names)
+def _first(names: Sequence[str], count: int = 3) -> str:
+    names = [name[:120] for name in names]
     more = f" and {len(names) - count} more" if len(names) > count else ""
     return ", ".join(names[:count]) + more

@@ -18,6 +18,7 @@ from chromagan.models.options import parse_options
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbone, trunks_of
+from chromagan.pretrained.store import first_bytes
 from chromagan.training.config import TrainConfig
 from chromagan.training.grow import grow
 from chromagan.training.network_options import NetworkOptions
@@ -34,10 +35,9 @@ def read_classifier(path: str) -> dict[str, Tensor]:
     Raises:
         WeightsError: missing, or not a safetensors file (pickles are not opened).
     """
+    first_bytes(path)  # a pipe would never end
     try:
         return {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: not found; give the classifier's weights as a safetensors file") from error
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error}); convert it to safetensors") from error
 
@@ -63,15 +63,16 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
 def _from_init(config: TrainConfig) -> ColorizationNetwork:
     """The network of `--init`: of the file's form, with what the run adds to it."""
     from chromagan.pretrained.create import load_model, read_any_weights
+    from chromagan.pretrained.hub import find_weights
 
-    options = config.network
-    there = read_any_weights(options.init, options.model)[1].config
+    options, file = config.network, find_weights(config.network.init)
+    there = read_any_weights(file, options.model)[1].config
     given = {**({"folded": False} if "folded" in there else {}), **_model_options(options)}
     classes = _IMAGENET_CLASSES if config.wants_teacher else 0
-    before = load_model(options.init, options.model, **given)[0]
+    before = load_model(file, options.model, **given)[0]
     # A network that can have more parts than the file.
     if before.grows:
-        own, known = list(there["backbone"]), len(there["backbone"])
+        own, known = list(before.config["backbone"]), len(before.config["backbone"])
         if _stems(options.backbone[:known]) != _stems(own)[: len(options.backbone)]:
             raise UsageError(f"--init {options.init} has the branch {', '.join(own)}: name it first in --backbone")
         names = [*own, *_built_names(options.backbone[known:], options)]
@@ -94,7 +95,7 @@ def _from_init(config: TrainConfig) -> ColorizationNetwork:
         given["backbone"] = own  # with the tag that tells how it is built
     if classes and there.get("classes") == 0:
         given["classes"] = classes
-    return load_model(options.init, options.model, **{k: value for k, value in given.items() if k in there})[0]
+    return load_model(file, options.model, **{k: value for k, value in given.items() if k in there})[0]
 
 
 def _fill(trunks: list[Trunk], options: NetworkOptions) -> None:
@@ -180,8 +181,9 @@ def ancestors_of(options: NetworkOptions) -> list[str]:
     if not options.init:
         return []
     from chromagan.pretrained.create import read_any_weights
+    from chromagan.pretrained.hub import find_weights
 
-    card = read_any_weights(options.init, options.model)[1]
+    card = read_any_weights(find_weights(options.init), options.model)[1]
     return [card.sha256, *json.loads(card.extra.get("ancestors", "[]"))]
 
 
@@ -189,7 +191,8 @@ def build_teacher(config: TrainConfig) -> Teacher | None:
     """The teacher of the class term, None when the run has no such term."""
     if not config.wants_teacher:
         if config.objective.asking_for("teacher"):
-            log.warning("no class term: --no-pretrained without --teacher-weights")
+            without = "--no-pretrained without --teacher-weights" if config.network.no_pretrained else "no class head"
+            log.warning("no class term: %s", without)
         return None
     term = config.objective.term(ClassDistribution)
     name, local, gray = term.teacher, term.teacher_weights, term.teacher_gray

@@ -70,11 +70,10 @@ class TrainConfig(Section):
 
     @property
     def wants_teacher(self) -> bool:
-        """Whether the class term is part of the objective."""
-        term = self.objective.term(ClassDistribution)
-        return bool(self.objective.asking_for("teacher")) and (
-            not self.network.no_pretrained or bool(term.teacher_weights)
-        )
+        """Whether the class term is part of the objective, and the network has a class head that would learn by it."""
+        term, has_head = self.objective.term(ClassDistribution), "classes" in model_record(self.network.model).options
+        provided = not self.network.no_pretrained or bool(term.teacher_weights)
+        return bool(self.objective.asking_for("teacher")) and has_head and provided
 
 
 # The release's settings, and the paper's: the same with the teacher's own preprocessing.

@@ -12,8 +12,7 @@ from chromagan.errors import TrainingError, UsageError
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
-from chromagan.pretrained.create import load_model
-from chromagan.pretrained.export import Exported, write_network
+from chromagan.pretrained.create import Exported, load_model, write_network
 from chromagan.pretrained.hub import find_weights
 from chromagan.pretrained.store import read_weights
 from chromagan.training.checkpoint import load_state, read_state

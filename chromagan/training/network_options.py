@@ -28,7 +28,7 @@ class NetworkOptions(Section):
     )
     no_pretrained: bool = option(False, "start from nothing; drops the class term unless --teacher-weights is given")
     no_semantic: bool = option(False, "ablation: zero the deep semantic features (model chromagan)")
-    init: str = option("", "exported weights to fine-tune from")
+    init: str = option("", "weights to fine-tune from: a file, or a name such as chromagan@small")
     trunk_frozen: int = option(
         3,
         "octaves of VGG16 and EfficientNet-Lite2, from the finest, that are never trained; 5 freezes any trunk",

@@ -18,6 +18,7 @@ from chromagan.inference.request import Request
 from chromagan.inference.stages import predict, working_size
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look, balance
+from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
 
 
@@ -212,6 +213,21 @@ def test_names_of_version_0_1_still_work():
         assert np.array_equal(old.colorize_photo(to_photo(photo)).pixels, new(photo))
     with pytest.raises(TypeError, match="hue"):
         Colorizer(Painter(), hue=1)
+
+
+def test_an_answer_without_colour_is_told(caplog):
+    photo = np.full((24, 32), 90, np.uint8)
+    Colorizer(build_network("mean"), device="cpu")(photo)
+    assert not caplog.messages
+    colorizer = Colorizer(build_network("gray"), device="cpu", model="zeros")
+    with pytest.raises(ModelError, match="model zeros answered gray"):
+        next(colorizer.stream([photo]))
+    for paint in (colorizer, lambda one: colorizer.open(one).paint()[0].photo.pixels):
+        painted = paint(photo)
+        assert np.ptp(painted[..., :3], axis=-1).max() <= 1
+        (line,) = caplog.messages
+        assert "model zeros answered gray" in line
+        caplog.clear()
 
 
 def test_devices():

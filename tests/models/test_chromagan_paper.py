@@ -178,7 +178,7 @@ def test_hints_and_negative_classes_are_refused(network):
     with pytest.raises(ModelError, match="hints"):
         network(torch.zeros(1, 1, 8, 8), hints)
     with pytest.raises(ModelError, match="classes"):
-        meta(classes=-1)
+        build_network("chromagan_paper", classes=-1)
 
 
 def test_recipe_is_the_papers_and_in_the_trainers_words():

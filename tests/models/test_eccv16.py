@@ -9,7 +9,7 @@ from chromagan.errors import ModelError
 from chromagan.losses.bins import class_rebalanced_cross_entropy
 from chromagan.models.contract import count_parameters
 from chromagan.models.eccv16 import Eccv16
-from chromagan.models.registry import model_record
+from chromagan.models.registry import build_network, model_record
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def test_release_trains_its_last_layer():
 
 def test_wrong_options_and_hints_are_refused(network):
     with pytest.raises(ModelError, match="annealed_mean, release"):
-        Eccv16("mode")
-    with pytest.raises(ModelError, match="above 0"):
-        Eccv16(temperature=0)
+        build_network("eccv16", decode="mode")
+    with pytest.raises(ModelError, match="temperature=0; give a number from 0.001"):
+        build_network("eccv16", temperature=0)
     with pytest.raises(ModelError, match="siggraph17"):
         network(some_L(8, 8), Condition(LocalHints(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8))))
 

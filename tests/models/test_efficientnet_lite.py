@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from chromagan.errors import WeightsError
 from chromagan.models.conv_norm import ConvNorm
-from chromagan.models.efficientnet_lite import EfficientNetLite2, EfficientNetLite2Trunk, timm_to_trunk
+from chromagan.models.efficientnet_lite import EfficientNetLite2, EfficientNetLite2Trunk
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import fill_trunk, import_timm
 
@@ -51,11 +51,11 @@ def test_classifier_is_timms(theirs):
 
 
 def test_every_tensor_of_timms_has_its_place(theirs):
-    trunk = EfficientNetLite2Trunk().state_dict()
-    inside = {timm_to_trunk(key): value for key, value in theirs.state_dict().items() if timm_to_trunk(key)}
-    assert inside.keys() == trunk.keys()
-    assert all(inside[key].shape == value.shape for key, value in trunk.items())
-    outside = {key.split(".")[0] for key in theirs.state_dict() if timm_to_trunk(key) is None}
+    trunk = EfficientNetLite2Trunk()
+    inside = {trunk.key_of(key): value for key, value in theirs.state_dict().items() if trunk.key_of(key)}
+    assert inside.keys() == trunk.state_dict().keys()
+    assert all(inside[key].shape == value.shape for key, value in trunk.state_dict().items())
+    outside = {key.split(".")[0] for key in theirs.state_dict() if trunk.key_of(key) is None}
     assert outside == {"conv_head", "bn2", "classifier"}
 
 

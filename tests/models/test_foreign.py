@@ -101,7 +101,7 @@ def test_it_is_trained_exported_and_sampled(site, photos, tmp_path, capsys, monk
 
 def test_options_that_it_does_not_have_are_named(site):
     install(site, "strange_network", NETWORK, {"stranger": "strange_network"})
-    for word, told in (("height=3", "width, twice"), ("width", "NAME=VALUE"), ("width=wide", "type, int")):
+    for word, told in (("height=3", "width, twice"), ("width", "NAME=VALUE"), ("width=wide", "give a whole number")):
         with pytest.raises(UsageError, match=told):
             build_generator(from_preset("stranger", model_option=[word]))
     run = from_preset("stranger", hints=True)
@@ -116,7 +116,7 @@ def test_options_that_it_does_not_have_are_named(site):
     [
         ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
         ("class Mute(Exception):\n    __str__ = None\nraise Mute", "loaded: Mute;"),
-        ("raise SystemExit(3)", "loaded: 3;"), ("raise ValueError('one\\ntwo')", "loaded: one;"),
+        ("raise SystemExit(3)", "loaded: 3;"), ("raise ValueError('one\\ntwo')", "loaded: one two;"),
         (NETWORK.replace('"stranger"', '"eccv16"'), "the model name 'eccv16' is taken"),
     ],
 )  # fmt: skip

@@ -8,11 +8,13 @@ from chromagan.models.registry import build_network
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import (
     GrayInput,
+    TimmTrunk,
     VGG16Trunk,
     downloaded_name,
     fill_trunk,
     import_timm,
     lightness_to_srgb,
+    trunks_of,
 )
 
 
@@ -112,3 +114,36 @@ def test_raw_lightness_shows_the_teacher_another_picture():
 def test_unknown_backbone():
     with pytest.raises(ModelError, match="no_such_net"):
         build_network("chromagan", backbone="no_such_net")
+
+
+@pytest.mark.parametrize(
+    "name", ["vit_tiny_patch16_224", "deit3_small_patch16_224", "eva02_base_patch16_clip_224", "resnet18"]
+)
+def test_every_tensor_of_a_backbone_has_its_place_in_the_classifiers_file(name):
+    timm = import_timm()
+    with torch.device("meta"):  # names and shapes alone
+        theirs = timm.create_model(name).state_dict()
+        trunk = TimmTrunk(name)
+    named = {trunk.key_of(key): tensor.shape for key, tensor in theirs.items()}
+    assert {key: tensor.shape for key, tensor in trunk.state_dict().items()}.items() <= named.items()
+
+
+@torch.no_grad()
+def test_a_transformers_maps_are_those_of_its_classifier():
+    timm = import_timm()
+    theirs = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=True).eval()
+    for network in (
+        build_network("chromagan", backbone="vit_tiny_patch16_224", classes=0),
+        build_network("unet", backbone="vit_tiny_patch16_224", width=4),
+    ):
+        trunk = next(iter(trunks_of(network)))
+        fill_trunk(trunk.eval(), theirs.state_dict(), "file")
+        image = torch.randn(1, 3, 32, 48)
+        expected = theirs.forward_intermediates(image, indices=3, intermediates_only=True)
+        torch.testing.assert_close(trunk(image)[-1], expected[-1])
+        assert network.eval()(torch.rand(1, 1, 40, 52) * 100).ab.shape == (1, 2, 10, 13)
+
+
+def test_a_backbone_whose_maps_fit_no_octave_is_told_in_one_line():
+    with torch.device("meta"), pytest.raises(ModelError, match="eva02_tiny_patch14_224 has its maps at 1/14"):
+        TimmTrunk("eva02_tiny_patch14_224")

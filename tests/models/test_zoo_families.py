@@ -7,9 +7,9 @@ from torch import nn
 
 from chromagan.errors import ModelError
 from chromagan.models import koalarization
+from chromagan.models.iizuka import VectorFusion
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, VGG19Trunk, fill_trunk, import_timm, lightness_to_srgb
-from chromagan.models.vector_fusion import VectorFusion
 
 
 def lightness(count, height, width):
@@ -268,7 +268,7 @@ def test_backbones_that_cannot_serve_are_named():
 
 @pytest.mark.parametrize("name", ["unet", "cunet", "densenet_unet", "mobilenet_unet"])
 def test_a_width_of_nothing_is_refused(name):
-    with pytest.raises(ModelError, match="width 0"):
+    with pytest.raises(ModelError, match="width=0"):
         build_network(name, width=0)
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from chromagan.errors import ModelError, WeightsError
+from chromagan.apps.cli.main import main
+from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.inference.colorizer import Colorizer
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
@@ -232,8 +233,8 @@ def test_shipped_name_file_folder_repository_in_this_order(tmp_path, monkeypatch
     (here / "me" / "a-file").write_bytes(file.read_bytes())
     assert find_weights("me/a-file") == Path("me/a-file")
     assert not download
-    assert find_weights("me/other").name == WEIGHTS_NAME
-    assert download == [("me/other", WEIGHTS_NAME, {"revision": None})]
+    assert find_weights("they/other").name == WEIGHTS_NAME
+    assert download == [("they/other", WEIGHTS_NAME, {"revision": None})]
 
 
 def test_repository_by_name_and_revision(download):
@@ -250,6 +251,18 @@ def test_paths_are_never_repositories(name, download, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WeightsError, match="there is no weights file"):
         Colorizer.from_pretrained(name, device="cpu")
+    assert not download
+
+
+def test_a_mistyped_path_below_a_folder_that_is_here_asks_nobody(download, tmp_path, monkeypatch, capsys):
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for name, words in (("runs/mnie", "did you mean runs/mine"), ("runs/other", "check the name")):
+        with pytest.raises(UsageError, match=f"there is no {name}, though there is a folder runs; {words}"):
+            find_weights(name)
+    for name in ("runs/mnie", "runs/mnie/", "./runs/mnie", "runs/mnie/more", "runs/mnie@main"):
+        assert main(["export", name, "-o", "out.safetensors"]) in (1, 2)
+        assert capsys.readouterr().err.startswith("chromagan: error: there is no ")
     assert not download
 
 

@@ -7,8 +7,10 @@ from safetensors.torch import save_file
 from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm, trunks_of
+from chromagan.pretrained.catalog import weights_folder
+from chromagan.pretrained.create import create_model
 from chromagan.pretrained.store import save_weights
-from chromagan.training.build import build_generator, build_teacher, trunk_stages
+from chromagan.training.build import ancestors_of, build_generator, build_teacher, trunk_stages
 from chromagan.training.config import from_preset
 from chromagan.training.network_options import NetworkOptions
 
@@ -57,7 +59,7 @@ def test_no_pretrained_drops_the_class_term_and_says_so(caplog):
 
 
 def test_missing_pickled_and_wrong_files_are_named(tmp_path, vgg_file):
-    with pytest.raises(WeightsError, match="absent.safetensors: not found"):
+    with pytest.raises(WeightsError, match="no weights file .*absent.safetensors"):
         build_generator(from_preset("default", backbone_weights=str(tmp_path / "absent.safetensors")))
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "pickled.pth")
     with pytest.raises(WeightsError, match="not a readable safetensors"):
@@ -153,6 +155,32 @@ def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeyp
     L = torch.rand(1, 1, 64, 64) * 100
     torch.testing.assert_close(again(L).ab, network(L).ab, atol=0.1, rtol=0.01)  # half precision
     assert trunks_of(again)[0].name == trunks_of(network)[0].name
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("chromagan@small", {"backbone": ["tf_efficientnet_lite2"]}),
+        ("small.safetensors", {"backbone": ["tf_efficientnet_lite2"]}),
+        ("chromagan", {"backbone": ["vgg16"], "hints": False, "bin_weight": 0.0, "rebalance": False}),
+    ],
+)
+def test_a_run_starts_from_weights_of_the_catalogue(name, options):
+    init = name if name.startswith("chromagan") else str(weights_folder() / name)
+    run = from_preset("default", init=init, class_weight=0.0, **options)
+    network = build_generator(run).eval()
+    shipped = create_model("chromagan@small" if init != "chromagan" else init, pretrained=True).eval()
+    L = torch.rand(1, 1, 64, 64) * 100
+    torch.testing.assert_close(network(L).ab, shipped(L).ab, atol=1e-3, rtol=1e-3)
+    assert len(ancestors_of(run.network)) >= 1
+
+
+def test_a_network_without_a_class_head_asks_for_no_teacher(monkeypatch, caplog):
+    monkeypatch.setattr("chromagan.training.build.published_backbone", lambda name: pytest.fail(name))
+    run = from_preset("default", model="unet", class_weight=0.1)
+    assert not run.wants_teacher
+    assert build_teacher(run) is None
+    assert "no class head" in caplog.text
 
 
 def test_a_tag_that_timm_does_not_know_is_told():

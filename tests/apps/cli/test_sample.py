@@ -165,13 +165,13 @@ def one_error_then_nothing(capsys, tmp_path):
 
 
 def test_model_that_does_not_exist(photos, tmp_path, capsys):
-    assert sample(photos, "-o", tmp_path / "out", "--model", "chromagna", "--device", "cpu") == 1
+    assert sample(photos, "-o", tmp_path / "out", "--model", "chromagna", "--device", "cpu") == 2
     assert "did you mean" in one_error_then_nothing(capsys, tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_cuda_without_cuda(photos, tmp_path, capsys):
-    assert sample(photos, "-o", tmp_path / "out", "--device", "cuda") == 1
+    assert sample(photos, "-o", tmp_path / "out", "--device", "cuda") == 2
     assert "--device cpu" in one_error_then_nothing(capsys, tmp_path)
 
 

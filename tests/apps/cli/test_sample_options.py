@@ -108,7 +108,7 @@ def test_nothing_is_finished_where_the_model_cannot_be_loaded(album, capsys, mon
     assert (said.out, said.err) == ("", "chromagan: error: there is no model 'gone'\n")
     monkeypatch.undo()
     monkeypatch.chdir(album.parent)
-    assert sample("in", "--model", "chromagna") == 1  # by the real way
+    assert sample("in", "--model", "chromagna") == 2  # by the real way
     assert "did you mean" in capsys.readouterr().err
 
 

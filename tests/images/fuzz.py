@@ -6,14 +6,15 @@
 
 Mutants come of seeds of all formats by flipped bits, cut, doubled, moved and exchanged parts, and numbers that headers
 fear; mutant `n` of a seed is always the same. Worker processes read them, within 5 GB of address space and 20 seconds
-each, and write what they have read. Whatever they do but answer - hang, die, raise anything that is no one-line error -
-is a finding, and ends the run with exit code 1.
+of a processor each, and write what they have read. Whatever they do but answer - hang, die, raise anything that is no
+one-line error - is a finding, and the run ends with exit code 1.
 """
 
 import argparse
 import io
 import multiprocessing
 import re
+import signal
 import struct
 import sys
 import tempfile
@@ -208,7 +209,9 @@ def work(pipe, folder):  # noqa: C901
         return "refused", ""
 
     while (data := pipe.recv()) is not None:
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # seconds of work: a busy machine is no hang
         kind, words = judged(data)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         pipe.send((kind, words[:300], peak // (1 << 20 if sys.platform == "darwin" else 1 << 10)))
 
@@ -234,12 +237,13 @@ class Worker:
             self.start()
         self.pipe.send(data)
         try:
-            if self.pipe.poll(SECONDS):
+            if self.pipe.poll(20 * SECONDS):
                 return self.pipe.recv()
-            words = "hang", f"no answer in {SECONDS} s", 0
+            words = "hang", f"no answer in {20 * SECONDS} s", 0
         except (EOFError, OSError):
             self.process.join(5)
-            words = "death", f"exit code {self.process.exitcode}", 0
+            hung = self.process.exitcode == -signal.SIGPROF
+            words = "hang" if hung else "death", f"exit code {self.process.exitcode}", 0
         self.stop()
         return words
 

@@ -205,9 +205,8 @@ def _decode_png(file: BinaryIO, header: Header, name: str, whole: bool) -> Decod
     if not whole:
         data = png.padded(data)
         header.image = Image.open(io.BytesIO(data))
-    depth, colour, key = png.check(data, name)
-    keyed, animated = key is not None, getattr(header.image, "is_animated", False)
-    if animated or depth < 8 or colour == 3 or (depth == 8 and (keyed or colour == 4)):
+    colour, key, by_pillow = png.check(data, name, getattr(header.image, "is_animated", False))
+    if by_pillow:
         return _loaded(header, name)
     flags = {0: cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, 2: cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH}
     pixels = _imdecode(np.frombuffer(data, np.uint8), flags.get(colour, cv2.IMREAD_UNCHANGED))

@@ -36,6 +36,7 @@ _DESCRIBED = {*range(269, 273), *range(285, 288), 297, 300, 305, 306, 315, 316, 
               33550, 33922, 34264, 34735, 34736, 34737, 36867, 37510, *range(40091, 40096), 42112, 42113, 50708,
               50735}  # fmt: skip
 _UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of a number, by type
+_KINDS = {*range(1, 13), 16, 17, 18}  # of values; 13 is the place of a directory
 LARGEST = 1 << 20  # bytes of an entry
 
 
@@ -85,7 +86,7 @@ def read_directory(file: BinaryIO, offset: int, order: str, big: bool = False) -
             (where,) = get(where, "Q" if big else "I")
         file.seek(where)
         raw = file.read(size)
-        if len(raw) == size and size:
+        if len(raw) == size and size and kind in _KINDS:
             found[code] = entry(kind, raw, order, code)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -118,9 +118,14 @@ def what_is_missing(data: np.ndarray, frame: Frame, pixels: np.ndarray | None) -
     if not several and pixels is not None and not (pixels[-1, -1] == 128).all():
         return None
     longer = np.concatenate([data[: scans[-1][1]], _filler(data), data[scans[-1][1] :]])
-    gray = cv2.IMREAD_GRAYSCALE if pixels is None or pixels.ndim == 2 else cv2.IMREAD_COLOR
-    flags = (gray if several else cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
-    before, after = (cv2.imdecode(one, flags) for one in (data, longer))
+    before: Any
+    if several and pixels is not None:
+        flags = cv2.IMREAD_GRAYSCALE if pixels.ndim == 2 else cv2.IMREAD_COLOR
+        before = pixels if pixels.ndim == 2 else pixels[..., ::-1]  # RGB, and BGR where it is decoded again
+    else:
+        flags = cv2.IMREAD_GRAYSCALE if several else cv2.IMREAD_REDUCED_GRAYSCALE_8
+        before = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    after = cv2.imdecode(longer, flags | cv2.IMREAD_IGNORE_ORIENTATION)
     same = before is not None and after is not None and np.array_equal(before, after)
     return None if same else "its pixels end early"
 

@@ -107,12 +107,16 @@ def _raw_profile(name: str, text: bytes, header: Header) -> None:
         header.icc = header.icc or content
 
 
-def check(data: bytes, name: str) -> tuple[int, int, bytes | None]:
-    """Bit depth, colour type and tRNS of a PNG with all chunks, right checksums, and all rows of pixels.
+def check(data: bytes, name: str, animated: bool) -> tuple[int, bytes | None, bool]:
+    """Colour type and tRNS of a PNG with all chunks and right checksums, and whether Pillow has to decode it.
+
+    Pillow fills up rows that are missing with black: they are counted. OpenCV refuses.
 
     Raises:
-        ReadError: damaged. (Decoders fill up rows that are missing with black.)
+        ReadError: damaged.
     """
+    depth, colour = data[24], data[25]
+    by_pillow = animated or depth < 8 or colour == 3 or (depth == 8 and colour == 4)
     at, ended, key, missing = 8, False, None, _size(data)
     view, inflater = memoryview(data), zlib.decompressobj()
     while not ended:
@@ -122,17 +126,18 @@ def check(data: bytes, name: str) -> tuple[int, int, bytes | None]:
         (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
         if kind[:1].isupper() and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum:
             raise broken(name, f"wrong checksum in {kind!r}")
-        key = data[at + 8 : at + 8 + length] if kind == b"tRNS" else key
-        if kind == b"IDAT":
+        if kind == b"tRNS":
+            key, by_pillow = data[at + 8 : at + 8 + length], by_pillow or depth == 8
+        if kind == b"IDAT" and by_pillow:
             try:
                 missing -= sum(map(len, _inflated(inflater, view[at + 8 : at + 8 + length], missing)))
             except zlib.error as error:
                 raise broken(name, error) from error
         ended = kind == b"IEND"
         at += 12 + length
-    if missing > 0:
+    if missing > 0 and by_pillow:
         raise broken(name, "rows of pixels are missing")
-    return data[24], data[25], key
+    return colour, key, by_pillow
 
 
 def padded(data: bytes) -> bytes:

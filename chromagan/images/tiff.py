@@ -29,7 +29,13 @@ def open_pages(file: BinaryIO, name: str) -> list[Any]:
 
     try:
         file.seek(0)
-        pages = [page.aspage() for page in tifffile.TiffFile(file).pages]
+        pages: list[Any] = []
+        places: set[int] = set()
+        for page in tifffile.TiffFile(file).pages:
+            if page.offset in places:
+                raise ValueError("its pages lead back to themselves")
+            places.add(page.offset)
+            pages.append(page.aspage())
     except (*BROKEN, tifffile.TiffFileError) as error:
         raise broken(name, error) from error
     if not pages:

@@ -196,9 +196,9 @@ def work(pipe, folder):  # noqa: C901
                 said = str(error)
                 if _NO_WORDS.search(said) or not said.startswith(str(path.with_suffix(""))):
                     return "bad line", said
-                if isinstance(error, WriteError):
+                if isinstance(error, WriteError) and "holds at most" not in said:  # a JPEG of 65,500 pixels a side
                     return "not written", said
-                if lenient:
+                if lenient or isinstance(error, WriteError):
                     return "refused", said
             except ChromaganError as error:
                 return "bad line", str(error)

@@ -50,6 +50,23 @@ def test_every_exception_of_a_decoder_is_one_line(tmp_path, monkeypatch, error, 
     assert caught.value.__cause__ is error
 
 
+def test_pages_that_lead_back_to_themselves(tmp_path):
+    """A chain of directories without an end."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((20, 30), np.uint8), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0].offset, file.pages[-1]
+        end = last.offset + 2 + 12 * len(last.tags)
+    data = bytearray(path.read_bytes())
+    data[end : end + 4] = first.to_bytes(4, "little")
+    path.write_bytes(data)
+    for read in READERS:
+        with pytest.raises(ReadError, match="lead back"):
+            read(path)
+
+
 def test_memory_that_runs_out_is_no_damage(tmp_path, monkeypatch):
     def fail(file, name):
         raise MemoryError

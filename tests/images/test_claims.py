@@ -283,6 +283,17 @@ def test_storage_leaves_exif_and_values_stay(order):
     assert mended.index(b"Grandma") == block.index(b"Grandma")
 
 
+@pytest.mark.parametrize("kind", [0, 13, 14, 99])
+def test_entries_of_no_kind_do_not_reach_a_tiff(tmp_path, kind):
+    block = b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", 2)
+    block += struct.pack("<HHI4s", 270, 2, 4, b"abc\x00") + struct.pack("<HHII", 315, kind, 1, 5) + bytes(4)
+    photo = Photo(np.zeros((4, 4, 3), np.uint8), metadata=Metadata(exif=block))
+    write_photo(photo, tmp_path / "a.tif", MARK)
+    exif = Image.open(tmp_path / "a.tif").getexif()
+    assert exif[270] == "abc"
+    assert 315 not in exif
+
+
 def test_iptc_that_speaks_of_gray_goes(tmp_path):
     iptc = b"\x1c\x02\x78\x00\x04wall" + b"\x1c\x02\x82\x00\x021M" + b"\x1c\x02\x83\x00\x01L"
     write_photo(Photo(np.zeros((4, 4, 3), np.uint8), metadata=Metadata(iptc=iptc)), tmp_path / "a.jpg", None)

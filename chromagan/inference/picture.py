@@ -27,7 +27,7 @@ def from_photo(photo: Photo, like: Any) -> Any:
     if photo.pixels.dtype == np.uint16:
         name = os.fspath(like) if isinstance(like, str | os.PathLike) else "the picture"
         warnings.warn(
-            f"{name} has 16 bits and PIL holds 8 bits of colour; use colorize([read_photo(...)]) to keep them",
+            f"{name} has 16 bits and PIL holds 8 bits of colour; colorize([...])[0][0].save(FILE) keeps them",
             stacklevel=3,
         )
     image = Image.fromarray(_as_type(pixels, np.dtype(np.uint8)))

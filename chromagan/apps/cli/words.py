@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -174,11 +175,11 @@ def _own_stderr() -> Iterator[None]:
     kept = os.dup(2)  # for good: threads that hang may still write to it
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-    stream = open(kept, "w", 1, before.encoding, before.errors, closefd=False)  # noqa: SIM115 (as long as they do)
-    sys.stderr = _Lossy(stream)
+    # Nothing waits in a buffer of its own: where stderr takes no more, flushing that at the end would hang.
+    raw = io.FileIO(kept, "w", closefd=False)
+    sys.stderr = _Lossy(io.TextIOWrapper(raw, before.encoding, before.errors, write_through=True))
     try:
         yield
     finally:
         sys.stderr = before
-        _flush_or_drop(stream)
         os.dup2(kept, 2)

@@ -26,16 +26,7 @@ def option(
     free: bool = False,
     repeated: bool = False,
 ) -> Any:
-    """A field of a `Section`.
-
-    Args:
-        default: a value of the field's type; a list is copied.
-        help: a line for `--help`.
-        check: whether a value is in range; any is unless given.
-        choices: the only values allowed.
-        free: it may change when a run goes on, as it does not change what is computed.
-        repeated: the flag of a list may stand several times; else the last one wins.
-    """
+    """A field of a `Section`; what the arguments say stands at `Option`. A list as default is copied."""
     metadata = {"help": help, "check": check, "choices": choices, "free": free, "repeated": repeated}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
@@ -57,13 +48,13 @@ class Option:
     """What a section says of one of its fields."""
 
     name: str
-    kind: Any
+    kind: Any  # the type of its values
     default: Any
-    help: str
-    check: Check | None
-    choices: tuple[str, ...] | None
-    free: bool
-    repeated: bool
+    help: str  # a line for `--help`
+    check: Check | None  # whether a value is in range; any is where there is none
+    choices: tuple[str, ...] | None  # the only values allowed
+    free: bool  # it may change when a run goes on, as it does not change what is computed
+    repeated: bool  # the flag of a list may stand several times; else the last one wins
 
     @property
     def flag(self) -> str:
@@ -139,11 +130,7 @@ class Section:
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Self:
-        """Build from values by option name; what is left out has its default.
-
-        Raises:
-            UsageError: a name that no section has, or values that the checks refuse.
-        """
+        """Build from values by option name; `UsageError` for a name that no section has. The rest has its default."""
         unknown = sorted(set(values) - set(cls.options()))
         if unknown:
             raise UsageError(f"unknown option {unknown[0]}")

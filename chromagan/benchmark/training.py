@@ -32,8 +32,7 @@ from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import import_timm
 from chromagan.reports.tables import format_table
 from chromagan.training.config import TrainConfig
-from chromagan.training.interruption import StopSignals
-from chromagan.training.loop import Loop
+from chromagan.training.loop import Loop, StopSignals
 from chromagan.training.step import Truth
 from chromagan.training.trainer import Trainer
 

@@ -14,21 +14,18 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of a name; "auto" takes CUDA, then Apple's MPS, then the CPU.
-
-    Raises:
-        NoDeviceError: the name is unknown, or the device is not there.
-    """
+    """The device of a name; "auto" takes CUDA, then Apple's MPS, then the CPU. `NoDeviceError` where there is none."""
     kind = name.split(":")[0]
+    unknown = NoDeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}")
     if kind not in DEVICES:
-        raise NoDeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}")
+        raise unknown
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if kind == "auto":
         return torch.device(next(kind for kind, there in found.items() if there))
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise NoDeviceError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}") from error
+        raise unknown from error
     if not found[kind] or (kind == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
         raise NoDeviceError(f"this machine, or its PyTorch, has no {name} device; use --device cpu or auto")
     return device

@@ -72,14 +72,11 @@ def process_group(device_type: str, timeout_seconds: float = 600.0) -> Iterator[
 
 
 def _agree_on_attempt(store: dist.Store, number: int, count: int, timeout_seconds: float) -> str:
-    """A name that this start of all ranks has for itself in the store.
+    """A name that this start of all ranks has for itself in the store; `TrainingError` where not all of them come.
 
     torchrun keeps one store over its restarts, so a rank could meet the addresses of the ranks that died (and its
     count of restarts differs between machines). Rank 0 answers whoever is there under the caller's own random name, to
     which nobody else listens, until each rank has confirmed.
-
-    Raises:
-        TrainingError: not all ranks came.
     """
     mine, until = uuid.uuid4().hex, time.monotonic() + timeout_seconds
     lost = TrainingError(f"rank {number} of {count} waited {timeout_seconds:g} s for the others to start")
@@ -106,11 +103,7 @@ def _agree_on_attempt(store: dist.Store, number: int, count: int, timeout_second
 
 
 def told_of_lost_ranks(call: Callable[[], T]) -> T:
-    """Run a collective; what the backend says when a rank is gone becomes one clear error.
-
-    Raises:
-        TrainingError: a collective failed.
-    """
+    """Run a collective; what the backend says when a rank is gone becomes one clear `TrainingError`."""
     try:
         return call()
     except (RuntimeError, ValueError) as error:
@@ -213,33 +206,20 @@ class SyncedBatchNorm(nn.modules.batchnorm._BatchNorm):
             mean = _SumOverRanks.apply(x.sum(dims)) / count
             centred = x - mean.view(shape)
             variance = _SumOverRanks.apply(centred.square().sum(dims)) / count
-            self._remember(mean.detach(), variance.detach() * (count / (count - 1).clamp_min(1)))
+            if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+                self.num_batches_tracked += 1
+                share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+                unbiased = variance.detach() * (count / (count - 1).clamp_min(1))
+                self.running_mean.lerp_(mean.detach().to(self.running_mean.dtype), share)
+                self.running_var.lerp_(unbiased.to(self.running_var.dtype), share)
             y = centred * torch.rsqrt(variance + self.eps).view(shape)
             if self.weight is not None:
                 y = y * self.weight.view(shape) + self.bias.view(shape)
         return y.to(input.dtype)
 
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked += 1
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
-
 
 def synchronise_batch_norm(module: nn.Module) -> None:
-    """Replace every batch norm inside a module, in place, by one over all ranks; parameters and buffers are shared."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.modules.batchnorm._BatchNorm) and not isinstance(child, SyncedBatchNorm):
-            layer = SyncedBatchNorm(
-                child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
-            )
-            layer.weight, layer.bias = child.weight, child.bias
-            layer.running_mean, layer.running_var = child.running_mean, child.running_var
-            layer.num_batches_tracked = child.num_batches_tracked
-            layer.train(child.training)
-            setattr(module, name, layer)
-        else:
-            synchronise_batch_norm(child)
+    """Make every batch norm of a module one over all ranks, in place; weights, buffers and settings stay."""
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.__class__ = SyncedBatchNorm

@@ -18,13 +18,9 @@ class Square(NamedTuple):
 
 
 def draw_square(height: int, width: int, smallest: float, rng: np.random.Generator) -> Square:
-    """A random square of a photo, mirrored half of the time.
+    """A random square of a photo of `height` x `width` pixels, mirrored half of the time.
 
-    Args:
-        height: of the photo in pixels.
-        width: of the photo in pixels.
-        smallest: the square's side is uniform between this share of the short side and the whole of it.
-        rng: source of the randomness.
+    Its side is uniform between the share `smallest` of the short side and the whole of it.
     """
     short = min(height, width)
     side = max(1, round(short * rng.uniform(smallest, 1.0)))
@@ -33,16 +29,7 @@ def draw_square(height: int, width: int, smallest: float, rng: np.random.Generat
 
 
 def cut_square(rgb: np.ndarray, square: Square, size: int) -> np.ndarray:
-    """Cut a square out of a photo and resize it.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        square: what to cut.
-        size: side of the result in pixels.
-
-    Returns:
-        (size, size, 3) uint8, contiguous.
-    """
+    """Cut a square out of a photo (H, W, 3) uint8 and resize it: (size, size, 3), contiguous."""
     top, left, side, flip = square
     cut = rgb[top : top + side, left : left + side]
     if side != size:
@@ -50,29 +37,8 @@ def cut_square(rgb: np.ndarray, square: Square, size: int) -> np.ndarray:
     return np.ascontiguousarray(cut[:, ::-1] if flip else cut)
 
 
-def random_square(rgb: np.ndarray, size: int, smallest: float, rng: np.random.Generator) -> np.ndarray:
-    """A random square of a photo, resized with its aspect kept and flipped half of the time.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        size: side of the result in pixels.
-        smallest: the square's side is uniform between this share of the short side and the whole of it.
-        rng: source of the randomness.
-
-    Returns:
-        (size, size, 3) uint8, contiguous.
-    """
-    return cut_square(rgb, draw_square(rgb.shape[0], rgb.shape[1], smallest, rng), size)
-
-
 def square_in_smaller_copy(square: Square, full: tuple[int, int], small: tuple[int, int]) -> Square:
-    """A square of a photo as a square of a smaller copy of it, to the nearest pixel.
-
-    Args:
-        square: in pixels of the photo.
-        full: height and width of the photo.
-        small: height and width of the copy.
-    """
+    """A square of a photo of height and width `full` as one of a copy of `small` ones, to the nearest pixel."""
     side = min(max(1, round(square.side * min(small) / min(full))), *small)
     top = min(round(square.top * small[0] / full[0]), small[0] - side)
     left = min(round(square.left * small[1] / full[1]), small[1] - side)

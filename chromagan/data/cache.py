@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -145,14 +145,11 @@ class _Reader(Dataset[tuple[np.ndarray | None, tuple[int, int], float]]):
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray | None, tuple[int, int], float]:
-        chroma = float(self.known[index])
-        if chroma < self.min_chroma:
-            return None, (0, 0), chroma
-        rgb = decode_photo(self.photos[index], self.short_side)
-        if rgb is None:
-            return None, (0, 0), float("nan")
-        chroma = mean_chroma(rgb)
-        if chroma < self.min_chroma:
+        rgb, chroma = None, float(self.known[index])
+        if not chroma < self.min_chroma:
+            rgb = decode_photo(self.photos[index], self.short_side)
+            chroma = float("nan") if rgb is None else mean_chroma(rgb)
+        if rgb is None or chroma < self.min_chroma:
             return None, (0, 0), chroma
         return reduce_to(rgb, self.short_side), (rgb.shape[0], rgb.shape[1]), chroma
 
@@ -187,11 +184,7 @@ def prepare_worker(_: int) -> None:
 
 
 def _refuse_what_does_not_fit(reader: _Reader, device: torch.device) -> float:
-    """Mean pixels a photo, over a sample of them.
-
-    Raises:
-        DataError: all of them would take more than the memory that is free.
-    """
+    """Mean pixels a photo, over a sample of them; `DataError` where all would take more than what is free."""
     sample = np.unique(np.linspace(0, len(reader) - 1, _SAMPLED).astype(int))
     pixels = [rgb.shape[0] * rgb.shape[1] for rgb in (reader[int(i)][0] for i in sample) if rgb is not None]
     share = sum(pixels) / len(sample)
@@ -213,10 +206,10 @@ def free_memory(device: torch.device) -> float:
         return float(torch.cuda.mem_get_info(device)[0])
     if device.type == "mps":
         return float(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
-    return min(found for found in (read() for read in _MEMORY) if found is not None)
+    return min(_machine_memory(), _container_memory())
 
 
-def _machine_memory() -> float | None:
+def _machine_memory() -> float:
     info = Path("/proc/meminfo")
     if info.exists():
         lines = dict(line.split(":", 1) for line in info.read_text().splitlines())
@@ -224,17 +217,13 @@ def _machine_memory() -> float | None:
     return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def _container_memory() -> float | None:
-    """What the control group leaves, its file cache counted as free."""
-    group = Path("/sys/fs/cgroup")
-    files = [group / "memory.max", group / "memory.current", group / "memory.stat"]
+def _container_memory() -> float:
+    """What the control group leaves, its file cache counted as free; infinity where it sets no limit."""
+    files = [Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current", "memory.stat")]
     if not all(file.exists() for file in files):
-        return None
+        return float("inf")
     limit, current, stat = (file.read_text().strip() for file in files)
     if limit == "max":
-        return None
+        return float("inf")
     files_cached = int(dict(line.split() for line in stat.splitlines()).get("inactive_file", "0"))
     return float(int(limit) - int(current) + files_cached)
-
-
-_MEMORY: tuple[Callable[[], float | None], ...] = (_machine_memory, _container_memory)

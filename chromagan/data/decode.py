@@ -40,17 +40,10 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def decode_photo(photo: Photo, short_side: int = 0) -> np.ndarray | None:
-    """Read and decode a photo, upright as its file says.
+    """Read and decode a photo, upright as its file says: (H, W, 3) uint8 RGB, or None where it cannot be read.
 
-    A JPEG much larger than needed is decoded at 1/2, 1/4 or 1/8 of its size, which the format gives several times
-    faster than the whole.
-
-    Args:
-        photo: where it is.
-        short_side: pixels that the short side must keep; 0 keeps all.
-
-    Returns:
-        (H, W, 3) uint8 RGB, or None where it cannot be read.
+    A JPEG whose short side is much larger than the needed `short_side` (0: all) is decoded at 1/2, 1/4 or 1/8 of its
+    size, which the format gives several times faster than the whole.
     """
     try:
         data = photo.read()
@@ -59,19 +52,12 @@ def decode_photo(photo: Photo, short_side: int = 0) -> np.ndarray | None:
         kind = heif_format(data)
         if kind is not None:
             return decode_heif(data, kind)
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _reading(data, short_side))
+        size = jpeg_size(data) if short_side else None
+        fitting = (flag for factor, flag in _REDUCED if size is not None and min(size) >= factor * short_side)
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), next(fitting, cv2.IMREAD_COLOR))
     except (OSError, cv2.error):
         return None
     return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def _reading(data: bytes, short_side: int) -> int:
-    size = jpeg_size(data) if short_side else None
-    if size is not None:
-        for factor, flag in _REDUCED:
-            if min(size) >= factor * short_side:
-                return flag
-    return cv2.IMREAD_COLOR
 
 
 def reduce_to(rgb: np.ndarray, short_side: int) -> np.ndarray:

@@ -22,15 +22,7 @@ _KINDS = {"avif": "AVIF", "heif": "HEIC"}
 
 
 def decode_heif(data: bytes, kind: str) -> np.ndarray | None:
-    """Decode a photo, upright.
-
-    Args:
-        data: the encoded file.
-        kind: what `heif_format` says of it.
-
-    Returns:
-        (H, W, 3) uint8 RGB, of more bits the upper eight; None where nothing here reads it.
-    """
+    """A photo of a kind of `heif_format`, upright: (H, W, 3) uint8 RGB, of more bits the upper eight; or None."""
     for read in readers(kind).values():
         try:
             return read(data)
@@ -40,15 +32,7 @@ def decode_heif(data: bytes, kind: str) -> np.ndarray | None:
 
 
 def check_readers(place: str, names: Iterable[str]) -> None:
-    """Refuse photos that nothing installed reads, before a run leaves out every one of them.
-
-    Args:
-        place: where they are, for the message.
-        names: of the photos; their suffixes count.
-
-    Raises:
-        DataError: says what to install.
-    """
+    """Refuse photos whose suffix says that nothing installed reads them: `DataError` says what to install."""
     counts = Counter(row for row in map(suffix_of, names) if row is not None and row.format in _KINDS)
     for row, count in counts.items():
         kind = _KINDS[row.format]
@@ -62,14 +46,13 @@ def check_readers(place: str, names: Iterable[str]) -> None:
 @cache
 def readers(kind: str) -> dict[str, Callable[[bytes], np.ndarray]]:
     """What is installed that reads a format, by name, in the order in which it is tried."""
-    found: dict[str, Callable[[bytes], np.ndarray]] = {}
-    if kind == "AVIF" and "avif" in features.modules and features.check("avif"):  # not known to Pillow before 11.3
-        found["pillow"] = _by_pillow
-    if _pillow_heif_reads(kind):
-        found["pillow-heif"] = _by_pillow_heif
-    if kind == "AVIF" and _opencv_reads_avif():
-        found["opencv"] = _by_opencv
-    return found
+    avif = kind == "AVIF"
+    there = {
+        "pillow": (_by_pillow, avif and "avif" in features.modules and features.check("avif")),  # since Pillow 11.3
+        "pillow-heif": (_by_pillow_heif, _pillow_heif_reads(kind)),
+        "opencv": (_by_opencv, avif and _opencv_reads_avif()),
+    }
+    return {name: read for name, (read, installed) in there.items() if installed}
 
 
 def decode_on_one_core() -> None:
@@ -107,9 +90,7 @@ def _pillow_heif_reads(kind: str) -> bool:
         import pillow_heif
     except ImportError:
         return False
-    if kind == "HEIC":
-        return True
-    return bool(pillow_heif.libheif_info().get("AVIF"))  # wheels before 1.0 bring a codec
+    return kind == "HEIC" or bool(pillow_heif.libheif_info().get("AVIF"))  # wheels before 1.0 bring a codec
 
 
 def _opencv_reads_avif() -> bool:

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from chromagan.data.cache import prepare_worker
 from chromagan.data.near_gray import ManifestWriter
-from chromagan.data.training_photos import (
-    NEAR_GRAY,
-    UNREADABLE,
-    USED,
-    TrainingPhotos,
-    open_training_photos,
-)
+from chromagan.data.training_photos import NEAR_GRAY, UNREADABLE, USED, TrainingPhotos
 from chromagan.errors import DataError
-
-__all__ = [
-    "Batch",
-    "BatchStream",
-    "StreamState",
-    "TrainingPhotos",
-    "open_training_photos",
-    "unreadable_warning",
-]
 
 UNREADABLE_SHARE = 0.01
 
@@ -50,25 +35,16 @@ class StreamState:
     unreadable: int = 0
     seen: int = 0
 
-    def as_dict(self) -> dict[str, int]:
-        """Plain numbers for a checkpoint."""
-        return asdict(self)
-
     @staticmethod
     def of_rank(states: Sequence[StreamState], rank: int, world: int) -> StreamState:
-        """The state from which a rank of a resumed run goes on.
+        """The state from which a rank of so many (`world`) goes on, from those of all ranks of the run before.
 
         With as many ranks as before each goes on exactly where it was. With another number of them all start at the
         largest place that any rank had reached: no photo is seen twice in that epoch, and the few that slower ranks
         had still before them are left out once. Rank 0 then carries the counts of all.
-
-        Args:
-            states: of all ranks of the run before.
-            rank: of this process.
-            world: number of ranks now.
         """
         if len(states) == world:
-            return StreamState(**states[rank].as_dict())
+            return replace(states[rank])
         start = StreamState(max(state.ordinal for state in states))
         if rank == 0:
             for name in ("near_gray", "unreadable", "seen"):
@@ -77,12 +53,7 @@ class StreamState:
 
 
 def unreadable_warning(state: StreamState, names: Sequence[str] = ()) -> str | None:
-    """The line for the end of a run in which more than 1 % of the photos could not be read, else None.
-
-    Args:
-        state: with the counts.
-        names: of unreadable photos; the first three are shown.
-    """
+    """The line for the end of a run in which more than 1 % of the photos could not be read, or None."""
     if not state.seen or state.unreadable <= UNREADABLE_SHARE * state.seen:
         return None
     shown = f", among them {', '.join(names[:3])}" if names else ""
@@ -99,16 +70,8 @@ class BatchStream:
     epoch. Rank r owns the places congruent to r modulo `world`, so that ranks never overlap, and every photo comes once
     an epoch over all of them.
 
-    Args:
-        photos: the photos.
-        batch_size: photos a batch, of this rank.
-        workers: processes that decode; 0 decodes in the training process.
-        state: where to go on; it is advanced in place.
-        rank: of this process.
-        world: number of ranks.
-
-    Attributes:
-        state: after each batch, the state from which a new stream gives the batches that follow.
+    `batch_size` is that of this rank, of so many (`world`). `workers` processes decode; with 0 the training process.
+    `state` is advanced in place: after each batch a new stream goes on from it with the batches that follow.
     """
 
     def __init__(
@@ -131,22 +94,30 @@ class BatchStream:
         return list(self.photos.unreadable.values())
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield batches without end.
-
-        Raises:
-            DataError: as many photos as there are went by without a usable one, or they can no longer be reached.
-        """
+        """Batches without end; `DataError` where a whole epoch has no usable photo, or none can be reached any more."""
         self._refused = 0
         with ManifestWriter(self.photos.manifest, self.rank) as writer:
             yield from self._cut_on_device() if self.photos.cuts_on_device else self._load(writer)
         raise DataError("no usable photograph in a whole epoch: all are near-gray or unreadable")
 
-    def _walk(self) -> _Walk:
-        first = self.state.ordinal + (self.rank - self.state.ordinal) % self.world
-        return _Walk(self.photos, first, self.world)
+    @property
+    def _next(self) -> int:
+        """This rank's first place that it has not seen."""
+        return self.state.ordinal + (self.rank - self.state.ordinal) % self.world
+
+    def _walk(self) -> Iterator[int]:
+        """This rank's places, without those known to be of no use; ends where none has been of use for long."""
+        ordinal, skipped = self._next, 0
+        while skipped < len(self.photos):
+            if self.photos.foreseen(ordinal) == USED:
+                skipped = 0
+                yield ordinal
+            else:
+                skipped += 1
+            ordinal += self.world
 
     def _cut_on_device(self) -> Iterator[Batch]:
-        walk = iter(self._walk())
+        walk = self._walk()
         while len(ordinals := list(islice(walk, self.batch_size))) == self.batch_size:
             rgb = self.photos.cached_batch(ordinals)
             for ordinal in ordinals:
@@ -185,9 +156,8 @@ class BatchStream:
             raise DataError(last.removeprefix(f"{DataError.__module__}.{DataError.__name__}: ")) from error
 
     def _pass(self, ordinal: int, status: int) -> None:
-        """Count a place of this rank, and those before it that `_Walk` had left out."""
-        place = self.state.ordinal + (self.rank - self.state.ordinal) % self.world
-        for skipped in range(place, ordinal, self.world):
+        """Count a place of this rank, and those before it that `_walk` had left out."""
+        for skipped in range(self._next, ordinal, self.world):
             self._count(self.photos.foreseen(skipped))
         self._count(status)
         self.state.ordinal = ordinal + 1
@@ -197,20 +167,3 @@ class BatchStream:
         self.state.near_gray += status == NEAR_GRAY
         self.state.unreadable += status == UNREADABLE
         self._refused = 0 if status == USED else self._refused + 1
-
-
-class _Walk(Sampler[int]):
-    """The places of one rank, without those known to be of no use; ends where none has been of use for long."""
-
-    def __init__(self, photos: TrainingPhotos, first: int, step: int) -> None:
-        self.photos, self.first, self.step = photos, first, step
-
-    def __iter__(self) -> Iterator[int]:
-        ordinal, skipped = self.first, 0
-        while skipped < len(self.photos):
-            if self.photos.foreseen(ordinal) == USED:
-                skipped = 0
-                yield ordinal
-            else:
-                skipped += 1
-            ordinal += self.step

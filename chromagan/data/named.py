@@ -82,8 +82,10 @@ def _open_torchvision(place: str, name: str, options: dict[str, str]) -> tuple[i
         reason = " ".join(str(error).split())
         raise DataError(f"{place}: {reason}; give root=DIR and the set's options, download=1 to fetch it") from error
     if hasattr(dataset, "loader"):
-        dataset.loader = _read_file  # the encoded file: our own decoder is faster and reduces large photos
-    return len(dataset), lambda index: _as_photo(_first(dataset[index]))
+        dataset.loader = lambda path: Path(
+            path
+        ).read_bytes()  # the encoded file: our own decoder is faster and reduces large photos
+    return len(dataset), lambda index: _as_photo(dataset[index])
 
 
 def _typed(value: str, parameter: inspect.Parameter | None) -> Any:
@@ -95,17 +97,6 @@ def _typed(value: str, parameter: inspect.Parameter | None) -> Any:
     if isinstance(default, int) or ("int" in annotation and value.lstrip("-").isdigit()):
         return int(value)
     return value
-
-
-def _read_file(path: str) -> bytes:
-    return Path(path).read_bytes()
-
-
-def _first(sample: Any) -> Any:
-    """The photo of a sample: its first part, or what it calls `image`."""
-    if isinstance(sample, dict):
-        return sample["image"]
-    return sample[0] if isinstance(sample, tuple | list) else sample
 
 
 def _open_hf(place: str, name: str, options: dict[str, str]) -> tuple[int, Callable[[int], Any]]:
@@ -137,13 +128,17 @@ def _open_hf(place: str, name: str, options: dict[str, str]) -> tuple[int, Calla
 
 
 def _as_photo(image: Any) -> bytes | np.ndarray:
-    """Encoded bytes as they are; a PIL image or an array as (H, W, 3) uint8."""
+    """Encoded bytes as they are; a PIL image or an array as (H, W, 3) uint8; of a sample its photo."""
+    if isinstance(image, tuple | list):
+        image = image[0]
+    elif isinstance(image, dict) and "image" in image:
+        image = image["image"]
     if isinstance(image, dict):  # an undecoded image of the datasets library
-        return image["bytes"] if image["bytes"] is not None else _read_file(image["path"])
+        image = image["path"] if image["bytes"] is None else image["bytes"]
     if isinstance(image, bytes):
         return image
     if isinstance(image, str | os.PathLike):
-        return _read_file(os.fspath(image))
+        return Path(image).read_bytes()
     if isinstance(image, io.IOBase):
         return bytes(image.read())
     if hasattr(image, "convert"):

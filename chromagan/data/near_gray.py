@@ -6,7 +6,6 @@ import csv
 import math
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 import cv2
@@ -15,18 +14,13 @@ import numpy as np
 from chromagan.errors import DataError
 from chromagan.files.csv_text import defused, restored
 
-DEFAULT_MIN_CHROMA = 4.0
 _UNREADABLE = "unreadable"
 
 
 def mean_chroma(rgb: np.ndarray) -> float:
-    """Mean Lab chroma of an sRGB photo, measured on at most 64 pixels a side.
+    """Mean Lab chroma sqrt(a^2 + b^2) of an sRGB photo (H, W, 3) uint8, measured on at most 64 pixels a side.
 
-    Args:
-        rgb: (H, W, 3) uint8.
-
-    Returns:
-        Mean of sqrt(a^2 + b^2) in Lab units: 0 for a gray photo, about 15 for an ordinary one.
+    0 for a gray photo, about 15 for an ordinary one.
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, 64 / max(height, width))
@@ -34,10 +28,6 @@ def mean_chroma(rgb: np.ndarray) -> float:
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
-
-
-def _rank_file(path: Path, rank: int) -> Path:
-    return path if rank == 0 else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
 
 
 def read_manifest(path: Path) -> dict[str, float]:
@@ -74,7 +64,7 @@ class ManifestWriter:
         self._file: TextIO | None = None
         if path is None:
             return
-        file = _rank_file(path, rank)
+        file = path if rank == 0 else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.exists():  # a torn line would run into the next one
             text = file.read_bytes()
@@ -95,6 +85,6 @@ class ManifestWriter:
     def __enter__(self) -> ManifestWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chromagan.data.heif import check_readers
@@ -24,10 +24,7 @@ def find_photos(places: Sequence[str], shard_cache: str = "") -> list[Photo]:
 
     `.txt` lists have one path a line, relative to the list. `{000..009}` and `{a,b}` stand for several places. The
     order is that of the places, and of the sorted names within one, so that it is the same on every machine.
-
-    Args:
-        places: what `--data` was given.
-        shard_cache: folder for the indexes of remote shards, and for shards whose server gives no ranges.
+    `shard_cache` is the folder for the indexes of remote shards, and for shards whose server gives no ranges.
 
     Raises:
         DataError: a place does not exist or holds no photograph, or some that nothing installed reads.
@@ -67,18 +64,12 @@ def _list_path(path: Path, shard_cache: str) -> list[Photo]:
 
 
 def _list_folder(path: Path) -> list[Photo]:
-    found = sorted(str(file) for file in walk_files(path, _is_shard_or_photo, follow_links=True))
-    shards, files = ([file for file in found if _is_shard(file) == wanted] for wanted in (True, False))
+    def listed(wanted: Callable[[str], bool]) -> list[str]:
+        return sorted(str(file) for file in walk_files(path, wanted, follow_links=True))
+
+    shards = listed(lambda name: name.lower().endswith(".tar"))
     inside = [photo for shard in shards for photo in list_shard(Path(shard))]
-    return inside + [PhotoSource(file, os.path.abspath(file)) for file in files]
-
-
-def _is_shard(name: str) -> bool:
-    return name.lower().endswith(".tar")
-
-
-def _is_shard_or_photo(name: str) -> bool:
-    return _is_shard(name) or is_training_name(name)
+    return inside + [PhotoSource(file, os.path.abspath(file)) for file in listed(is_training_name)]
 
 
 def _list_lines(path: Path, shard_cache: str) -> list[Photo]:

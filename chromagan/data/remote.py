@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import sys
 import tarfile
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from chromagan.data.shards import Member, index_tar, list_shard
 from chromagan.data.source import Photo, PhotoSource
 from chromagan.errors import DataError
 from chromagan.files.atomic import moved_into_place, write_text
+from chromagan.files.cache import cache_folder
 
 RETRY_AFTER = (1.0, 4.0, 15.0)  # seconds before each new attempt
 _INDEX_BLOCK = 1 << 16  # larger photos are sought over while a shard is indexed, smaller ones streamed
@@ -33,11 +35,9 @@ class RemotePhoto:
     length: int
 
     def read(self) -> bytes:
-        """The encoded bytes, by one range request.
+        """The encoded bytes, by one range request; `DataError` where the server fails again and again.
 
-        Raises:
-            DataError: the server fails again and again. The run stops, rather than go on without photos that it would
-                have seen on a better day; it goes on where it was when it is started again.
+        The run stops then, rather than go on without photos that it would have seen on a better day.
         """
         cause: object = None
         for wait in (0.0, *RETRY_AFTER):
@@ -55,14 +55,10 @@ class RemotePhoto:
 
 
 def list_remote(urls: Sequence[str], cache: str = "") -> list[Photo]:
-    """The photos of shards behind URLs, in the order of the URLs; `*` is expanded where the server can list.
+    """The photos of uncompressed `.tar` shards behind URLs, in their order; `*` is expanded where the server can list.
 
-    A shard is indexed once: its index is kept in the cache folder and used again while size and tag stay the same.
-
-    Args:
-        urls: of uncompressed `.tar` files.
-        cache: folder of the indexes, by default `~/.cache/chromagan`; shards of a server without range requests are
-            downloaded there, if it is given.
+    A shard is indexed once: its index is kept in the folder `cache`, by default `~/.cache/chromagan`, and used again
+    while size and tag stay the same. Shards of a server without range requests are downloaded there, if it is given.
 
     Raises:
         DataError: fsspec or its backend is not installed, a shard cannot be had, or it is not a tar.
@@ -90,11 +86,7 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 def _network_errors() -> tuple[type[BaseException], ...]:
     """What fsspec lets through: OSError of most backends, and aiohttp's own family."""
-    try:
-        import aiohttp
-    except ImportError:
-        return (OSError,)
-    return (OSError, aiohttp.ClientError)
+    return (OSError, sys.modules["aiohttp"].ClientError) if "aiohttp" in sys.modules else (OSError,)
 
 
 def _expand(url: str) -> list[str]:
@@ -112,7 +104,7 @@ def _expand(url: str) -> list[str]:
 
 def _list_one(url: str, cache: str) -> list[Photo]:
     fs, path = _filesystem(url)
-    folder = Path(cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromagan")
+    folder = Path(cache or cache_folder(""))
     key = hashlib.sha256(url.encode()).hexdigest()[:16]
     try:
         info = fs.info(path)

@@ -19,11 +19,7 @@ Member = tuple[str, int, int]
 def expand_braces(pattern: str) -> list[str]:
     """`a{000..002}.tar` to a000.tar, a001.tar, a002.tar, and `{train,val}` to both; several braces multiply.
 
-    Args:
-        pattern: a path or URL; the zeros of the range's first number fix the width.
-
-    Raises:
-        DataError: a range that runs backwards.
+    The zeros of a range's first number fix the width; one that runs backwards is a `DataError`.
     """
     found = re.search(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}", pattern)
     if found is None:
@@ -40,14 +36,7 @@ def expand_braces(pattern: str) -> list[str]:
 
 
 def index_tar(file: IO[bytes]) -> list[Member]:
-    """The photos of an open tar file, from its headers.
-
-    Args:
-        file: seekable; what lies between the headers is sought over, not read.
-
-    Raises:
-        tarfile.TarError: not an uncompressed tar file.
-    """
+    """The photos of an open, seekable tar file, by its headers; `tarfile.TarError` where it is none, or compressed."""
     members = []
     with tarfile.open(fileobj=file, mode="r:") as shard:
         for member in shard:
@@ -58,11 +47,7 @@ def index_tar(file: IO[bytes]) -> list[Member]:
 
 
 def list_shard(path: Path) -> list[Photo]:
-    """The photos of a local shard.
-
-    Raises:
-        DataError: the file cannot be read as an uncompressed tar.
-    """
+    """The photos of a local shard; `DataError` where it cannot be read as an uncompressed tar."""
     try:
         with open(path, "rb") as file:
             members = index_tar(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,11 +62,3 @@ class PackedPhotos(Sequence[Photo]):
         start = int(self._ends[index - 1]) if index else 0
         photo: Photo = pickle.loads(self._bytes[start : int(self._ends[index])].data)
         return photo
-
-    def __iter__(self) -> Iterator[Photo]:
-        return (self[index] for index in range(len(self)))
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that the list takes, in bytes."""
-        return self._ends.nbytes + self._bytes.nbytes

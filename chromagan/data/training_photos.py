@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,35 @@ from chromagan.data.augmentation import Square, cut_square, draw_square, square_
 from chromagan.data.cache import PhotoCache
 from chromagan.data.decode import decode_photo, needed_short_side
 from chromagan.data.near_gray import ManifestWriter, mean_chroma, read_manifest
-from chromagan.data.options import DataOptions
 from chromagan.data.photos import find_photos
 from chromagan.data.source import PackedPhotos, Photo
+from chromagan.options import Section, at_least, option
 
 USED, NEAR_GRAY, UNREADABLE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class DataOptions(Section):
+    """The part of a run's configuration that the room of data needs."""
+
+    data: list[str] = option(
+        [],
+        "training photographs: folders, .tar shards (globs, {000..009}, URLs), .txt lists, "
+        "torchvision:NAME?root=DIR, hf:NAME?split=train",
+    )
+    size: int = option(128, "side of the training squares in pixels", at_least(32))
+    smallest_crop: float = option(
+        0.6, "random squares have at least this share of the short side", lambda share: 0 < share <= 1
+    )
+    min_chroma: float = option(4.0, "photos of a smaller mean Lab chroma are left out as near-gray", at_least(0))
+    manifest: str = option(
+        "", "file that remembers each photo's chroma; near_gray.csv in the run folder by default", free=True
+    )
+    cache: str = option("none", "keep all photos decoded in memory", choices=("none", "ram", "device"))
+    shard_cache: str = option(
+        "", "folder for indexes of remote shards, and for shards of servers without byte ranges", free=True
+    )
+    workers: int = option(1, "processes that decode photographs", at_least(0), free=True)
 
 
 class TrainingPhotos(Dataset[tuple[Tensor, int, int, float]]):
@@ -66,16 +91,9 @@ class TrainingPhotos(Dataset[tuple[Tensor, int, int, float]]):
                     self.unreadable[index] = photo.name
 
     def fill_cache(self, device: torch.device | None, workers: int = 0, rank: int = 0) -> None:
-        """Decode all photos once into memory.
+        """Decode all photos once into memory, in so many `workers`; `DataError` where they would not fit.
 
-        Args:
-            device: whose memory, and where the squares are cut then; None for ordinary memory, from which the workers
-                cut them.
-            workers: processes that decode.
-            rank: of this process, for the name of its manifest.
-
-        Raises:
-            DataError: they would not fit.
+        Squares are cut where the memory of `device` lies; None is ordinary memory, from which the workers cut them.
         """
         known = self.chroma.copy()
         place, self.cuts_on_device = device or torch.device("cpu"), device is not None
@@ -149,11 +167,7 @@ class TrainingPhotos(Dataset[tuple[Tensor, int, int, float]]):
 
 
 def open_training_photos(
-    options: DataOptions,
-    seed: int = 0,
-    folder: Path | None = None,
-    device: torch.device | None = None,
-    rank: int = 0,
+    options: DataOptions, seed: int = 0, folder: Path | None = None, device: torch.device | None = None, rank: int = 0
 ) -> TrainingPhotos:
     """Find the photographs of a run, with their manifest and, if asked for, their cache.
 

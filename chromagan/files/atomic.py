@@ -40,12 +40,9 @@ _dismissed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 @contextlib.contextmanager
 def moved_into_place(path: str | Path) -> Iterator[Path]:
-    """A temporary name beside a path; what stands under it in the end is moved to the path.
+    """A temporary name beside a path; what stands under it in the end is moved to the path, in place of what was there.
 
     After any error the temporary file is removed and the path is untouched.
-
-    Args:
-        path: the final name; an existing file is replaced.
     """
     path = Path(path)
     # Not the target's name plus a suffix: that could be longer than the file system allows.
@@ -114,16 +111,7 @@ def strict_json(value: Any) -> Any:
 def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str], option: str) -> list[Path]:
     """Write texts by file name into a folder, made where it is missing; each file whole or not at all.
 
-    Args:
-        folder: where.
-        texts: by file name.
-        option: that named the folder, for messages.
-
-    Returns:
-        The files.
-
-    Raises:
-        WriteError: the folder cannot be made, or a file cannot be written.
+    Returns the files; `WriteError`, which names the option that gave the folder, where one cannot be written.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -13,19 +13,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Suffix:
-    """What stands behind an ending.
+    """What stands behind an ending."""
 
-    Attributes:
-        format: that a file of this name is in, and an output of this name gets where it is `written`.
-        written: outputs may have this ending.
-        trained: training's folders and shards are searched for it.
-        needs: what to install where nothing reads it, in pip's words; empty where the package's own needs suffice.
-    """
-
-    format: str
-    written: bool = False
-    trained: bool = False
-    needs: str = ""
+    format: str  # that a file of this name is in, and an output of this name gets where it is `written`
+    written: bool = False  # outputs may have this ending
+    trained: bool = False  # training's folders and shards are searched for it
+    needs: str = ""  # what to install where nothing reads it, in pip's words; "" where the package's own needs suffice
 
 
 _ROWS = {

@@ -1,4 +1,4 @@
-"""The ab bins of a run's network, and their prior: what `--rebalance` weighs rare colours up by."""
+"""The prior of the ab bins of a run's network: what `--rebalance` weighs rare colours up by."""
 
 from __future__ import annotations
 
@@ -15,31 +15,20 @@ from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.distributed import gather, rank
 from chromagan.data.decode import decode_photo, reduce_to
 from chromagan.data.near_gray import mean_chroma
-from chromagan.data.options import DataOptions
 from chromagan.data.photos import find_photos
-from chromagan.errors import DataError, UsageError
+from chromagan.data.training_photos import DataOptions
+from chromagan.errors import DataError
 from chromagan.files.atomic import write_text
-from chromagan.models.contract import ColorizationNetwork
 
 FILE = "ab_prior.json"
 PHOTOS = 1_000
 SHORT_SIDE = 128  # pixels; the bins are 10 Lab units wide, so that finer detail changes little
 
 
-def bins_of(generator: ColorizationNetwork, asked_by: str, model: str) -> AbBins:
-    """The bins that a network, called `model`, classifies over; `UsageError` where it has none."""
-    if generator.bins is None:
-        raise UsageError(f"{asked_by}: {model} predicts no ab bins; train chromagan or eccv16, or leave it out")
-    return generator.bins
-
-
 def run_prior(options: DataOptions, folder: Path, bins: AbBins) -> Tensor:
     """The prior of a run: measured once, on up to 1,000 evenly spaced photographs, and kept in the run folder.
 
-    Args:
-        options: name the photographs; near-gray ones are left out here as they are in training.
-        folder: of the run. Its first process measures, the others are told.
-        bins: of the network.
+    Near-gray photographs are left out as they are in training. The first process measures, the others are told.
 
     Returns:
         (Q,) float64 on the CPU, sums to 1.

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from chromagan.errors import UsageError, WeightsError
+from chromagan.errors import ModelError, UsageError, WeightsError
 from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.models.contract import ColorizationNetwork, Trunk
 from chromagan.models.conv_norm import learn_statistics
@@ -18,23 +18,20 @@ from chromagan.models.options import parse_options
 from chromagan.models.registry import build_network, list_models, model_record
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import downloaded_name, fill_trunk, published_backbone, trunks_of
+from chromagan.pretrained.create import load_model, read_any_weights
+from chromagan.pretrained.hub import find_weights
 from chromagan.pretrained.store import first_bytes
-from chromagan.training.config import TrainConfig
-from chromagan.training.grow import grow
-from chromagan.training.network_options import NetworkOptions
+from chromagan.training.config import NetworkOptions, TrainConfig
 
 log = logging.getLogger(__name__)
 
 _IMAGENET_CLASSES = 1000
 _FILE_DECIDES = ("bins", "hints", "global_hints")  # parts that weights have or have not
+_OWN_TRUNK = "--init brings its own trunk; leave --backbone-weights out"
 
 
 def read_classifier(path: str) -> dict[str, Tensor]:
-    """Tensors of a local classifier file, float32.
-
-    Raises:
-        WeightsError: missing, or not a safetensors file (pickles are not opened).
-    """
+    """Tensors of a local classifier file, float32; `WeightsError` where it is no safetensors file (or a pickle)."""
     first_bytes(path)  # a pipe would never end
     try:
         return {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
@@ -62,30 +59,16 @@ def build_generator(config: TrainConfig) -> ColorizationNetwork:
 
 def _from_init(config: TrainConfig) -> ColorizationNetwork:
     """The network of `--init`: of the file's form, with what the run adds to it."""
-    from chromagan.pretrained.create import load_model, read_any_weights
-    from chromagan.pretrained.hub import find_weights
-
     options, file = config.network, find_weights(config.network.init)
     there = read_any_weights(file, options.model)[1].config
     given = {**({"folded": False} if "folded" in there else {}), **_model_options(options)}
     classes = _IMAGENET_CLASSES if config.wants_teacher else 0
     before = load_model(file, options.model, **given)[0]
-    # A network that can have more parts than the file.
     if before.grows:
-        own, known = list(before.config["backbone"]), len(before.config["backbone"])
-        if _stems(options.backbone[:known]) != _stems(own)[: len(options.backbone)]:
-            raise UsageError(f"--init {options.init} has the branch {', '.join(own)}: name it first in --backbone")
-        names = [*own, *_built_names(options.backbone[known:], options)]
-        network = grow(before, names, classes=classes, **_parts(config))
-        new = trunks_of(network)[known:]
-        if options.backbone_weights and not new:
-            raise UsageError("--init brings its own trunk; leave --backbone-weights out")
-        if new and not options.no_pretrained:
-            _fill(new, options)
-        return network
-    # Any other has those of the file, and a class head where the run trains one.
+        return _grown(before, config, classes)
+    # Any other has the parts of the file, and a class head where the run trains one.
     if options.backbone_weights:
-        raise UsageError("--init brings its own trunk; leave --backbone-weights out")
+        raise UsageError(_OWN_TRUNK)
     lacks_bins = "bins" in model_record(options.model).options and "bins" not in there
     if lacks_bins and (config.hints.hints or config.objective.asking_for("bins")):
         raise UsageError(f"--init {options.init} has the generator of version 0.1: add --no-hints --bin-weight 0")
@@ -98,6 +81,38 @@ def _from_init(config: TrainConfig) -> ColorizationNetwork:
     return load_model(file, options.model, **{k: value for k, value in given.items() if k in there})[0]
 
 
+def _grown(before: ColorizationNetwork, config: TrainConfig, classes: int) -> ColorizationNetwork:
+    """A network with what a run adds: branches behind its own, bins, hints, a class head of so many `classes`.
+
+    What is new begins so that the colours stay as they are, see `take_over` of the contract. What the network has and
+    the run does not use stays; `semantic` alone may take something away.
+    """
+    options, own = config.network, before.config
+    # What it has, and what is asked for.
+    known = len(own["backbone"])
+    if _stems(options.backbone[:known]) != _stems(own["backbone"])[: len(options.backbone)]:
+        branches = ", ".join(own["backbone"])
+        raise UsageError(f"--init {options.init} has the branch {branches}: name it first in --backbone")
+    parts = _parts(config)
+    more: dict[str, Any] = {name: own[name] or used for name, used in parts.items() if name in own}
+    more["backbone"] = [*own["backbone"], *_built_names(options.backbone[known:], options)]
+    more["classes"] = own["classes"] or classes
+    if "semantic" in more:
+        more["semantic"] = parts["semantic"]
+    # The larger network, with the old weights, and pretrained ones for the new branches.
+    network = build_network(before.registered_as, **{**own, **more})
+    try:
+        network.take_over(before)
+    except ModelError as error:
+        raise UsageError(f"--backbone: {error}") from error
+    new = trunks_of(network)[known:]
+    if options.backbone_weights and not new:
+        raise UsageError(_OWN_TRUNK)
+    if not options.no_pretrained:
+        _fill(new, options)
+    return network
+
+
 def _fill(trunks: list[Trunk], options: NetworkOptions) -> None:
     """Give trunks their pretrained weights, from local files or from the libraries that own them."""
     files = backbone_files(options.backbone_weights, [trunk.name for trunk in trunks])
@@ -107,11 +122,7 @@ def _fill(trunks: list[Trunk], options: NetworkOptions) -> None:
 
 
 def backbone_files(given: list[str], names: list[str]) -> dict[str, str]:
-    """The local file of each backbone that `--backbone-weights` names one for.
-
-    Args:
-        given: NAME=FILE each, or one FILE where there is one backbone.
-        names: of the network's backbones.
+    """The local file of each backbone: `given` as NAME=FILE each, or as one FILE where there is one backbone.
 
     Raises:
         UsageError: a name that the network does not have, or a plain FILE for several.
@@ -180,9 +191,6 @@ def ancestors_of(options: NetworkOptions) -> list[str]:
     """The sha256 of the weights that a run starts from (`--init`), then of those that they started from, and so on."""
     if not options.init:
         return []
-    from chromagan.pretrained.create import read_any_weights
-    from chromagan.pretrained.hub import find_weights
-
     card = read_any_weights(find_weights(options.init), options.model)[1]
     return [card.sha256, *json.loads(card.extra.get("ancestors", "[]"))]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chromagan.data.options import DataOptions
+from chromagan.data.training_photos import DataOptions
 from chromagan.errors import UsageError
 from chromagan.evaluation.options import HeldOutOptions
 from chromagan.losses.class_distribution import ClassDistribution
@@ -16,11 +16,74 @@ from chromagan.losses.objective import ObjectiveOptions
 from chromagan.models.chromagan_paper import RECIPE
 from chromagan.models.look import Look
 from chromagan.models.registry import list_models, model_record
-from chromagan.options import Section, option
+from chromagan.options import Section, at_least, option, within
 from chromagan.training.hints import HintOptions
-from chromagan.training.network_options import NetworkOptions
-from chromagan.training.optimizers import OptimizerOptions
 from chromagan.training.schedule import CriticOptions, ScheduleOptions
+
+
+@dataclass(frozen=True)
+class NetworkOptions(Section):
+    """The part of a run's configuration that builds its generator."""
+
+    model: str = option("chromagan", "generator, by its name in the registry")
+    backbone: list[str] = option(
+        [],
+        "one or two semantic branches of chromagan (vgg16 unless given; tf_efficientnet_lite2, or any timm name), or "
+        "the encoder of unet (its own unless given)",
+    )
+    model_option: list[str] = option(
+        [], "an option of the network by its own name, NAME=VALUE (a list: a+b); may stand several times", repeated=True
+    )
+    backbone_weights: list[str] = option(
+        [], "local safetensors instead of a download: NAME=FILE for each backbone, or FILE where there is one"
+    )
+    no_pretrained: bool = option(False, "start from nothing; drops the class term unless --teacher-weights is given")
+    no_semantic: bool = option(False, "ablation: zero the deep semantic features (model chromagan)")
+    init: str = option("", "weights to fine-tune from: a file, or a name such as chromagan@small")
+    trunk_frozen: int = option(
+        3,
+        "octaves of VGG16 and EfficientNet-Lite2, from the finest, that are never trained; 5 freezes any trunk",
+        within(0, 5),
+    )
+    frozen_backbones: list[str] = option([], "backbones that are never trained, whatever --trunk-frozen says")
+
+    def check(self) -> None:
+        """Refuse to start from nothing and from weights at once."""
+        if self.no_pretrained and self.backbone_weights:
+            raise UsageError("--no-pretrained and --backbone-weights contradict each other; give one of them")
+
+    @property
+    def chosen_backbones(self) -> list[str]:
+        """The backbones that the network is built with; none where the network has its own."""
+        if self.backbone:
+            return self.backbone
+        own = model_record(self.model).options.get("backbone")
+        return [] if own is None or isinstance(own.default, str) else list(own.default)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; the backbones as they are chosen."""
+        return super().as_dict() | {"backbone": self.chosen_backbones}
+
+
+@dataclass(frozen=True)
+class OptimizerOptions(Section):
+    """The optimisers of generator and critic, and the average of the generator's weights."""
+
+    lr: float = option(3e-4, "learning rate of the generator")
+    critic_lr: float = option(1e-4, "learning rate of the critic")
+    optimizer: str = option("adam", "of the generator; the critic keeps Adam", choices=("adam", "adamw", "sgd"))
+    momentum: float = option(0.9, "momentum of --optimizer sgd", lambda share: 0 <= share < 1)
+    weight_decay: float = option(
+        0.0, "of the generator's weights: added to the gradient, by adamw to the step", at_least(0)
+    )
+    beta1: float = option(0.9, "Adam's beta1 of the generator")
+    critic_beta1: float = option(0.5, "Adam's beta1 of the critic")
+    trunk_lr: float = option(0.1, "learning rate of the trunk, as a share of --lr")
+    ema: float = option(
+        0.998,
+        "decay of the exponential average of the weights, for 16 photos a step; 0 for none",
+        lambda decay: 0 <= decay < 1,
+    )
 
 
 @dataclass(frozen=True)
@@ -99,24 +162,17 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def preset_names() -> list[str]:
     """Our presets, then the networks that can be trained: each brings its authors' recipe under its own name."""
-    return [*PRESETS, *(name for name in list_models() if name not in PRESETS and _is_trained(name))]
+    own = (name for name in list_models() if not model_record(name).weightless)
+    return [*PRESETS, *(name for name in own if name not in PRESETS)]
 
 
 def preset_options(preset: str) -> dict[str, Any]:
-    """What a preset sets; that of a network sets `model` too.
-
-    Raises:
-        UsageError: there is no such preset.
-    """
+    """What a preset sets, that of a network `model` too; `UsageError` where there is none of the name."""
     if preset in PRESETS:
         return PRESETS[preset]
     if preset not in preset_names():
         raise UsageError(f"--preset {preset}: there are {', '.join(preset_names())}")
     return {**model_record(preset).recipe, "model": preset}
-
-
-def _is_trained(name: str) -> bool:
-    return not model_record(name).weightless
 
 
 def from_preset(preset: str, base: Mapping[str, Any] | None = None, **given: Any) -> TrainConfig:
@@ -137,11 +193,7 @@ def from_preset(preset: str, base: Mapping[str, Any] | None = None, **given: Any
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """The values of a saved `config.json` by their flat names, in today's form; nested and flat files alike.
-
-    Raises:
-        UsageError: there is no such file, or it is no configuration.
-    """
+    """The values of a saved `config.json` by their flat names, in today's form; `UsageError` for any other file."""
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -164,12 +216,7 @@ def look_of(options: Mapping[str, Any]) -> Look:
 
 
 def reconciled(options: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """Options without those of a recipe that the given ones leave no meaning.
-
-    Args:
-        options: by the names of the configuration's fields.
-        given: names of those that somebody typed; they stay.
-    """
+    """Options without those of a recipe that the given ones leave no meaning; the `given` names stay as they are."""
     bins = options.get("objective") == "ab_bins"
     if bins and "bin_weight" not in given:
         options = {**options, "bin_weight": 0.0}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,70 @@ from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import Exported, load_model, write_network
 from chromagan.pretrained.hub import find_weights
-from chromagan.pretrained.store import read_weights
+from chromagan.training.build import ancestors_of
 from chromagan.training.checkpoint import load_state, read_state
-from chromagan.training.config import TrainConfig, from_preset, look_of
-from chromagan.training.export_options import ExportOptions
+from chromagan.training.config import NetworkOptions, TrainConfig, from_preset, look_of
 from chromagan.version import __version__
 
 log = logging.getLogger(__name__)
+
+Place = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What to write, from where, and how it is stored.
+
+    Attributes:
+        source: run folder of `chromagan train`; or a weights file, a name of the catalogue, a Hub repository.
+        out: file to write, `.onnx` with `onnx` and `.safetensors` otherwise.
+        checkpoint: which state of the run: "latest", "best", or a file.
+        onnx: write an ONNX graph, in float32 (extra `onnx`).
+        half: with `onnx`, store the weights in half precision.
+        keep_class_head: keep the class head and full precision, for `chromagan train --init`.
+        float32: full precision instead of half.
+        size: working size that sampling takes by default; None for that of the source, as with the next three.
+        saturation: factor on ab.
+        typical_chroma: mean chroma that photos are drawn towards.
+        annealed_share: share of the bins' annealed mean in the colours, 0 to 1.
+        zero_semantic: ablation: zero the deep features.
+        training_command: to record; None for what `config.json` of the run, or the source, says.
+
+    Raises:
+        UsageError: options that contradict each other.
+    """
+
+    source: Place
+    out: Place
+    checkpoint: str = "latest"
+    onnx: bool = False
+    half: bool = False
+    keep_class_head: bool = False
+    float32: bool = False
+    size: int | None = None
+    saturation: float | None = None
+    typical_chroma: float | None = None
+    annealed_share: float | None = None
+    zero_semantic: bool = False
+    training_command: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.half and not self.onnx:
+            raise UsageError(
+                "--half goes with --onnx; a safetensors file is in half precision unless --float32 is given"
+            )
+        if self.onnx and (self.keep_class_head or self.float32):
+            raise UsageError(
+                "--onnx holds no class head and is float32 already; leave --keep-class-head and --float32 out"
+            )
+        if self.onnx != (Path(self.out).suffix == ".onnx"):
+            raise UsageError(f"--out {self.out}: with --onnx the name ends in .onnx, and without it in .safetensors")
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """What is given of the look, by the names of `Look`'s fields."""
+        given = {name: getattr(self, name) for name in ("size", "saturation", "typical_chroma", "annealed_share")}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def export(options: ExportOptions | None = None, **given: Any) -> Exported:
@@ -69,7 +127,7 @@ def _from_run(folder: Path, options: ExportOptions) -> tuple[ColorizationNetwork
     saved = json.loads((folder / "config.json").read_text())
     values = TrainConfig.read(saved)
     extra = {"images": str(state["images"]), "training": json.dumps(saved, sort_keys=True)}
-    ancestors = _ancestors(values.get("init", ""), state["network"])
+    ancestors = _ancestors(values.get("init", ""), name, state["network"])
     if ancestors:
         extra["ancestors"] = json.dumps(ancestors)
     return network, WeightsCard(
@@ -101,7 +159,7 @@ def _read_state(folder: Path, which: str) -> dict[str, Any]:
     return state
 
 
-def _ancestors(init: str, network: dict[str, Any]) -> list[str]:
+def _ancestors(init: str, model: str, network: dict[str, Any]) -> list[str]:
     """The sha256 of the weights that the run started from, then those that they started from, and so on."""
     if network.get("ancestors"):
         return list(network["ancestors"])
@@ -110,8 +168,7 @@ def _ancestors(init: str, network: dict[str, Any]) -> list[str]:
     if not Path(init).is_file():
         log.warning("--init %s of this run is no longer there: its sha256 is not recorded", init)
         return []
-    card = read_weights(init)[1]
-    return [card.sha256, *json.loads(card.extra.get("ancestors", "[]"))]
+    return ancestors_of(NetworkOptions(model, init=init))
 
 
 def command_of(saved: dict[str, Any]) -> str:
@@ -125,11 +182,6 @@ def command_of(saved: dict[str, Any]) -> str:
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):
             words.append(flag if value else flag.replace("--", "--no-", 1))
-        elif isinstance(value, list):
-            words += [flag, *value]
         else:
-            words += [flag, str(value)]
+            words += [flag, *(value if isinstance(value, list) else [str(value)])]
     return " ".join(words)
-
-
-__all__ = ["command_of", "export"]

@@ -17,9 +17,7 @@ from chromagan.options import Section, option, within
 class HintOptions(Section):
     """What of the true colours a run shows its network."""
 
-    hints: bool = option(
-        False, "show the network simulated hints, as a person would give them (chromagan, siggraph17)"
-    )
+    hints: bool = option(False, "show the network simulated hints, as a person would give them (chromagan, siggraph17)")
     hint_free: float = option(0.0, "with --hints, share of the photographs that are shown without", within(0, 1))
     hint_places: str = option(
         "middle",
@@ -42,9 +40,7 @@ def check_hints(generator: ColorizationNetwork, options: HintOptions, model: str
         raise UsageError(f"--global-hints: {model} was built without them; leave the option out")
 
 
-def training_hints(
-    rgb: Tensor, ab: Tensor, ordinals: Tensor, options: HintOptions, seed: int
-) -> Condition:
+def training_hints(rgb: Tensor, ab: Tensor, ordinals: Tensor, options: HintOptions, seed: int) -> Condition:
     """The hints of a batch, decided by the run's seed and the photos' places in the stream; nothing without `--hints`.
 
     Args:

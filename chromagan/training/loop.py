@@ -4,23 +4,74 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
+import torch
+from torch import Tensor
 from tqdm import tqdm
 
-from chromagan.compute.distributed import any_rank, gather, rank, world_size
-from chromagan.training.interruption import StopSignals
-from chromagan.training.meter import Meter, check_terms
+from chromagan.compute.distributed import any_rank, average, gather, rank, world_size
+from chromagan.errors import TrainingError
 from chromagan.training.run import Run
 
 log = logging.getLogger(__name__)
 
 TICK = 1_000
+# (1 - norm of the critic's gradient)^2: a healthy penalty stays far below 1.
+LARGEST_PENALTY = 100.0
 # Ranks agree on stopping every so many steps: on a GPU the question waits for the device.
 _STOP_EVERY = 8
+
+
+class StopSignals:
+    """While entered, SIGINT and SIGTERM set `asked` to the signal's name instead of ending the process."""
+
+    def __init__(self) -> None:
+        self.asked = ""
+        self._before: dict[int, Any] = {}
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = signal.Signals(number).name
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+class Meter:
+    """Sums the terms between two ticks, on the device; reads them out once a tick."""
+
+    def __init__(self) -> None:
+        self.images, self.steps, self.since = 0, 0, time.monotonic()
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, terms: dict[str, Tensor], images: int) -> None:
+        """Take in the terms of one step of `images` photographs."""
+        self.images, self.steps = self.images + images, self.steps + 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def take(self) -> dict[str, float]:
+        """The means over the steps and ranks since the last tick, with `images_per_second`.
+
+        Every rank calls this at the same step and gets the same answer, so that all go on or none.
+        """
+        names = sorted(self.sums)
+        means = average(torch.stack([self.sums[name].double() for name in names]) / self.steps).tolist()
+        speed = self.images / (time.monotonic() - self.since)
+        return dict(zip(names, means, strict=True)) | {"images_per_second": speed}
 
 
 class Exam(Protocol):
@@ -59,8 +110,7 @@ class Loop:
         self.snapshot_every, self.stop_at, self.tick = snapshot_every, stop_at, tick
         self.deadline = time.monotonic() + 60 * max_minutes
         self.exam, self.preview = exam, preview
-        self.meter = Meter()
-        self._steps = 0
+        self.meter, self._steps = Meter(), 0
 
     def run(self) -> str:
         """Train; returns why it stopped.
@@ -73,23 +123,16 @@ class Loop:
         run.folder.start(run.images)
         batches = run.batches()
         run.network.train()
-        shown = tqdm(
-            total=run.length, initial=run.images, unit=run.unit, smoothing=0.05, disable=rank() > 0
-        )
-        with StopSignals() as signals, shown as bar:
-            reason = self._train(batches, signals, bar)
+        bar = tqdm(total=run.length, initial=run.images, unit=run.unit, smoothing=0.05, disable=rank() > 0)
+        reason = ""
+        with StopSignals() as signals, bar:
+            while not (reason or run.finished):
+                reason = self.advance(batches, signals, bar)
         run.folder.close()
         words = run.last_words()
         if words:
             log.warning("%s", words)
-        return reason
-
-    def _train(self, batches: Iterator[Any], signals: StopSignals, bar: tqdm) -> str:
-        while not self.trained.finished:
-            stop = self.advance(batches, signals, bar)
-            if stop and not self.trained.finished:
-                return stop
-        return "the end of the run"
+        return "the end of the run" if run.finished else reason
 
     def advance(self, batches: Iterator[Any], signals: StopSignals, bar: tqdm) -> str:
         """Train on the next batch, and log, evaluate and save where that is due; says why to stop, or nothing."""
@@ -123,9 +166,18 @@ class Loop:
         return next(filter(None, gather(wish)))
 
     def _tick(self, bar: tqdm) -> None:
-        run = self.trained
-        values = self.meter.take()
-        check_terms(values, f"{run.images:,} {run.unit}s", run.last_checkpoint(), run.remedies)
+        """Log the means since the last tick; a run that has broken does not go on."""
+        run, values = self.trained, self.meter.take()
+        self.meter = Meter()
+        stands = f"after {run.images:,} {run.unit}s; {run.last_checkpoint()}"
+        for name, value in sorted(values.items(), key=lambda one: one[0] != "chroma"):  # the others follow from it
+            if not math.isfinite(value):
+                raise TrainingError(f"the {name} term is {value} {stands}; {run.remedy(name)}")
+        if values.get("penalty", 0.0) > LARGEST_PENALTY:
+            norm = 1 + math.sqrt(values["penalty"])
+            raise TrainingError(
+                f"the critic's gradient norm is about {norm:.0f} instead of 1 {stands}; {run.remedy('penalty')}"
+            )
         run.folder.log(run.images, values | run.figures())
         bar.set_postfix({k: f"{values[k]:.4g}" for k in ("chroma", "wasserstein", "loss") if k in values})
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +14,40 @@ from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.errors import TrainingError
 from chromagan.files.atomic import remove_unfinished
 from chromagan.training.checkpoint import load_state, mark_best, save_state, state_files
-from chromagan.training.ema import ExponentialAverage
 from chromagan.training.run_folder import RunFolder
 
 Terms = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class ExponentialAverage:
+    """Keeps `average = decay * average + (1 - decay) * weights`, buffers included; a young run has a lower decay.
+
+    Args:
+        network: whose weights are averaged.
+        decay: in [0, 1); 0 follows the weights themselves.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.tensors = {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take the network's weights in; integer buffers are copied."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.decay else 0.0
+        for key, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.tensors[key].lerp_(value, 1 - decay)
+            else:
+                self.tensors[key].copy_(value)
+
+    def applied_to(self, network: Network) -> Network:
+        """A copy of the network with the averaged weights, in evaluation mode."""
+        copied = copy.deepcopy(network)
+        copied.load_state_dict(self.tensors)
+        return copied.eval()
 
 
 class Run(ABC):
@@ -82,59 +113,51 @@ class Run(ABC):
         return {"network": self.network}
 
     def resume(self) -> None:
-        """Go on from the last checkpoint, where there is one.
-
-        Raises:
-            TrainingError: it is damaged.
-        """
+        """Go on from the last checkpoint, where there is one; `TrainingError` where it is damaged."""
         state = load_state(self.folder.path)
         if self.folder.writes:
             remove_unfinished(self.folder.path)
         if state is None:
             return
         self.load(state)
-        self.ema.load_state_dict(state["ema"])
+        self.ema.steps = state["ema"]["steps"]
+        for key, value in state["ema"]["tensors"].items():
+            self.ema.tensors[key].copy_(value)
         self.images, self.best = state["images"], state["best"]
         if len(state["random"]) == world_size():
-            _set_random_state(state["random"][rank()], self.device)
+            own = state["random"][rank()]
+            torch.set_rng_state(own["cpu"])
+            if self.device.type == "cuda" and "cuda" in own:
+                torch.cuda.set_rng_state(own["cuda"], self.device)
         # A kill may have come between writing this state and marking it.
         if self.folder.writes and self.best.get("images") == self.images:
             mark_best(state_files(self.folder.path)[-1])
 
     def save(self, best: bool = False) -> None:
         """Write a checkpoint from which the same command goes on; every rank calls this, the first one writes."""
-        own, random = self.state(), gather(_random_state(self.device))
+        random = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        own, randoms = self.state(), gather(random)
         if self.folder.writes:
-            common = {"ema": self.ema.state_dict(), "random": random, "images": self.images, "best": self.best}
+            average = {"steps": self.ema.steps, "tensors": self.ema.tensors}
+            common = {"ema": average, "random": randoms, "images": self.images, "best": self.best}
             save_state(self.folder.path, own | common, best)
 
     def check_weights(self) -> None:
-        """Refuse weights that are not finite, on every rank alike.
-
-        Raises:
-            TrainingError: with the name of the network; the checkpoint before stands.
-        """
+        """Refuse weights that are not finite, on every rank alike: `TrainingError`; the checkpoint before stands."""
         for name, network in self.players().items():
             if network is not None and not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
                 raise TrainingError(
                     f"a weight of the {name} is not finite after {self.images:,} {self.unit}s; "
-                    f"{self.last_checkpoint()}; {self.remedies.get(name, self.remedies[''])}"
+                    f"{self.last_checkpoint()}; {self.remedy(name)}"
                 )
+
+    def remedy(self, name: str) -> str:
+        """What helps where a term or a network of this name has broken, for messages."""
+        return self.remedies.get(name, self.remedies[""])
 
     def last_checkpoint(self) -> str:
         """Where the last checkpoint is, for messages."""
         files = state_files(self.folder.path)
         return f"the checkpoint {files[-1]} stands" if files else "there is no checkpoint yet"
-
-
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _set_random_state(states: dict[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)

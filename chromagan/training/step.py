@@ -13,11 +13,12 @@ from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.distributed import average_gradients
 from chromagan.conditioning.condition import NOTHING, Condition
-from chromagan.losses.objective import Objective, ObjectiveOptions
+from chromagan.losses.objective import Objective
 from chromagan.losses.registry import Sight
 from chromagan.losses.wasserstein import Adversarial, critic_loss, generator_loss, gradient_penalty, mixing_weights
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.teacher import Teacher
+from chromagan.training.config import TrainConfig
 from chromagan.training.hints import HintOptions, training_hints
 
 Terms = dict[str, Tensor]
@@ -25,18 +26,14 @@ Terms = dict[str, Tensor]
 
 @dataclass
 class Truth:
-    """A batch as the losses see it: L at full size, L and ab at the size of the prediction, places in the stream.
+    """A batch as the losses see it."""
 
-    `condition` is what the network is shown, at full size. `rgb` (N, 3, H, W) in [0, 1] is the photo
-    for a teacher that sees colour.
-    """
-
-    L: Tensor
-    small_L: Tensor
+    L: Tensor  # (N, 1, H, W)
+    small_L: Tensor  # at the size of the prediction, as is `small_ab`
     small_ab: Tensor
-    ordinals: Tensor
-    condition: Condition = NOTHING
-    rgb: Tensor | None = None
+    ordinals: Tensor  # (N,) places in the stream
+    condition: Condition = NOTHING  # what the network is shown, at full size
+    rgb: Tensor | None = None  # (N, 3, H, W) in [0, 1], for a teacher that sees colour
 
     def shown_to(self, teacher: Teacher) -> Tensor:
         """The photo as a teacher wants it: L, or sRGB."""
@@ -53,14 +50,11 @@ class Truth:
 
 @dataclass
 class Fakes:
-    """What the generator answered to a batch.
+    """What the generator answered to a batch: detached ab (N, 2, h, w), and the critic's mean score of it.
 
-    Attributes:
-        ab: (N, 2, h, w), detached.
-        score: the critic's mean score of it, detached; None before the adversary joins.
-        critic_gradient: of that score with respect to the critic's parameters. The generator's step needs the gradient
-            of the same score with respect to ab: one backward pass gives both, and the critic's step need not score
-            the same colours again.
+    The score is None before the adversary joins. Its gradient with respect to the critic's parameters comes with it:
+    the generator's step needs that with respect to ab, one backward pass gives both, and the critic's step need not
+    score the same colours again.
     """
 
     ab: Tensor
@@ -71,14 +65,10 @@ class Fakes:
 def prepare_truth(
     rgb: Tensor, ab_stride: int, ordinals: Tensor | None = None, options: HintOptions | None = None, seed: int = 0
 ) -> Truth:
-    """Lab of a uint8 batch, on the batch's device; ab and L are averaged over areas to the prediction's size.
+    """Lab of a batch (N, 3, H, W) uint8, on its device; ab and L are averaged over areas to 1 / `ab_stride`.
 
-    Args:
-        rgb: (N, 3, H, W) uint8.
-        ab_stride: reduction of the predicted ab.
-        ordinals: (N,) places in the stream of photographs; 0, 1, ... unless given.
-        options: draws hints if it says so; none without it.
-        seed: of the run, for the hints.
+    `ordinals` (N,) are places in the stream of photographs, 0, 1, ... unless given. Hints are drawn by them and by the
+    run's seed, where the options say so.
     """
     ordinals = torch.arange(len(rgb)) if ordinals is None else ordinals
     colours = rgb.float() / 255
@@ -96,18 +86,13 @@ class Adversaries:
         generator: a colorization network.
         critic: scores (L, ab) patches; None trains without an adversary. Never wrapped: the penalty differentiates it
             twice.
-        teacher: gives class probabilities of L; None trains without the class term.
+        teacher: gives class probabilities; None trains without the class term.
         optimizers: of generator and critic.
-        objective: the terms and their weights.
-        seed: of the run, for the penalty's interpolates.
-        accumulate: equal parts that a batch is divided in.
-        refresh_fakes: the critic sees what the just updated generator answers.
-        compiled: compile the generator.
-        autocast: type of the generator's and the teacher's autocast, None for full precision. The critic and its
-            penalty always run in full precision.
-        scaler: of the loss, for float16; disabled for other types.
+        config: of the run: the terms and their weights, the seed of the penalty's interpolates, the parts of a step.
+        autocast: of generator and teacher, None for full precision, in which critic and penalty always run.
+        scaler: of the loss, for float16.
         bins: of the generator, where a term needs them.
-        bin_weights: (Q,) of the bins, where rare colours are weighed up.
+        bin_weights: (Q,), where rare colours are weighed up.
     """
 
     def __init__(
@@ -116,12 +101,7 @@ class Adversaries:
         critic: nn.Module | None,
         teacher: Teacher | None,
         optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer | None],
-        objective: ObjectiveOptions,
-        *,
-        seed: int = 0,
-        accumulate: int = 1,
-        refresh_fakes: bool = False,
-        compiled: bool = False,
+        config: TrainConfig,
         autocast: torch.dtype | None = None,
         scaler: torch.amp.GradScaler | None = None,
         bins: AbBins | None = None,
@@ -129,12 +109,13 @@ class Adversaries:
     ) -> None:
         self.generator, self.critic, self.teacher = generator, critic, teacher
         self.optimizer, self.critic_optimizer = optimizers
-        self.seed, self.accumulate, self.refresh_fakes = seed, accumulate, refresh_fakes
+        objective, self.seed = config.objective, config.seed
+        self.accumulate, self.refresh_fakes = config.schedule.accumulate, config.critic.refresh_fakes
         self.ab_unit, self.bins, self.bin_weights = objective.ab_unit, bins, bin_weights
         self.game = objective.term(Adversarial)
         self.terms = [term for term in objective.active if term is not self.game]
         self.autocast, self.scaler = autocast, scaler or torch.amp.GradScaler("cpu", enabled=False)
-        self._forward = torch.compile(generator) if compiled else generator
+        self._forward = torch.compile(generator) if config.compute.compile else generator
 
     def _arithmetic(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
@@ -158,11 +139,9 @@ class Adversaries:
         )  # fmt: skip
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:
-        """One update of the generator; returns the terms' values and the colours it gave.
+        """One update of the generator on this rank's share of a batch; returns the terms' values and its colours.
 
-        Args:
-            truth: this rank's share of the batch.
-            adversarial_weight: of the adversarial term now; 0 before the adversary joins.
+        The adversarial weight is that of now: 0 before the adversary joins.
         """
         self.optimizer.zero_grad(set_to_none=True)
         count = self.accumulate
@@ -204,13 +183,7 @@ class Adversaries:
         return objective.terms, fakes
 
     def critic_step(self, truth: Truth, fakes: Fakes, number: int = 0) -> Terms:
-        """One update of the critic on the same batch, in full precision.
-
-        Args:
-            truth: this rank's share of the batch.
-            fakes: what the generator answered to it.
-            number: which of the critic's steps on this batch it is, from 0.
-        """
+        """One update of the critic on the same batch, in full precision; its `number`-th there, from 0."""
         assert self.critic is not None
         assert self.critic_optimizer is not None
         # Whose colours: the generator's answer as it was, or as it is after its step.
@@ -261,8 +234,8 @@ def _joined(parts: list[Fakes]) -> Fakes:
         return parts[0]
     ab = torch.cat([part.ab for part in parts])
     scores = [part.score for part in parts if part.score is not None]
-    gradients = [part.critic_gradient for part in parts if part.critic_gradient is not None]
     if not scores:
         return Fakes(ab)
+    gradients = (part.critic_gradient or [] for part in parts)
     means = [torch.stack(same).mean(0) for same in zip(*gradients, strict=True)]
     return Fakes(ab, torch.stack(scores).mean(), means)

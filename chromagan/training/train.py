@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
+from torch import Tensor, nn
 
+from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.device import choose_device
 from chromagan.compute.distributed import gather, local_rank, process_group, rank, world_size
-from chromagan.errors import UsageError
+from chromagan.data.decode import decode_photo
+from chromagan.data.photos import find_photos
+from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.held_out import HeldOut, check_best_metric
 from chromagan.evaluation.options import HeldOutOptions
+from chromagan.inference.stages import paint
 from chromagan.metrics.registry import better
-from chromagan.models.contract import count_parameters
+from chromagan.models.baselines import Gray
+from chromagan.models.contract import ColorizationNetwork, count_parameters
+from chromagan.models.critic import PatchCritic
+from chromagan.models.look import Look
 from chromagan.training.build import build_generator
 from chromagan.training.config import TrainConfig
 from chromagan.training.loop import Loop
-from chromagan.training.memory import estimate_memory
-from chromagan.training.preview import load_grid_photos, save_grid
 from chromagan.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 _PREVIEWED = 12
+_TRIED = 2  # photographs for the estimate of memory; one alone has no batch statistics where a map is 1 x 1
 
 
 class HeldOutExam:
-    """The averaged weights on photographs that are not trained on.
-
-    Args:
-        options: which photographs, and which figure chooses the best state.
-        trainer: the run.
-    """
+    """The averaged weights of a run on photographs that are not trained on; a figure of theirs chooses the best."""
 
     def __init__(self, options: HeldOutOptions, trainer: Trainer) -> None:
         check_best_metric(options.best_metric, options.metrics)
@@ -65,13 +69,7 @@ class HeldOutExam:
 
 
 def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.inf, **given: Any) -> Loop:
-    """The loop of a trainer, with its exam where `--val` is given, and its preview.
-
-    Args:
-        trainer: the run.
-        snapshot_every: photographs between checkpoints.
-        max_minutes: stop cleanly after this time.
-        **given: `stop_at` and `tick` of `Loop`.
+    """The loop of a trainer, with its exam where `--val` is given, and its preview; further arguments are `Loop`'s.
 
     Raises:
         UsageError: a figure that does not exist.
@@ -82,15 +80,45 @@ def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.i
     # Random numbers that are drawn here, such as for weights that are loaded over, would be missing in the run.
     with torch.random.fork_rng(devices=[]):
         if trainer.folder.writes:
-            grid = load_grid_photos(options.val or photos.data[0], _PREVIEWED, photos.size)
-            preview = partial(_save_preview, trainer, grid)
+            shown = load_grid_photos(options.val or photos.data[0], _PREVIEWED, photos.size)
+
+            def preview(path: Path) -> None:
+                sheet = grid(trainer.averaged_generator(), shown, options.look).permute(1, 2, 0).numpy()
+                cv2.imwrite(str(path), np.ascontiguousarray(sheet[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])
+
         if options.val and options.eval_every and options.metrics:
             exam = HeldOutExam(options, trainer)
     return Loop(trainer, snapshot_every, max_minutes, exam=exam, preview=preview, **given)
 
 
-def _save_preview(trainer: Trainer, grid: torch.Tensor, path: Path) -> None:
-    save_grid(trainer.averaged_generator(), grid, path, trainer.config.exam.look)
+def load_grid_photos(place: str, count: int, size: int) -> Tensor:
+    """The first photos of a folder, centre-cropped: (count, 3, size, size) uint8.
+
+    Raises:
+        DataError: none of them can be read.
+    """
+    squares = []
+    for source in find_photos([place])[: 4 * count]:
+        rgb = decode_photo(source)
+        if rgb is None:
+            continue
+        side = min(rgb.shape[:2])
+        top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
+        square = cv2.resize(rgb[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
+        squares.append(torch.from_numpy(square).permute(2, 0, 1))
+        if len(squares) == count:
+            break
+    if not squares:
+        raise DataError(f"{place}: no readable photograph for the preview")
+    return torch.stack(squares)
+
+
+def grid(network: ColorizationNetwork, photos: Tensor, look: Look | None = None) -> Tensor:
+    """Gray | colour | truth of photos (N, 3, S, S) uint8, two photos a row: (3, rows, columns) uint8."""
+    L = rgb_to_lab(photos.float() / 255)[:, :1]
+    strips = torch.cat((paint(Gray(), L), paint(network, L, look=look), photos), dim=3)
+    pairs = [strips[i : i + 2] for i in range(0, len(strips) - 1, 2)] or [strips]
+    return torch.cat([torch.cat(tuple(pair), dim=2) for pair in pairs], dim=1)
 
 
 def train(
@@ -150,6 +178,55 @@ def describe(config: TrainConfig) -> str:
         f"steps: {math.ceil(config.schedule.images / config.schedule.batch_size):,}",
         f"memory: about {sum(memory.values()) / 2**30:.2f} GiB ({parts}), photographs and PyTorch itself apart",
     ])  # fmt: skip
+
+
+def estimate_memory(generator: ColorizationNetwork, config: TrainConfig) -> dict[str, int]:
+    """Bytes of a step in float32; autocast needs down to half of it for activations.
+
+    Weights, gradients, Adam's two moments (one with `--optimizer sgd`) and the average are counted; activations are
+    what autograd keeps of a forward pass of generator and critic on two photographs, scaled to those of one
+    accumulation part.
+    """
+    network = copy.deepcopy(generator).train()
+    critic = PatchCritic() if config.objective.asking_for("critic") else None
+    networks = [network] if critic is None else [network, critic]
+    weights = sum(p.numel() for one in networks for p in one.parameters())
+    photos = config.schedule.batch_size // config.schedule.accumulate
+    side = config.photos.size
+    L = torch.rand(_TRIED, 1, side, side) * 100
+    kept = _saved_bytes(network, L)
+    if critic is not None:
+        stride = generator.ab_stride
+        small = torch.rand(_TRIED, 3, -(-side // stride), -(-side // stride))
+        # real and interpolates; the second backward pass of the penalty keeps about as much again
+        kept += 3 * _saved_bytes(critic, small[:, :1], small[:, 1:])
+    moments = 4 if config.optimizer.optimizer == "sgd" else 8
+    generator_weights = sum(p.numel() for p in network.parameters())
+    return {
+        "weights": 4 * weights,
+        "gradients": 4 * weights,
+        "optimisers": moments * generator_weights + 8 * (weights - generator_weights),
+        "average": 4 * generator_weights if config.optimizer.ema else 0,
+        "activations": kept * photos // _TRIED,
+    }
+
+
+def _saved_bytes(network: nn.Module, *inputs: Tensor) -> int:
+    """Bytes that autograd keeps of one forward pass, each storage once, parameters left out."""
+    seen: dict[Any, int] = {}
+    ours = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
+    alive: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in ours:
+            seen[storage._cdata] = storage.nbytes()
+            alive.append(tensor)  # an address is not given away while it is counted
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        network(*inputs)
+    return sum(seen.values())
 
 
 def _check(config: TrainConfig) -> None:

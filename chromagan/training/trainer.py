@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch.optim import SGD, Adam, AdamW
 
-from chromagan.color.ab_bins import AbBins
 from chromagan.compute.device import place
 from chromagan.compute.distributed import copy_from_first_rank, gather, rank, synchronise_batch_norm, world_size
 from chromagan.compute.precision import has_fast_bfloat16
-from chromagan.data.loader import Batch, BatchStream, StreamState, open_training_photos, unreadable_warning
+from chromagan.data.loader import Batch, BatchStream, StreamState, unreadable_warning
+from chromagan.data.training_photos import open_training_photos
 from chromagan.errors import UsageError
 from chromagan.losses.bins import Bins
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
-from chromagan.training.ab_prior import bins_of, run_prior
+from chromagan.training.ab_prior import run_prior
 from chromagan.training.build import ancestors_of, build_generator, build_teacher, trunk_stages
 from chromagan.training.config import TrainConfig
-from chromagan.training.ema import ExponentialAverage
 from chromagan.training.hints import check_hints
-from chromagan.training.optimizers import critic_optimizer, generator_optimizer
-from chromagan.training.run import Run
+from chromagan.training.run import ExponentialAverage, Run
 from chromagan.training.run_folder import RunFolder
 from chromagan.training.step import Adversaries, Terms, Truth, prepare_truth
 
@@ -33,11 +32,6 @@ _AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float
 
 class Trainer(Run):
     """Networks, optimisers, average, random states and the place in the data; they go on from the last checkpoint.
-
-    Args:
-        config: what to compute.
-        out: the run folder.
-        device: where.
 
     Attributes:
         generator: what is trained; `network` of any run.
@@ -82,7 +76,7 @@ class Trainer(Run):
         check_hints(self.generator, config.hints, config.network.model)
         if world_size() > 1:
             synchronise_batch_norm(self.generator)
-        self.ancestors = ancestors_of(config.network)
+        self.lineage = {"ancestors": ancestors_of(config.network)}
         place(self.generator, device)
         self.critic = PatchCritic().to(device) if objective.asking_for("critic") else None
         self.teacher = build_teacher(config)
@@ -96,28 +90,23 @@ class Trainer(Run):
         decay = config.optimizer.ema
         self.ema = ExponentialAverage(self.generator, decay ** (self.batch_size / 16) if decay else 0.0)
         # The arithmetic of a step.
-        autocast = self._autocast()
-        self.scaler = torch.amp.GradScaler(device.type, enabled=autocast == torch.float16)
-        asked_by = objective.asking_for("bins")
-        bins = bins_of(self.generator, asked_by, config.network.model) if asked_by else None
-        self.adversaries = Adversaries(
-            self.generator, self.critic, self.teacher, (self.optimizer, self.critic_optimizer), objective,
-            seed=config.seed, accumulate=config.schedule.accumulate, refresh_fakes=config.critic.refresh_fakes,
-            compiled=config.compute.compile, autocast=autocast, scaler=self.scaler, bins=bins,
-            bin_weights=self._bin_weights(bins),
-        )  # fmt: skip
-
-    def _bin_weights(self, bins: AbBins | None) -> Tensor | None:
-        """Weights of the network's ab bins by the colours of the run's photographs; None without `--rebalance`."""
-        if bins is None or not self.config.objective.term(Bins).rebalance:
-            return None
-        return bins.rebalancing_weights(run_prior(self.config.photos, self.folder.path, bins))
-
-    def _autocast(self) -> torch.dtype | None:
-        precision = self.config.compute.precision
+        precision = config.compute.precision
         if precision == "auto":
-            return torch.bfloat16 if has_fast_bfloat16(self.device) else None
-        return _AUTOCAST[precision]
+            precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
+        autocast = _AUTOCAST[precision]
+        self.scaler = torch.amp.GradScaler(device.type, enabled=autocast == torch.float16)
+        # The ab bins, and how rare the colours of the run's photographs are.
+        asked_by, bins, bin_weights = objective.asking_for("bins"), self.generator.bins, None
+        if asked_by and bins is None:
+            model = config.network.model
+            raise UsageError(f"{asked_by}: {model} predicts no ab bins; train chromagan or eccv16, or leave it out")
+        bins = bins if asked_by else None
+        if bins is not None and objective.term(Bins).rebalance:
+            bin_weights = bins.rebalancing_weights(run_prior(config.photos, self.folder.path, bins))
+        self.adversaries = Adversaries(
+            self.generator, self.critic, self.teacher, (self.optimizer, self.critic_optimizer), config,
+            autocast, self.scaler, bins, bin_weights,
+        )  # fmt: skip
 
     def _optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer | None]:
         options = self.config.optimizer
@@ -130,10 +119,18 @@ class Trainer(Run):
         if tuned:
             groups.append({"params": tuned, "lr": options.lr * options.trunk_lr, "share": options.trunk_lr})
         self._tuned = tuned
-        generator = generator_optimizer(groups, options, self.device)
+        lr, decay = options.lr, options.weight_decay
+        fused = self.device.type in ("cuda", "cpu")  # where PyTorch has Adam in one kernel
+        generator: torch.optim.Optimizer
+        if options.optimizer == "sgd":
+            generator = SGD(groups, lr, options.momentum, weight_decay=decay)
+        else:
+            kind = AdamW if options.optimizer == "adamw" else Adam
+            generator = kind(groups, lr, (options.beta1, 0.999), weight_decay=decay, fused=fused)
         if self.critic is None:
             return generator, None
-        return generator, critic_optimizer(self.critic.parameters(), options, self.device)
+        betas = (options.critic_beta1, 0.999)
+        return generator, Adam(self.critic.parameters(), options.critic_lr, betas, fused=fused)
 
     def state(self) -> dict[str, Any]:
         """Networks, optimisers, the ranks' places in the data, and what `chromagan export` has to know."""
@@ -144,12 +141,8 @@ class Trainer(Run):
             "critic": critic.state_dict() if critic is not None else None,
             "critic_optimizer": critic_optimizer.state_dict() if critic_optimizer is not None else None,
             "scaler": self.scaler.state_dict(),
-            "streams": gather(self.stream.as_dict()),
-            "network": {
-                "name": self.config.network.model,
-                "config": self.generator.config,
-                "ancestors": self.ancestors,
-            },
+            "streams": gather(asdict(self.stream)),
+            "network": {"name": self.config.network.model, "config": self.generator.config} | self.lineage,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -176,8 +169,8 @@ class Trainer(Run):
 
     def figures(self) -> dict[str, Any]:
         """Learning rate, and how many photographs were left out."""
-        counts = [one.as_dict() for one in gather(self.stream)]
-        sums = {name: sum(one[name] for one in counts) for name in counts[0] if name != "ordinal"}
+        streams = gather(self.stream)
+        sums = {name: sum(getattr(one, name) for one in streams) for name in ("near_gray", "unreadable", "seen")}
         return {"lr": self.optimizer.param_groups[0]["lr"], **sums}
 
     def players(self) -> dict[str, torch.nn.Module | None]:
@@ -209,7 +202,8 @@ class Trainer(Run):
         # The generator, with as much of the adversary as the schedule says.
         weight = adversaries.game.adversarial_weight * options.adversarial_share(self.images)
         terms, fakes = adversaries.generator_step(truth, weight)
-        terms["chroma_ratio"] = _mean_chroma(fakes.ab) / _mean_chroma(truth.small_ab)
+        answered, true = (ab.float().square().sum(1).sqrt().mean() for ab in (fakes.ab, truth.small_ab))
+        terms["chroma_ratio"] = answered / true
         # The critic, on the same batch.
         if self.critic is not None and options.trains(self.images):
             for number in range(options.critic_steps):
@@ -221,7 +215,3 @@ class Trainer(Run):
     def averaged_generator(self) -> ColorizationNetwork:
         """A copy of the generator with the averaged weights, in evaluation mode."""
         return self.ema.applied_to(self.generator)
-
-
-def _mean_chroma(ab: Tensor) -> Tensor:
-    return ab.float().square().sum(1).sqrt().mean()

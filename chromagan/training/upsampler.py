@@ -24,13 +24,18 @@ from chromagan.files.suffixes import is_training_name
 from chromagan.models.chroma_upsampler import ChromaUpsampler
 from chromagan.pretrained.create import load_upsampler
 from chromagan.pretrained.store import save_weights
-from chromagan.training.ema import ExponentialAverage
 from chromagan.training.loop import Loop
-from chromagan.training.run import Run, Terms
+from chromagan.training.run import ExponentialAverage, Run, Terms
 from chromagan.training.run_folder import RunFolder, read_stats
 from chromagan.training.schedule import ScheduleOptions
-from chromagan.training.upsampler_crops import LabPhotograph, degrade, load_lab, random_crops
-from chromagan.training.upsampler_options import UpsamplerRunOptions, UpsamplerTraining
+from chromagan.training.upsampler_crops import (
+    LabPhotograph,
+    UpsamplerRunOptions,
+    UpsamplerTraining,
+    degrade,
+    load_lab,
+    random_crops,
+)
 
 _EMA, _WARMUP, _CLIP = 0.995, 30, 5.0  # the warm-up in steps
 _SNAPSHOT_EVERY = 4_000
@@ -51,14 +56,8 @@ def octave_loss(ab: Tensor, true_ab: Tensor, L: Tensor, edge_weight: float) -> T
 def recursive_loss(step: ChromaUpsampler, lab: Tensor, config: UpsamplerTraining, rng: np.random.Generator) -> Tensor:
     """Shrink the true ab by 2, 4 or 8 (8 as often as the others together) and bring it back octave by octave.
 
-    Args:
-        step: the network.
-        lab: (N, 3, H, W), sides multiples of 8.
-        config: the run's options.
-        rng: draws the octaves and the degradation.
-
-    Returns:
-        The loss at full size plus 0.3 of the loss at every octave on the way.
+    `lab` is (N, 3, H, W) with sides that are multiples of 8. Returns the loss at full size plus 0.3 of that at every
+    octave on the way.
     """
     L, true_ab = lab[:, :1].contiguous(), lab[:, 1:].contiguous()
     factor = int(rng.choice((2, 4, 8, 8)))
@@ -77,14 +76,7 @@ def recursive_loss(step: ChromaUpsampler, lab: Tensor, config: UpsamplerTraining
 class UpsamplerRun(Run):
     """The step's training as the loop sees it; it goes on from the last checkpoint in its folder.
 
-    Args:
-        options: of the run.
-        folder: of its checkpoints.
-        photographs: at least `crop` pixels a side each.
-        start: weights to go on from, fresh ones when not given; its width and depth count, not the options'.
-
-    Raises:
-        TrainingError: the folder belongs to another run, or its state is damaged.
+    `photographs` have at least `crop` pixels a side each. Width and depth are those of `start`, where it is given.
     """
 
     remedies: ClassVar = {"": "take a smaller --learning-rate"}
@@ -116,11 +108,8 @@ class UpsamplerRun(Run):
 
     def state(self) -> dict[str, Any]:
         """Network, optimiser, and the time that the run has taken so far."""
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "seconds": time.monotonic() - self._started,
-        }
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {**state, "seconds": time.monotonic() - self._started}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
@@ -171,7 +160,7 @@ class UpsamplerRun(Run):
 def train_upsampler(
     data: Path, out: Path, config: UpsamplerTraining, init: Path | None = None, command: str = ""
 ) -> tuple[ChromaUpsampler, int, float]:
-    """Train the x2 chroma step on a folder of photographs (recursive) and write its weights.
+    """Train the x2 chroma step on a folder of photographs (recursive) and write its weights, in float32.
 
     While it is trained a folder beside `out` holds its checkpoints, and the same call goes on from the last one.
 
@@ -196,21 +185,7 @@ def train_upsampler(
     if not run.finished:
         raise TrainingError(f"{out}: stopped by {reason} after {run.images:,} crops; the same command goes on")
     network = run.ema.applied_to(run.network)
-    save_upsampler(network, out, command)
+    save_weights(out, network, model="chroma_upsampler", config=network.config, command=command, half=False)
     loss = read_stats(folder)[-1]["loss"]
     shutil.rmtree(folder)
     return network, run.images, loss
-
-
-def save_upsampler(network: ChromaUpsampler, path: Path, command: str) -> None:
-    """Write weights and what they say of themselves to a safetensors file, in float32.
-
-    Args:
-        network: the trained step.
-        path: the file to write; its folder is made where it is missing.
-        command: the training command, without paths of the machine.
-
-    Raises:
-        WriteError: the file cannot be written.
-    """
-    save_weights(path, network, model="chroma_upsampler", config=network.config, command=command, half=False)

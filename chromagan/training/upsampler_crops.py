@@ -1,10 +1,11 @@
-"""Crops of photographs in colour, for the training of the learned x2 chroma step."""
+"""Options and crops, of photographs in colour, for the training of the learned x2 chroma step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,9 +16,50 @@ from tqdm import tqdm
 from chromagan.color.lab import rgb_to_lab
 from chromagan.data.decode import decode_photo
 from chromagan.data.source import PhotoSource
-from chromagan.errors import DataError, ReadError
+from chromagan.errors import DataError, ReadError, UsageError
 from chromagan.evaluation.chroma_edges import lightness_gradient
-from chromagan.training.upsampler_options import UpsamplerTraining
+from chromagan.options import Section, at_least, option, within
+
+_SHARE = within(0, 1)
+
+
+@dataclass(frozen=True)
+class UpsamplerTraining(Section):
+    """One training run of the learned x2 chroma step.
+
+    The learning rate falls to 0 by `max_minutes`. Crops are softened as cameras, film and JPEG store ab, and enlarged
+    by up to two, L and ab alike.
+    """
+
+    command: ClassVar[str] = "chromagan train-upsampler"
+
+    width: int = option(32, "channels of the network", at_least(1))
+    depth: int = option(3, "hidden convolutions of the network", at_least(0))
+    images: int = option(120_000, "crops to train on in all", at_least(1))
+    max_minutes: float = option(0.0, "end after this time, 0 for no limit", at_least(0))
+    batch_size: int = option(4, "crops a step", at_least(1))
+    crop: int = option(96, "side of a crop in pixels", at_least(16))
+    learning_rate: float = option(4e-3, "at the start of the cosine", lambda rate: rate > 0)
+    edge_weight: float = option(6.0, "how much more errors at edges count")
+    smooth_share: float = option(0.1, "share of the batches that start from a blurred, noisy ab", _SHARE)
+    soft_share: float = option(0.5, "share of the crops whose true ab is softened", _SHARE)
+    enlarged_share: float = option(0.5, "share of the crops that are enlarged, as soft as a scan of film", _SHARE)
+    lossy_share: float = option(0.7, "share of the crops drawn where interpolation loses most colour", _SHARE)
+    seed: int = option(0, "of weights and crops")
+
+    def check(self) -> None:
+        """Refuse a crop that cannot be reduced to 1/8."""
+        if self.crop % 8:
+            raise UsageError(f"--crop must be a multiple of 8 and at least 16, not {self.crop}")
+
+
+@dataclass(frozen=True)
+class UpsamplerRunOptions(Section):
+    """All that decides what such a run computes: kept in its folder, so that two runs are not mixed."""
+
+    training: UpsamplerTraining = field(default_factory=UpsamplerTraining)
+    data: str = option("", "folder of the photographs")
+    init: str = option("", "weights to go on from")
 
 
 def read_photograph(path: Path) -> Tensor:
@@ -30,15 +72,10 @@ def read_photograph(path: Path) -> Tensor:
 
 @dataclass(frozen=True)
 class LabPhotograph:
-    """A photograph to take crops from.
+    """A photograph to take crops from."""
 
-    Attributes:
-        lab: (3, H, W) Lab in half precision: 6 bytes a pixel stay in memory, at a cost of at most 0.03 Lab units.
-        losses: (H // 8 * W // 8,) running sum, from above 0 to 1, of the colour that interpolation from 1/8 loses in
-            each square of 8 x 8 pixels.
-    """
-
-    lab: Tensor
+    lab: Tensor  # (3, H, W) in half precision: 6 bytes a pixel stay in memory, at a cost of at most 0.03 Lab units
+    # (H // 8 * W // 8,) running sum, to 1, of the colour that interpolation from 1/8 loses in each square of 8 pixels
     losses: np.ndarray
 
     @classmethod

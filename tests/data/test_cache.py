@@ -10,8 +10,9 @@ import torch
 from chromagan.data import cache as cache_module
 from chromagan.data.augmentation import Square, cut_square
 from chromagan.data.cache import PhotoCache, free_memory
-from chromagan.data.loader import BatchStream, TrainingPhotos
+from chromagan.data.loader import BatchStream
 from chromagan.data.photos import find_photos
+from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 
 CPU = torch.device("cpu")

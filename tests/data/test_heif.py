@@ -9,9 +9,10 @@ from PIL import Image, features
 
 from chromagan.data import heif
 from chromagan.data.decode import decode_photo
-from chromagan.data.loader import BatchStream, TrainingPhotos
+from chromagan.data.loader import BatchStream
 from chromagan.data.photos import find_photos
 from chromagan.data.source import PhotoSource
+from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 from chromagan.images.read_header import heif_format
 

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from chromagan.data.augmentation import random_square
-from chromagan.data.loader import BatchStream, StreamState, TrainingPhotos
+from chromagan.data.augmentation import cut_square, draw_square
+from chromagan.data.loader import BatchStream
 from chromagan.data.near_gray import mean_chroma
 from chromagan.data.photos import find_photos
+from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 
 
@@ -98,7 +100,7 @@ def test_stream_goes_on_exactly_and_workers_do_not_change_it(folder):
     batches, states = [], []
     for _ in range(5):
         batches.append(next(iterator))
-        states.append(StreamState(**stream.state.as_dict()))
+        states.append(replace(stream.state))
     for cut in range(1, 5):
         resumed = next(iter(BatchStream(photos(), 4, state=states[cut - 1])))
         assert torch.equal(resumed.rgb, batches[cut].rgb)
@@ -117,7 +119,7 @@ def test_no_usable_photo_is_an_error(tmp_path):
 def test_crops_keep_the_colours():
     flat = np.full((30, 50, 3), (10, 120, 200), np.uint8)
     for seed in range(20):
-        square = random_square(flat, 24, 0.5, np.random.default_rng(seed))
+        square = cut_square(flat, draw_square(30, 50, 0.5, np.random.default_rng(seed)), 24)
         assert square.shape == (24, 24, 3)
         assert (square == flat[0, 0]).all()
 

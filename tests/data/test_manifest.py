@@ -1,14 +1,16 @@
 """The manifest of measured chroma: the same stream with and without it, and it survives a kill."""
 
 import math
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from chromagan.data import training_photos
-from chromagan.data.loader import BatchStream, TrainingPhotos
+from chromagan.data.loader import BatchStream
 from chromagan.data.near_gray import ManifestWriter, read_manifest
 from chromagan.data.photos import find_photos
+from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 
 
@@ -25,7 +27,7 @@ def stream_of(make_folder, tmp_path):
 
 def take(stream, count):
     iterator = iter(stream)
-    return [(b.rgb, b.ordinals, stream.state.as_dict()) for b in (next(iterator) for _ in range(count))]
+    return [(b.rgb, b.ordinals, asdict(stream.state)) for b in (next(iterator) for _ in range(count))]
 
 
 def same(some, others):

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from chromagan.data.decode import decode_photo
-from chromagan.data.loader import BatchStream, TrainingPhotos
+from chromagan.data.loader import BatchStream
 from chromagan.data.photos import find_photos
 from chromagan.data.shards import expand_braces
 from chromagan.data.source import PackedPhotos
+from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 
 

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from chromagan.data.loader import BatchStream, StreamState, TrainingPhotos, open_training_photos, unreadable_warning
-from chromagan.data.options import DataOptions
+from chromagan.data.loader import BatchStream, StreamState, unreadable_warning
 from chromagan.data.photos import find_photos
+from chromagan.data.training_photos import DataOptions, TrainingPhotos, open_training_photos
 
 
 @pytest.fixture

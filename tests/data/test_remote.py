@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from chromagan.data import remote
-from chromagan.data.loader import BatchStream, TrainingPhotos
+from chromagan.data.loader import BatchStream
 from chromagan.data.photos import find_photos
+from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 
 pytest.importorskip("fsspec")

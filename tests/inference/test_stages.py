@@ -20,7 +20,7 @@ from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.pretrained.create import create_model, load_upsampler
 from chromagan.pretrained.store import save_weights
-from chromagan.training.preview import grid
+from chromagan.training.train import grid
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 HOMES = {

@@ -15,18 +15,18 @@ from skimage.color import rgb2lab
 from torch import nn
 
 from chromagan.color.lab import lab_to_rgb, rgb_to_lab
-from chromagan.data.loader import USED, TrainingPhotos
 from chromagan.data.photos import find_photos
+from chromagan.data.training_photos import USED, TrainingPhotos
 from chromagan.images.join import join_chroma
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.write import write_photo
 from chromagan.losses import wasserstein
-from chromagan.losses.objective import ObjectiveOptions
 from chromagan.losses.wasserstein import generator_loss, gradient_penalty, mixing_weights
 from chromagan.models.chromagan_paper import ChromaganPaper
 from chromagan.models.contract import Prediction
 from chromagan.models.critic import PatchCritic
 from chromagan.models.keras_layers import keras_batch_norm
+from chromagan.training.config import TrainConfig
 from chromagan.training.step import Adversaries, prepare_truth
 
 
@@ -271,9 +271,9 @@ def check_generator_step(critic_kind):
     generator, critic = _Colours(), critic_kind((8, 8, 8))
     before = generator.ab.weight.detach().clone()
     options = {"chroma_weight": 1e-30, "adversarial_weight": 1.0, "class_weight": 0.0}
-    objective = ObjectiveOptions.from_flat(options)
+    config = TrainConfig.from_flat(options)
     optimizers = (torch.optim.SGD(generator.parameters(), lr=1.0), torch.optim.SGD(critic.parameters(), lr=1.0))
-    step = Adversaries(generator, critic, None, optimizers, objective)
+    step = Adversaries(generator, critic, None, optimizers, config)
     rgb = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     step.generator_step(prepare_truth(rgb, 4), 1.0)
     assert (generator.ab.weight - before).abs().max() > 1e-6

@@ -11,8 +11,7 @@ from chromagan.pretrained.catalog import weights_folder
 from chromagan.pretrained.create import create_model
 from chromagan.pretrained.store import save_weights
 from chromagan.training.build import ancestors_of, build_generator, build_teacher, trunk_stages
-from chromagan.training.config import from_preset
-from chromagan.training.network_options import NetworkOptions
+from chromagan.training.config import NetworkOptions, from_preset
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from chromagan.apps.cli.train import add_arguments
 from chromagan.errors import UsageError
 from chromagan.options import Section, at_least, option
 from chromagan.training.config import PRESETS, TrainConfig, from_preset, read_config
-from chromagan.training.ema import ExponentialAverage
 from chromagan.training.export import command_of
+from chromagan.training.run import ExponentialAverage
 
 
 def test_learning_rate_rises_holds_and_falls_to_zero():

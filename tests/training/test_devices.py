@@ -13,7 +13,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from chromagan.data.loader import Batch, BatchStream, open_training_photos
+from chromagan.data.loader import Batch, BatchStream
+from chromagan.data.training_photos import open_training_photos
 from chromagan.models.registry import list_models, model_record
 from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import import_timm

@@ -18,12 +18,18 @@ from chromagan.files.find import find_photo_files
 from chromagan.files.suffixes import is_training_name
 from chromagan.models.chroma_upsampler import ChromaUpsampler
 from chromagan.pretrained.create import load_upsampler
-from chromagan.pretrained.store import read_weights
+from chromagan.pretrained.store import read_weights, save_weights
 from chromagan.training.loop import Loop
 from chromagan.training.run_folder import read_stats
-from chromagan.training.upsampler import UpsamplerRun, octave_loss, save_upsampler, train_upsampler
-from chromagan.training.upsampler_crops import LabPhotograph, load_lab, random_crops, read_photograph
-from chromagan.training.upsampler_options import UpsamplerRunOptions, UpsamplerTraining
+from chromagan.training.upsampler import UpsamplerRun, octave_loss, train_upsampler
+from chromagan.training.upsampler_crops import (
+    LabPhotograph,
+    UpsamplerRunOptions,
+    UpsamplerTraining,
+    load_lab,
+    random_crops,
+    read_photograph,
+)
 
 ROOT = Path(__file__).parents[2]
 SMALL = UpsamplerTraining(width=8, depth=1, images=480, batch_size=4, crop=32, enlarged_share=0.0)
@@ -35,6 +41,10 @@ def stripes():
     red = ((rows + 2 * columns) % 37 < 17).float()
     rgb = torch.stack((0.2 + 0.6 * red, 0.3 * torch.ones_like(red), 0.7 - 0.6 * red))
     return LabPhotograph.from_lab(rgb_to_lab(rgb))
+
+
+def save(network, path, command):
+    save_weights(path, network, model="chroma_upsampler", config=network.config, command=command, half=False)
 
 
 def train(folder, config, start=None, **given):
@@ -68,7 +78,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from chromagan.training import checkpoint, upsampler
-from chromagan.training.upsampler_options import UpsamplerTraining
+from chromagan.training.upsampler_crops import UpsamplerTraining
 upsampler._SNAPSHOT_EVERY = 8
 step, left = upsampler.UpsamplerRun.train_batch, int(sys.argv[3])
 def slow(self, batch):
@@ -205,7 +215,7 @@ def test_saved_file_loads_bit_equal(tmp_path):
     network = ChromaUpsampler(width=8, depth=1)
     torch.nn.init.normal_(network.tail.weight)
     path = tmp_path / "new" / "weights.safetensors"
-    save_upsampler(network, path, "chromagan train-upsampler --data DATA/photos")
+    save(network, path, "chromagan train-upsampler --data DATA/photos")
     loaded = load_upsampler(path)
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, loaded.state_dict()[name])
@@ -218,4 +228,4 @@ def test_saved_file_loads_bit_equal(tmp_path):
 def test_unwritable_place_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="weights.safetensors"):
-        save_upsampler(ChromaUpsampler(width=8), tmp_path / "file" / "weights.safetensors", "")
+        save(ChromaUpsampler(width=8), tmp_path / "file" / "weights.safetensors", "")

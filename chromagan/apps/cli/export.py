@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from chromagan.training.export_options import ExportOptions
+from chromagan.training.export import ExportOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,12 +7,17 @@ import shlex
 from pathlib import Path
 
 from chromagan.errors import UsageError
+from chromagan.evaluation.chroma_edges import measure_chroma_edges, plain_enlarger, stepwise_enlarger
+from chromagan.files.find import find_photo_files
+from chromagan.files.suffixes import is_training_name
+from chromagan.models.chroma_upsampler import ChromaUpsampler
+from chromagan.pretrained.create import load_upsampler
+from chromagan.training.upsampler import train_upsampler
+from chromagan.training.upsampler_crops import UpsamplerTraining, read_photograph
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Enter the command's flags; names and defaults of the training options are those of `UpsamplerTraining`."""
-    from chromagan.training.upsampler_options import UpsamplerTraining
-
     parser.add_argument("--data", type=Path, metavar="DIR", help="colour photographs to train on (recursive)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="safetensors file to write")
     parser.add_argument("--measure", type=Path, metavar="DIR", help="print the chroma RMSE at edges on these photos")
@@ -24,10 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, write and measure as the flags say; returns the exit code."""
-    from chromagan.pretrained.create import load_upsampler
-    from chromagan.training.upsampler import train_upsampler
-    from chromagan.training.upsampler_options import UpsamplerTraining
-
     if (args.data is None) != (args.out is None):
         raise UsageError("--data and --out go together; give both to train")
     if args.data is None and args.measure is None:
@@ -47,8 +48,6 @@ def run(args: argparse.Namespace) -> int:
 
 def training_command(args: argparse.Namespace) -> str:
     """The command that trains these weights again, with file names but no folders of this machine."""
-    from chromagan.training.upsampler_options import UpsamplerTraining
-
     words = ["chromagan", "train-upsampler", "--data", f"DATA/{args.data.resolve().name}", "--out", args.out.name]
     if args.init is not None:
         words += ["--init", args.init.name]
@@ -59,17 +58,12 @@ def training_command(args: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def measure_table(folder: Path, network: object | None) -> str:
+def measure_table(folder: Path, network: ChromaUpsampler | None) -> str:
     """Lines with the chroma RMSE at edges of bilinear, bicubic and, where given, the learned step."""
-    from chromagan.evaluation.chroma_edges import measure_chroma_edges, plain_enlarger, stepwise_enlarger
-    from chromagan.files.find import find_photo_files
-    from chromagan.files.suffixes import is_training_name
-    from chromagan.training.upsampler_crops import read_photograph
-
     paths = find_photo_files(folder, is_training_name)
     enlargers = {"bilinear": plain_enlarger("bilinear"), "bicubic": plain_enlarger("bicubic")}
     if network is not None:
-        enlargers["learned"] = stepwise_enlarger(network)  # type: ignore[arg-type]
+        enlargers["learned"] = stepwise_enlarger(network)
     figures = measure_chroma_edges((read_photograph(path) for path in paths), enlargers)
     lines = [f"chroma RMSE at the 5 % strongest edges, ab from 1/8, {len(paths)} photographs"]
     for name, value in figures.items():

@@ -6,6 +6,7 @@ be written nested, as it is saved, or flat, as it is typed: `size` is `--size` w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
@@ -24,10 +25,10 @@ def option(
     *,
     choices: tuple[str, ...] | None = None,
     free: bool = False,
-    repeated: bool = False,
+    fixed: bool = False,
 ) -> Any:
     """A field of a `Section`; what the arguments say stands at `Option`. A list as default is copied."""
-    metadata = {"help": help, "check": check, "choices": choices, "free": free, "repeated": repeated}
+    metadata = {"help": help, "check": check, "choices": choices, "free": free, "fixed": fixed}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -54,7 +55,7 @@ class Option:
     check: Check | None  # whether a value is in range; any is where there is none
     choices: tuple[str, ...] | None  # the only values allowed
     free: bool  # it may change when a run goes on, as it does not change what is computed
-    repeated: bool  # the flag of a list may stand several times; else the last one wins
+    fixed: bool  # it may not even change on purpose, as a state of the run holds what it decides
 
     @property
     def flag(self) -> str:
@@ -67,7 +68,7 @@ class Option:
             return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
         if self.kind in (int, float):
             number = isinstance(value, Integral if self.kind is int else Real) and not isinstance(value, bool)
-            return number and value == value  # not NaN
+            return number and not (isinstance(value, float) and not math.isfinite(value))
         return not isinstance(self.kind, type) or isinstance(value, self.kind)
 
     def allows(self, value: Any) -> bool:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from chromagan.benchmark.roofline import seconds_of, settle
 from chromagan.compute.device import Module, place
+from chromagan.compute.signals import StopSignals
 from chromagan.data.loader import Batch
 from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.losses.wasserstein import gradient_penalty
@@ -32,7 +33,7 @@ from chromagan.models.teacher import Teacher
 from chromagan.models.trunk import import_timm
 from chromagan.reports.tables import format_table
 from chromagan.training.config import TrainConfig
-from chromagan.training.loop import Loop, StopSignals
+from chromagan.training.loop import Loop
 from chromagan.training.step import Truth
 from chromagan.training.trainer import Trainer
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from chromagan.compute.signals import leave_signals_to_the_parent
 from chromagan.data.augmentation import Square
 from chromagan.data.decode import decode_photo, reduce_to
 from chromagan.data.heif import decode_on_one_core
@@ -172,12 +173,10 @@ def _flatten(items: list[tuple[np.ndarray | None, tuple[int, int], float]]) -> _
 
 
 def prepare_worker(_: int) -> None:
-    """A worker decodes on one core, and leaves Ctrl-C to the process that it works for."""
-    import signal
-
+    """A worker decodes on one core, and leaves Ctrl-C and its like to the process that it works for."""
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_the_parent()
     cv2.setNumThreads(0)  # 1 would wait for the pool's threads, which a fork does not copy
     torch.set_num_threads(1)
     decode_on_one_core()

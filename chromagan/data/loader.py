@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from chromagan.compute.signals import signals_held
 from chromagan.data.cache import prepare_worker
 from chromagan.data.near_gray import ManifestWriter
 from chromagan.data.training_photos import NEAR_GRAY, UNREADABLE, USED, TrainingPhotos
@@ -86,7 +87,7 @@ class BatchStream:
         self.photos, self.batch_size, self.workers = photos, batch_size, workers
         self.state = state if state is not None else StreamState()
         self.rank, self.world = rank, world
-        self._refused = 0
+        self._refused: set[int] = set()  # photos that were of no use since the last one that was
 
     @property
     def unreadable_names(self) -> list[str]:
@@ -95,7 +96,7 @@ class BatchStream:
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches without end; `DataError` where a whole epoch has no usable photo, or none can be reached any more."""
-        self._refused = 0
+        self._refused.clear()
         with ManifestWriter(self.photos.manifest, self.rank) as writer:
             yield from self._cut_on_device() if self.photos.cuts_on_device else self._load(writer)
         raise DataError("no usable photograph in a whole epoch: all are near-gray or unreadable")
@@ -106,9 +107,9 @@ class BatchStream:
         return self.state.ordinal + (self.rank - self.state.ordinal) % self.world
 
     def _walk(self) -> Iterator[int]:
-        """This rank's places, without those known to be of no use; ends where none has been of use for long."""
+        """This rank's places, without those known to be of no use; ends where no photo is of any."""
         ordinal, skipped = self._next, 0
-        while skipped < len(self.photos):
+        while skipped < len(self.photos) or self.photos.has_hope():
             if self.photos.foreseen(ordinal) == USED:
                 skipped = 0
                 yield ordinal
@@ -131,7 +132,7 @@ class BatchStream:
             for image, status, ordinal, chroma in results:
                 self.photos.learn(self.photos.index_of(ordinal), chroma, writer)
                 self._pass(ordinal, status)
-                if self._refused >= len(self.photos):
+                if len(self._refused) == len(self.photos):
                     return
                 if status == USED:
                     ready.append((image, ordinal))
@@ -150,7 +151,9 @@ class BatchStream:
             generator=torch.Generator().manual_seed(0),  # else it would draw from the run's own generator
         )
         try:
-            yield from loader
+            with signals_held():  # a worker that a signal finds before it has prepared itself would die of it
+                candidates = iter(loader)
+            yield from candidates
         except DataError as error:  # from a worker its message is a whole traceback
             last = str(error).strip().splitlines()[-1]
             raise DataError(last.removeprefix(f"{DataError.__module__}.{DataError.__name__}: ")) from error
@@ -158,12 +161,15 @@ class BatchStream:
     def _pass(self, ordinal: int, status: int) -> None:
         """Count a place of this rank, and those before it that `_walk` had left out."""
         for skipped in range(self._next, ordinal, self.world):
-            self._count(self.photos.foreseen(skipped))
-        self._count(status)
+            self._count(skipped, self.photos.foreseen(skipped))
+        self._count(ordinal, status)
         self.state.ordinal = ordinal + 1
 
-    def _count(self, status: int) -> None:
+    def _count(self, ordinal: int, status: int) -> None:
         self.state.seen += 1
         self.state.near_gray += status == NEAR_GRAY
         self.state.unreadable += status == UNREADABLE
-        self._refused = 0 if status == USED else self._refused + 1
+        if status == USED:
+            self._refused.clear()
+        else:
+            self._refused.add(self.photos.index_of(ordinal))

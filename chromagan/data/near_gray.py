@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from chromagan.errors import DataError
+from chromagan.files.atomic import told
 from chromagan.files.csv_text import defused, restored
 
 _UNREADABLE = "unreadable"
@@ -65,11 +66,13 @@ class ManifestWriter:
         if path is None:
             return
         file = path if rank == 0 else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists():  # a torn line would run into the next one
-            text = file.read_bytes()
-            os.truncate(file, text.rfind(b"\n") + 1)
-        self._file = open(file, "a", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
+        self._path = file
+        with told(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.exists():  # a torn line would run into the next one
+                text = file.read_bytes()
+                os.truncate(file, text.rfind(b"\n") + 1)
+            self._file = open(file, "a", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
         self._writer = csv.writer(self._file, lineterminator="\n")
 
     def add(self, name: str, chroma: float) -> None:
@@ -80,11 +83,13 @@ class ManifestWriter:
     def flush(self) -> None:
         """Hand the lines to the system: a kill of this process loses none of them."""
         if self._file is not None:
-            self._file.flush()
+            with told(self._path):
+                self._file.flush()
 
     def __enter__(self) -> ManifestWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with told(self._path):
+                self._file.close()

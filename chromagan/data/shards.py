@@ -43,6 +43,10 @@ def index_tar(file: IO[bytes]) -> list[Member]:
             if member.isfile() and is_training_name(member.name):
                 members.append((member.name, member.offset_data, member.size))
             shard.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
+        # tarfile takes a shard that was cut, in a header or at a member's end, for one that ends there.
+        file.seek(shard.offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it is cut, or damaged: no end mark behind its last file")
     return members
 
 

@@ -128,6 +128,12 @@ class TrainingPhotos(Dataset[tuple[Tensor, int, int, float]]):
             return NEAR_GRAY
         return UNREADABLE if self.cache is not None and not self.cache.holds(index) else USED
 
+    def has_hope(self) -> bool:
+        """Whether any photo is of use, as far as it is known without decoding."""
+        if self.cache is not None:
+            return bool(self.cache.small[:, 0].any())
+        return not bool((self.chroma < self.min_chroma).all())
+
     def square_of(self, ordinal: int, height: int, width: int) -> Square:
         """The random square that a place of the stream takes from its photo."""
         return draw_square(height, width, self.smallest_crop, np.random.default_rng((self.seed, ordinal, 1)))
@@ -167,7 +173,12 @@ class TrainingPhotos(Dataset[tuple[Tensor, int, int, float]]):
 
 
 def open_training_photos(
-    options: DataOptions, seed: int = 0, folder: Path | None = None, device: torch.device | None = None, rank: int = 0
+    options: DataOptions,
+    seed: int = 0,
+    folder: Path | None = None,
+    device: torch.device | None = None,
+    rank: int = 0,
+    found: Sequence[Photo] | None = None,
 ) -> TrainingPhotos:
     """Find the photographs of a run, with their manifest and, if asked for, their cache.
 
@@ -177,12 +188,13 @@ def open_training_photos(
         folder: the run folder, which holds the manifest unless `options.manifest` names one.
         device: where training runs, for `cache="device"`; the CPU by default.
         rank: of this process, for the name of its manifest.
+        found: the photographs, where they were listed already.
 
     Raises:
         DataError: photographs that are not there, a damaged manifest, a cache that does not fit.
     """
     manifest = Path(options.manifest) if options.manifest else folder / "near_gray.csv" if folder is not None else None
-    found = find_photos(options.data, options.shard_cache)
+    found = find_photos(options.data, options.shard_cache) if found is None else found
     photos = TrainingPhotos(found, options.size, options.smallest_crop, options.min_chroma, seed, manifest)
     if options.cache != "none":
         place = (device or torch.device("cpu")) if options.cache == "device" else None

@@ -75,12 +75,18 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object], sync
     Raises:
         WriteError: the disk or the folder refuses; the temporary file is removed and the final name is untouched.
     """
+    with told(path), moved_into_place(path) as temporary, temporary.open("xb") as file:
+        write(file)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def told(path: str | Path) -> Iterator[None]:
+    """What the disk or the folder refuses within it becomes a `WriteError` that names the path."""
     try:
-        with moved_into_place(path) as temporary, temporary.open("xb") as file:
-            write(file)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+        yield
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0, f"{error.strerror or error}; check the disk")
         raise WriteError(f"{path}: cannot be written: {cause}") from error

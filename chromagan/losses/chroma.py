@@ -11,7 +11,7 @@ from torch import Tensor
 
 from chromagan.losses.bins import bin_error
 from chromagan.losses.registry import LossTerm, Sight, register_term
-from chromagan.options import option
+from chromagan.options import at_least, option
 
 
 def ab_mse(predicted: Tensor, target: Tensor, ab_unit: float) -> Tensor:
@@ -50,7 +50,7 @@ class Chroma(LossTerm):
         "chroma term: squared, absolute or Huber error of ab, or cross-entropy of ab bins",
         choices=(*_OF_AB, "ab_bins"),
     )
-    chroma_weight: float = option(1.0, "weight of the chroma term, see --objective")
+    chroma_weight: float = option(1.0, "weight of the chroma term, see --objective", at_least(0))
 
     def __call__(self, sight: Sight) -> Tensor:
         """In units of `ab_unit`, for bins in nats."""

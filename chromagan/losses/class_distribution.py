@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chromagan.losses.registry import LossTerm, Sight, register_term
-from chromagan.options import option
+from chromagan.options import at_least, option
 
 
 @register_term("class")
@@ -23,7 +23,9 @@ class ClassDistribution(LossTerm):
     teacher_weights: str = option("", "local safetensors of the teacher instead of a download")
     teacher_gray: bool = option(False, "show the teacher the gray photo, as the 2020 paper did")
     teacher_raw_lightness: bool = option(False, "feed the teacher L/100 unnormalised, as the 2020 release did")
-    class_weight: float = option(0.003, "weight of the class-distribution term; 0 trains without a teacher")
+    class_weight: float = option(
+        0.003, "weight of the class-distribution term; 0 trains without a teacher", at_least(0)
+    )
 
     def __call__(self, sight: Sight) -> Tensor | None:
         """In nats; None where there is no teacher, or no class head."""

@@ -21,7 +21,9 @@ Term = TypeVar("Term", bound=LossTerm)
 class ObjectiveOptions(Section):
     """Every registered term with its options, by name, in the order in which they are summed."""
 
-    ab_unit: float = option(50.0, "Lab units that count as one in losses and penalty; 255 is the paper's scale")
+    ab_unit: float = option(
+        50.0, "Lab units that count as one in losses and penalty; 255 is the paper's scale", lambda unit: unit > 0
+    )
     terms: Mapping[str, LossTerm] = field(default_factory=lambda: {n: kind() for n, kind in loss_terms().items()})
 
     def check(self) -> None:

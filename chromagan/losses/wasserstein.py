@@ -21,7 +21,7 @@ from torch import Tensor
 
 from chromagan.errors import UsageError
 from chromagan.losses.registry import LossTerm, Sight, register_term
-from chromagan.options import option
+from chromagan.options import at_least, option
 
 _WORD = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -37,8 +37,8 @@ class Adversarial(LossTerm):
 
     needs, words, place = frozenset({"critic"}), "adversary", 4
 
-    adversarial_weight: float = option(0.005, "weight of the adversarial term; 0 trains without a critic")
-    gradient_penalty: float = option(10.0, "weight of the gradient penalty")
+    adversarial_weight: float = option(0.005, "weight of the adversarial term; 0 trains without a critic", at_least(0))
+    gradient_penalty: float = option(10.0, "weight of the gradient penalty", at_least(0))
     penalty_on: PenaltyOn = option("mean", "number whose gradient the penalty bounds", choices=("sum", "mean"))
 
     def check(self) -> None:

@@ -21,31 +21,39 @@ from chromagan.training.hints import HintOptions
 from chromagan.training.schedule import CriticOptions, ScheduleOptions
 
 
+def _is_decay(value: float) -> bool:
+    return 0 <= value < 1
+
+
 @dataclass(frozen=True)
 class NetworkOptions(Section):
     """The part of a run's configuration that builds its generator."""
 
-    model: str = option("chromagan", "generator, by its name in the registry")
+    model: str = option("chromagan", "generator, by its name in the registry", fixed=True)
     backbone: list[str] = option(
         [],
         "one or two semantic branches of chromagan (vgg16 unless given; tf_efficientnet_lite2, or any timm name), or "
         "the encoder of unet (its own unless given)",
+        fixed=True,
     )
     model_option: list[str] = option(
-        [], "an option of the network by its own name, NAME=VALUE (a list: a+b); may stand several times", repeated=True
+        [], "an option of the network by its own name, NAME=VALUE (a list: a+b); may stand several times", fixed=True
     )
     backbone_weights: list[str] = option(
         [], "local safetensors instead of a download: NAME=FILE for each backbone, or FILE where there is one"
     )
     no_pretrained: bool = option(False, "start from nothing; drops the class term unless --teacher-weights is given")
-    no_semantic: bool = option(False, "ablation: zero the deep semantic features (model chromagan)")
+    no_semantic: bool = option(False, "ablation: zero the deep semantic features (model chromagan)", fixed=True)
     init: str = option("", "weights to fine-tune from: a file, or a name such as chromagan@small")
     trunk_frozen: int = option(
         3,
         "octaves of VGG16 and EfficientNet-Lite2, from the finest, that are never trained; 5 freezes any trunk",
         within(0, 5),
+        fixed=True,
     )
-    frozen_backbones: list[str] = option([], "backbones that are never trained, whatever --trunk-frozen says")
+    frozen_backbones: list[str] = option(
+        [], "backbones that are never trained, whatever --trunk-frozen says", fixed=True
+    )
 
     def check(self) -> None:
         """Refuse to start from nothing and from weights at once."""
@@ -69,20 +77,22 @@ class NetworkOptions(Section):
 class OptimizerOptions(Section):
     """The optimisers of generator and critic, and the average of the generator's weights."""
 
-    lr: float = option(3e-4, "learning rate of the generator")
-    critic_lr: float = option(1e-4, "learning rate of the critic")
-    optimizer: str = option("adam", "of the generator; the critic keeps Adam", choices=("adam", "adamw", "sgd"))
-    momentum: float = option(0.9, "momentum of --optimizer sgd", lambda share: 0 <= share < 1)
+    lr: float = option(3e-4, "learning rate of the generator", at_least(0))
+    critic_lr: float = option(1e-4, "learning rate of the critic", at_least(0))
+    optimizer: str = option(
+        "adam", "of the generator; the critic keeps Adam", choices=("adam", "adamw", "sgd"), fixed=True
+    )
+    momentum: float = option(0.9, "momentum of --optimizer sgd", _is_decay)
     weight_decay: float = option(
         0.0, "of the generator's weights: added to the gradient, by adamw to the step", at_least(0)
     )
-    beta1: float = option(0.9, "Adam's beta1 of the generator")
-    critic_beta1: float = option(0.5, "Adam's beta1 of the critic")
-    trunk_lr: float = option(0.1, "learning rate of the trunk, as a share of --lr")
+    beta1: float = option(0.9, "Adam's beta1 of the generator", _is_decay)
+    critic_beta1: float = option(0.5, "Adam's beta1 of the critic", _is_decay)
+    trunk_lr: float = option(0.1, "learning rate of the trunk, as a share of --lr", at_least(0))
     ema: float = option(
         0.998,
         "decay of the exponential average of the weights, for 16 photos a step; 0 for none",
-        lambda decay: 0 <= decay < 1,
+        _is_decay,
     )
 
 
@@ -112,7 +122,7 @@ class TrainConfig(Section):
     hints: HintOptions = field(default_factory=HintOptions)
     compute: ComputeOptions = field(default_factory=ComputeOptions)
     exam: HeldOutOptions = field(default_factory=HeldOutOptions)
-    seed: int = option(0, "seed of weights, data order and penalty")
+    seed: int = option(0, "seed of weights, data order and penalty", at_least(0))
     wandb: str = option("", "also log to this Weights & Biases project", free=True)
 
     @classmethod

@@ -18,6 +18,7 @@ from chromagan.pretrained.hub import find_weights
 from chromagan.training.build import ancestors_of
 from chromagan.training.checkpoint import load_state, read_state
 from chromagan.training.config import NetworkOptions, TrainConfig, from_preset, look_of
+from chromagan.training.run_folder import read_saved
 from chromagan.version import __version__
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def _from_run(folder: Path, options: ExportOptions) -> tuple[ColorizationNetwork
     config = {**state["network"]["config"], **_ablation(options)}
     network = build_network(name, **config)
     network.load_state_dict(state["ema"]["tensors"])
-    saved = json.loads((folder / "config.json").read_text())
+    saved = read_saved(folder)
     values = TrainConfig.read(saved)
     extra = {"images": str(state["images"]), "training": json.dumps(saved, sort_keys=True)}
     ancestors = _ancestors(values.get("init", ""), name, state["network"])

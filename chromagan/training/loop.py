@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from chromagan.compute.distributed import any_rank, average, gather, rank, world_size
+from chromagan.compute.signals import StopSignals
 from chromagan.errors import TrainingError
 from chromagan.training.run import Run
 
@@ -25,29 +24,9 @@ log = logging.getLogger(__name__)
 TICK = 1_000
 # (1 - norm of the critic's gradient)^2: a healthy penalty stays far below 1.
 LARGEST_PENALTY = 100.0
-# Ranks agree on stopping every so many steps: on a GPU the question waits for the device.
+# On a GPU ranks agree on stopping every so many steps, as the question waits for the device; elsewhere at each, as
+# torchrun kills what has not stopped within 30 seconds.
 _STOP_EVERY = 8
-
-
-class StopSignals:
-    """While entered, SIGINT and SIGTERM set `asked` to the signal's name instead of ending the process."""
-
-    def __init__(self) -> None:
-        self.asked = ""
-        self._before: dict[int, Any] = {}
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number).name
-
-    def __enter__(self) -> StopSignals:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 class Meter:
@@ -119,16 +98,20 @@ class Loop:
             TrainingError: a loss or a weight is not finite, the critic has exploded, or another rank is lost; the last
                 checkpoint stands.
         """
-        run = self.trained
-        run.folder.start(run.images)
+        run, reason = self.trained, ""
+        # The folder becomes the run's once its data have given a batch.
         batches = run.batches()
+        first = [] if run.finished else [next(batches)]
+        run.folder.start(run.images)
         run.network.train()
         bar = tqdm(total=run.length, initial=run.images, unit=run.unit, smoothing=0.05, disable=rank() > 0)
-        reason = ""
-        with StopSignals() as signals, bar:
-            while not (reason or run.finished):
-                reason = self.advance(batches, signals, bar)
-        run.folder.close()
+        try:
+            with StopSignals() as signals, bar:
+                steps = chain(first, batches)
+                while not (reason or run.finished):
+                    reason = self.advance(steps, signals, bar)
+        finally:
+            run.folder.close()
         words = run.last_words()
         if words:
             log.warning("%s", words)
@@ -161,7 +144,8 @@ class Loop:
         wish = signals.asked or ("the time limit" if time.monotonic() > self.deadline else "")
         if world_size() == 1:
             return wish
-        if self._steps % _STOP_EVERY or not any_rank(bool(wish)):
+        every = _STOP_EVERY if self.trained.device.type == "cuda" else 1
+        if self._steps % every or not any_rank(bool(wish)):
             return ""
         return next(filter(None, gather(wish)))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.errors import TrainingError
 from chromagan.files.atomic import remove_unfinished
-from chromagan.training.checkpoint import load_state, mark_best, save_state, state_files
+from chromagan.training.checkpoint import load_state, mark_best, save_state, state_files, state_name
 from chromagan.training.run_folder import RunFolder
 
 Terms = dict[str, Tensor]
@@ -113,25 +113,39 @@ class Run(ABC):
         return {"network": self.network}
 
     def resume(self) -> None:
-        """Go on from the last checkpoint, where there is one; `TrainingError` where it is damaged."""
-        state = load_state(self.folder.path)
-        if self.folder.writes:
-            remove_unfinished(self.folder.path)
-        if state is None:
+        """Go on from the last checkpoint that is whole, where there is any.
+
+        Raises:
+            TrainingError: all are damaged, or ranks read different ones.
+        """
+        path = self.folder.path
+        state = load_state(path, accept=self._take)
+        if len(set(gather(self.images))) > 1:
+            raise TrainingError(f"{path}: the processes read different states there; give all of them the same storage")
+        if not self.folder.writes:
             return
+        remove_unfinished(path)
+        # What is damaged is not met again. A kill may have come between writing this state and marking it.
+        for newer in state_files(path):
+            if state is not None and newer.name > state_name(self.images):
+                newer.replace(newer.with_suffix(".damaged"))
+        if self.images and self.best.get("images") == self.images:
+            mark_best(path / state_name(self.images))
+
+    def _take(self, state: dict[str, Any]) -> None:
+        """Go on from a state; what an error leaves half-done, the next state that is tried does anew."""
         self.load(state)
-        self.ema.steps = state["ema"]["steps"]
-        for key, value in state["ema"]["tensors"].items():
+        average = state["ema"]["tensors"]
+        if {k: v.shape for k, v in average.items()} != {k: v.shape for k, v in self.ema.tensors.items()}:
+            raise ValueError("the average is of another network")
+        for key, value in average.items():
             self.ema.tensors[key].copy_(value)
-        self.images, self.best = state["images"], state["best"]
+        self.ema.steps, self.images, self.best = int(state["ema"]["steps"]), int(state["images"]), dict(state["best"])
         if len(state["random"]) == world_size():
             own = state["random"][rank()]
             torch.set_rng_state(own["cpu"])
             if self.device.type == "cuda" and "cuda" in own:
                 torch.cuda.set_rng_state(own["cuda"], self.device)
-        # A kill may have come between writing this state and marking it.
-        if self.folder.writes and self.best.get("images") == self.images:
-            mark_best(state_files(self.folder.path)[-1])
 
     def save(self, best: bool = False) -> None:
         """Write a checkpoint from which the same command goes on; every rank calls this, the first one writes."""

@@ -33,7 +33,7 @@ class ScheduleOptions(Section):
         1, "parts that a batch is divided in, one after the other, to need less memory", at_least(1)
     )
     images: int = option(400_000, "length of the run in photographs", at_least(1))
-    warmup: int = option(2_000, "photographs over which the learning rate rises from 0")
+    warmup: int = option(2_000, "photographs over which the learning rate rises from 0", at_least(0))
     decay: float = option(
         0.5, "share of the run, at its end, over which the learning rate falls to 0 along a cosine", within(0, 1)
     )
@@ -45,7 +45,7 @@ class ScheduleOptions(Section):
         "with --schedule steps, SHARE:FACTOR: from that share of the run on, lr x factor",
         _are_rate_steps,
     )
-    trunk_start: int = option(0, "photographs after which the trunk is trained on")
+    trunk_start: int = option(0, "photographs after which the trunk is trained on", at_least(0))
 
     def check(self) -> None:
         """Refuse a batch that cannot be divided."""
@@ -68,7 +68,7 @@ class ScheduleOptions(Section):
 class CriticOptions(Section):
     """When the adversary joins, and how often the critic is updated."""
 
-    adversarial_start: int = option(0, "photographs before the adversarial term joins")
+    adversarial_start: int = option(0, "photographs before the adversarial term joins", at_least(0))
     critic_warmup: int = option(
         0, "photographs before --adversarial-start from which the critic trains alone", at_least(0)
     )

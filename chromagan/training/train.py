@@ -7,6 +7,8 @@ import json
 import logging
 import math
 import os
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from chromagan.compute.device import choose_device
 from chromagan.compute.distributed import gather, local_rank, process_group, rank, world_size
 from chromagan.data.decode import decode_photo
 from chromagan.data.photos import find_photos
+from chromagan.data.source import Photo
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.held_out import HeldOut, check_best_metric
 from chromagan.evaluation.options import HeldOutOptions
@@ -80,7 +83,8 @@ def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.i
     # Random numbers that are drawn here, such as for weights that are loaded over, would be missing in the run.
     with torch.random.fork_rng(devices=[]):
         if trainer.folder.writes:
-            shown = load_grid_photos(options.val or photos.data[0], _PREVIEWED, photos.size)
+            place = find_photos([options.val]) if options.val else trainer.photos
+            shown = load_grid_photos(place, _PREVIEWED, photos.size)
 
             def preview(path: Path) -> None:
                 sheet = grid(trainer.averaged_generator(), shown, options.look).permute(1, 2, 0).numpy()
@@ -91,14 +95,10 @@ def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.i
     return Loop(trainer, snapshot_every, max_minutes, exam=exam, preview=preview, **given)
 
 
-def load_grid_photos(place: str, count: int, size: int) -> Tensor:
-    """The first photos of a folder, centre-cropped: (count, 3, size, size) uint8.
-
-    Raises:
-        DataError: none of them can be read.
-    """
+def load_grid_photos(photos: Sequence[Photo], count: int, size: int) -> Tensor:
+    """The first photos that can be read, centre-cropped: (count, 3, size, size) uint8; `DataError` where none can."""
     squares = []
-    for source in find_photos([place])[: 4 * count]:
+    for source in photos:
         rgb = decode_photo(source)
         if rgb is None:
             continue
@@ -109,7 +109,7 @@ def load_grid_photos(place: str, count: int, size: int) -> Tensor:
         if len(squares) == count:
             break
     if not squares:
-        raise DataError(f"{place}: no readable photograph for the preview")
+        raise DataError("no readable photograph for the preview: all of --val, or of --data, are damaged")
     return torch.stack(squares)
 
 
@@ -129,6 +129,7 @@ def train(
     max_minutes: float = math.inf,
     stop_at: int = 0,
     rank_timeout: float = 600.0,
+    allow_changes: Collection[str] = (),
 ) -> tuple[Trainer, str]:
     """Train, or go on where the same call stopped. With several processes (torchrun) all call this.
 
@@ -143,6 +144,7 @@ def train(
         max_minutes: stop cleanly after this time.
         stop_at: stop cleanly after so many photographs of the run; 0 does not.
         rank_timeout: seconds after which a process that says nothing is taken for lost.
+        allow_changes: options that may differ from those of the run so far.
 
     Returns:
         The run as it stands, and why it stopped.
@@ -156,13 +158,22 @@ def train(
     _check(config)
     if snapshot_every < 1:
         raise UsageError("--snapshot-every must be at least 1 photograph")
+    if not max_minutes >= 0 or stop_at < 0 or not rank_timeout > 0:  # NaN neither
+        raise UsageError("--max-minutes, --stop-at and --rank-timeout take no such number; see chromagan train --help")
+    unknown = sorted(set(allow_changes) - set(config.options()))
+    if unknown:
+        raise UsageError(f"--allow-changes {unknown[0]}: there is no such option; name options such as images or data")
     device = choose_device(device) if isinstance(device, str) else device
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = choose_device(f"cuda:{local_rank()}")
     with process_group(device.type, rank_timeout):
-        trainer = Trainer(config, Path(out), device)
-        with trainer.folder.given_back():
+        trainer = Trainer(config, Path(out), device, allow_changes)
+        try:
+            if trainer.folder.writes:
+                _warn(config, trainer.photos)
             return trainer, open_loop(trainer, snapshot_every, max_minutes, stop_at=stop_at).run()
+        finally:
+            trainer.folder.close()
 
 
 def describe(config: TrainConfig) -> str:
@@ -227,6 +238,23 @@ def _saved_bytes(network: nn.Module, *inputs: Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         network(*inputs)
     return sum(seen.values())
+
+
+def _warn(config: TrainConfig, photos: Sequence[Photo]) -> None:
+    """Say what is allowed and seldom meant."""
+    schedule, val = config.schedule, config.exam.val
+    if schedule.warmup > schedule.images:
+        log.warning(
+            "--warmup %s is longer than the run of %s photographs: the learning rate never reaches --lr",
+            f"{schedule.warmup:,}", f"{schedule.images:,}",
+        )  # fmt: skip
+    folders = Counter(os.path.dirname(photo.name) for photo in photos)
+    inside = os.path.join(os.path.realpath(val), "")
+    count = sum(n for folder, n in folders.items() if os.path.join(os.path.realpath(folder), "").startswith(inside))
+    if val and count:
+        log.warning(
+            "--val %s: %s of its photographs are in --data too; its figures are of what was learned", val, f"{count:,}"
+        )
 
 
 def _check(config: TrainConfig) -> None:

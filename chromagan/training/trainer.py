@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+import hashlib
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,9 +16,11 @@ from chromagan.compute.device import place
 from chromagan.compute.distributed import copy_from_first_rank, gather, rank, synchronise_batch_norm, world_size
 from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.data.loader import Batch, BatchStream, StreamState, unreadable_warning
+from chromagan.data.photos import survey
 from chromagan.data.training_photos import open_training_photos
 from chromagan.errors import UsageError
 from chromagan.losses.bins import Bins
+from chromagan.losses.class_distribution import ClassDistribution
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.critic import PatchCritic
 from chromagan.training.ab_prior import run_prior
@@ -27,6 +31,10 @@ from chromagan.training.run import ExponentialAverage, Run
 from chromagan.training.run_folder import RunFolder
 from chromagan.training.step import Adversaries, Terms, Truth, prepare_truth
 
+log = logging.getLogger(__name__)
+
+# What decides the learning rate over the run, and nothing else.
+_OF_THE_RATE = {"images", "warmup", "decay", "schedule", "rate_steps"}
 _AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -51,22 +59,31 @@ class Trainer(Run):
         "critic": "lower --lr or --critic-lr",
     }
 
-    def __init__(self, config: TrainConfig, out: Path, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, out: Path, device: torch.device, allow_changes: Collection[str] = ()
+    ) -> None:
         schedule = config.schedule
         if schedule.batch_size % (world_size() * schedule.accumulate):
             raise UsageError(
                 f"--batch-size {schedule.batch_size} is not a multiple of {world_size()} processes x --accumulate "
                 f"{schedule.accumulate}"
             )
-        super().__init__(RunFolder(out, config, rank() == 0), device, schedule.images, schedule.batch_size)
+        found = survey(config.photos.data, config.photos.shard_cache)
+        if rank() == 0:
+            log.info("%s", found.text())
+        inputs = {"data": found.digest, **digests_of(config)}
+        folder = RunFolder(out, config, rank() == 0, inputs=inputs, allowed=allow_changes)
+        super().__init__(folder, device, schedule.images, schedule.batch_size)
+        self.photos = found.photos
         self.config, self.stream = config, StreamState()
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.compute.tf32
         # Every rank builds the same networks, and goes on with random numbers of its own.
         torch.manual_seed(config.seed)
-        with self.folder.given_back():
-            self._build()
-            torch.manual_seed(config.seed + rank())
-            self.resume()
+        self._build()
+        torch.manual_seed(config.seed + rank())
+        self.resume()
+        if folder.changed and folder.writes:
+            log.warning("%s", self._what_changes())
 
     def _build(self) -> None:
         config, device, objective = self.config, self.device, self.config.objective
@@ -102,7 +119,7 @@ class Trainer(Run):
             raise UsageError(f"{asked_by}: {model} predicts no ab bins; train chromagan or eccv16, or leave it out")
         bins = bins if asked_by else None
         if bins is not None and objective.term(Bins).rebalance:
-            bin_weights = bins.rebalancing_weights(run_prior(config.photos, self.folder.path, bins))
+            bin_weights = bins.rebalancing_weights(run_prior(config.photos, self.photos, self.folder, bins))
         self.adversaries = Adversaries(
             self.generator, self.critic, self.teacher, (self.optimizer, self.critic_optimizer), config,
             autocast, self.scaler, bins, bin_weights,
@@ -132,6 +149,21 @@ class Trainer(Run):
         betas = (options.critic_beta1, 0.999)
         return generator, Adam(self.critic.parameters(), options.critic_lr, betas, fused=fused)
 
+    def _what_changes(self) -> str:
+        """What was changed on purpose, and whether the run still equals one that had it so from its start."""
+        changed, now = self.folder.changed, self.config.schedule
+        words = ", ".join(f"{name} {then!r} -> {value!r}" for name, (then, value) in changed.items())
+        before = replace(now, **{name: then for name, (then, _) in changed.items() if hasattr(now, name)})
+        steps = range(0, self.images, self.batch_size)
+        rates = all(before.learning_rate_share(images) == now.learning_rate_share(images) for images in steps)
+        if set(changed) <= {"init", "backbone_weights", "no_pretrained"}:
+            end = "the states hold the weights, nothing else changes"
+        elif set(changed) <= _OF_THE_RATE and rates:
+            end = "so far nothing depended on it: the run equals one that began so"
+        else:
+            end = "from here on it equals no run that began with these options"
+        return f"{self.folder.path} goes on at {self.images:,} photographs with {words}: {end}"
+
     def state(self) -> dict[str, Any]:
         """Networks, optimisers, the ranks' places in the data, and what `chromagan export` has to know."""
         critic, critic_optimizer = self.critic, self.critic_optimizer
@@ -153,13 +185,17 @@ class Trainer(Run):
         if self.critic is not None and self.critic_optimizer is not None:
             self.critic.load_state_dict(state["critic"])
             self.critic_optimizer.load_state_dict(state["critic_optimizer"])
+        for optimizer in filter(None, (self.optimizer, self.critic_optimizer)):
+            for parameter, moments in optimizer.state.items():
+                if any(m.shape not in ((), parameter.shape) for m in moments.values() if isinstance(m, torch.Tensor)):
+                    raise ValueError("an optimiser's state is of another network")
         states = [StreamState(**one) for one in state["streams"]]
         self.stream = StreamState.of_rank(states, rank(), world_size())
 
     def batches(self) -> Iterator[Batch]:
         """This rank's share of the stream of photographs."""
         options, world = self.config.photos, world_size()
-        photos = open_training_photos(options, self.config.seed, self.folder.path, self.device, rank())
+        photos = open_training_photos(options, self.config.seed, self.folder.path, self.device, rank(), self.photos)
         self._data = BatchStream(photos, self.batch_size // world, options.workers, self.stream, rank(), world)
         return iter(self._data)
 
@@ -215,3 +251,19 @@ class Trainer(Run):
     def averaged_generator(self) -> ColorizationNetwork:
         """A copy of the generator with the averaged weights, in evaluation mode."""
         return self.ema.applied_to(self.generator)
+
+
+def digests_of(config: TrainConfig) -> dict[str, str]:
+    """The sha256 of each local file of weights that a run reads, by the option that names it."""
+    term, network = config.objective.term(ClassDistribution), config.network
+    named = {"init": [network.init], "teacher_weights": [term.teacher_weights]}
+    found = {}
+    for option, words in (named | {"backbone_weights": network.backbone_weights}).items():
+        files = [Path(word) if Path(word).is_file() else Path(word.partition("=")[2] or word) for word in words if word]
+        if files and all(file.is_file() for file in files):
+            sums = []
+            for file in files:
+                with open(file, "rb") as content:
+                    sums.append(hashlib.file_digest(content, "sha256").hexdigest()[:32])
+            found[option] = " ".join(sums)
+    return found

@@ -1,6 +1,8 @@
 """Photos found, filtered, cropped, and a stream that goes on where it was."""
 
 import io
+import os
+import shutil
 import tarfile
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from skimage.color import rgb2lab
 from chromagan.data.augmentation import cut_square, draw_square
 from chromagan.data.loader import BatchStream
 from chromagan.data.near_gray import mean_chroma
-from chromagan.data.photos import find_photos
+from chromagan.data.photos import find_photos, survey
 from chromagan.data.training_photos import TrainingPhotos
 from chromagan.errors import DataError
 
@@ -130,3 +132,63 @@ def test_channels_stay_in_rgb_order(tmp_path):
     (tmp_path / "red.png").write_bytes(encoded(red))
     photos = TrainingPhotos(find_photos([str(tmp_path)]), 16, 0.6, 4.0, seed=0)
     assert photos[0][0].float().mean((1, 2)).tolist() == [255.0, 0.0, 0.0]
+
+
+def test_two_usable_photos_of_six_come_again_and_again(tmp_path):
+    """Between two of them more photos can pass than there are: the last of one epoch and the first of the next."""
+    for i in range(6):
+        (tmp_path / f"{i}.png").write_bytes(encoded(picture(i, gray=i > 1)) if i != 5 else b"broken")
+    for seed in range(4):
+        for world in (1, 2):
+            photos = TrainingPhotos(find_photos([str(tmp_path)]), 16, 0.6, 4.0, seed=seed)
+            batches = iter(BatchStream(photos, 2, rank=world - 1, world=world))
+            assert all(len(next(batches).rgb) == 2 for _ in range(30))
+
+
+def test_a_folder_that_is_linked_into_itself_gives_each_photo_once(folder):
+    before = [photo.name for photo in find_photos([str(folder)])]
+    (folder / "class0" / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "other").symlink_to(folder / "class1", target_is_directory=True)
+    assert sorted(os.path.realpath(photo.name) for photo in find_photos([str(folder)])) == sorted(before)
+
+
+def shard_of(path, count=3):
+    with tarfile.open(path, "w") as tar:
+        for i in range(count):
+            data = encoded(picture(i))
+            member = tarfile.TarInfo(f"{i}.png")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path.read_bytes()
+
+
+def test_a_shard_that_is_cut_anywhere_is_an_error(tmp_path):
+    whole = shard_of(tmp_path / "whole.tar")
+    with tarfile.open(tmp_path / "whole.tar") as tar:
+        headers = [member.offset for member in tar][1:]
+        end = tar.offset
+    assert len(find_photos([str(tmp_path / "whole.tar")])) == 3
+    cuts = [*headers, *(header + 100 for header in headers), headers[0] + 700, end, end + 100]
+    for cut in cuts:
+        (tmp_path / "cut.tar").write_bytes(whole[:cut])
+        with pytest.raises(DataError, match=r"cut.tar: not a readable uncompressed tar shard"):
+            find_photos([str(tmp_path / "cut.tar")])
+    damaged = bytearray(whole)
+    damaged[headers[1] : headers[1] + 64] = b"\xa5" * 64  # a header in the middle
+    (tmp_path / "damaged.tar").write_bytes(damaged)
+    with pytest.raises(DataError, match="damaged.tar"):
+        find_photos([str(tmp_path / "damaged.tar")])
+
+
+def test_what_is_found_and_what_is_passed_over_is_said(folder):
+    for name in ("a.dng", "b.DNG", "c.psd"):
+        (folder / name).write_bytes(b"")
+    assert survey([str(folder)]).text() == "8 photographs found; passed over: 2 .dng, 1 .md, 1 .psd"
+
+
+def test_the_digest_is_that_of_the_names_below_the_place(folder, tmp_path_factory):
+    moved = tmp_path_factory.mktemp("moved") / "deep"
+    shutil.copytree(folder, moved)
+    assert survey([str(moved)]).digest == survey([str(folder)]).digest
+    (moved / "gray.png").rename(moved / "gray2.png")
+    assert survey([str(moved)]).digest != survey([str(folder)]).digest

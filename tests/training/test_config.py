@@ -153,3 +153,27 @@ def test_a_configuration_with_values_of_another_kind_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UsageError, match="does not take|not a readable"):
         from_preset("default", base=read_config(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize("words", [
+    ["--lr", "-1"], ["--lr", "nan"], ["--lr", "inf"], ["--critic-lr", "-1e-4"], ["--seed", "-1"], ["--ab-unit", "0"],
+    ["--chroma-weight", "-1"], ["--adversarial-weight", "-0.1"], ["--class-weight", "-1"], ["--gradient-penalty", "-9"],
+    ["--beta1", "1"], ["--warmup", "-5"], ["--trunk-start", "-1"], ["--adversarial-start", "-1"], ["--trunk-lr", "-1"],
+    ["--max-minutes", "nan"], ["--max-minutes", "-1"], ["--stop-at", "-1"], ["--rank-timeout", "0"],
+])  # fmt: skip
+def test_values_out_of_range_are_wrong_usage_in_one_line(tmp_path, capsys, words):
+    from chromagan.apps.cli.main import main
+
+    assert main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "x"), *words]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert words[0] in told
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_list_may_stand_in_several_flags():
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["--data", "a", "b", "--data", "c", "--metrics", "psnr", "--metrics", "ssim"]
+    args = parser.parse_args(["--out", "x", *words])
+    assert (args.data, args.metrics) == (["a", "b", "c"], ["psnr", "ssim"])

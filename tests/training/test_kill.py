@@ -173,11 +173,9 @@ def test_a_torn_state_is_told_and_the_one_before_serves(program, shards, tmp_pat
     newest.write_bytes(newest.read_bytes()[:1000])
     process = start(program, shards, tmp_path / "run")
     _, error = process.communicate(timeout=240)
-    assert process.returncode == 1
-    assert error.splitlines()[-1].startswith("chromagan:")
-    assert "damaged run state" in error
-    assert "remove it to go on from the one before" in error
-    newest.unlink()
-    process = start(program, shards, tmp_path / "run")
-    assert process.wait(timeout=240) == 0
+    assert process.returncode == 0
+    told = [line for line in error.splitlines() if "damaged run state" in line]
+    assert len(told) == 1
+    assert told[0].startswith("chromagan:")
+    assert told[0].endswith("; going on from state-000000112.pt")
     assert load_state(tmp_path / "run")["images"] == 128

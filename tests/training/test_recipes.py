@@ -144,6 +144,7 @@ def test_a_folder_of_before_these_options_goes_on(photos, tmp_path):
     new += ("weight_decay", "schedule", "rate_steps")
     plain = config(photos)
     (tmp_path / "config.json").write_text(json.dumps({k: v for k, v in plain.flat().items() if k not in new}))
+    (tmp_path / "state-000000004.pt").touch()  # the folder is a run's from its first state on
     RunFolder(tmp_path, plain)
     with pytest.raises(Exception, match="objective: 'ab_mse' there, 'ab_l1' now"):
         RunFolder(tmp_path, config(photos, objective="ab_l1"))
@@ -172,6 +173,9 @@ def test_the_chroma_term_is_the_one_asked_for(photos, tmp_path, objective):
 def test_bins_are_learned_with_rare_colours_weighed_up_by_the_runs_own_photos(photos, tmp_path):
     """Two colours fill the photos, so a prior counted here by hand must give the term."""
     trainer = Trainer(config(photos, objective="ab_bins", rebalance=True), tmp_path, CPU)
+    trainer.folder.start(0)
+    trainer.save()
+    trainer.folder.close()
     prior = json.loads((tmp_path / "ab_prior.json").read_text())
     assert sum(prior) == pytest.approx(1)
     assert sum(share > 0.2 for share in prior) == 2

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             denies = one.name.startswith("no_")
             kind = {"action": "store_true" if denies else argparse.BooleanOptionalAction}
         elif one.kind == list[str]:
-            kind = {"nargs": "+", "action": "extend" if one.repeated else "store"}
+            kind = {"nargs": "+", "action": "extend"}  # `--data A --data B` is both
         parser.add_argument(one.flag, default=None, help=shown.replace("%", "%%"), **kind)
     parser.add_argument("--out", type=Path, required=True, help="run folder; the same command goes on where it stopped")
     presets = preset_names()
@@ -40,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rank-timeout", type=float, default=600.0, help="with torchrun: seconds until a silent process is lost [600]"
     )
+    parser.add_argument(
+        "--allow-changes", nargs="+", action="extend", default=[], metavar="OPTION", help="go on in --out though these "
+        "options differ from those of the run so far, such as images (a longer run), data (other photographs) or lr"
+    )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print configuration, sizes, steps and memory, and stop")
 
 
@@ -55,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(describe(config))
         return 0
+    allowed = [name.lstrip("-").replace("-", "_") for name in args.allow_changes]
     trainer, reason = train(
-        config, args.out, args.device, args.snapshot_every, args.max_minutes, args.stop_at, args.rank_timeout
+        config, args.out, args.device, args.snapshot_every, args.max_minutes, args.stop_at, args.rank_timeout, allowed
     )
     if trainer.folder.writes:
         log.info("%s: %s photographs seen; stopped by %s", args.out, f"{trainer.images:,}", reason)

@@ -35,7 +35,9 @@ def make_run(folder, shift=0.0, **options):
     network(torch.rand(4, 1, 64, 64) * 100)
     with torch.no_grad():
         network.to_ab.bias.add_(shift)
-    RunFolder(folder, from_preset("cpu", **options)).close()
+    opened = RunFolder(folder, from_preset("cpu", **options), boards=False)
+    opened.start(0)
+    opened.close()
     save_state(folder, state_of(network))
     return network.eval()
 

@@ -156,7 +156,7 @@ def test_a_configuration_with_values_of_another_kind_is_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize("words", [
-    ["--lr", "-1"], ["--lr", "nan"], ["--lr", "inf"], ["--critic-lr", "-1e-4"], ["--seed", "-1"], ["--ab-unit", "0"],
+    ["--lr", "-1"], ["--lr", "nan"], ["--lr", "inf"], ["--critic-lr", "-0.1"], ["--seed", "-1"], ["--ab-unit", "0"],
     ["--chroma-weight", "-1"], ["--adversarial-weight", "-0.1"], ["--class-weight", "-1"], ["--gradient-penalty", "-9"],
     ["--beta1", "1"], ["--warmup", "-5"], ["--trunk-start", "-1"], ["--adversarial-start", "-1"], ["--trunk-lr", "-1"],
     ["--max-minutes", "nan"], ["--max-minutes", "-1"], ["--stop-at", "-1"], ["--rank-timeout", "0"],

@@ -329,3 +329,26 @@ def test_weights_and_biases_ids_differ_for_folders_of_one_name(photos, tmp_path,
     for place in ("a", "b", "a"):
         train(config(photos, wandb="project", images=4), tmp_path / place / "run")
     assert given[0] == given[2] != given[1]
+
+
+def test_a_batch_that_changes_on_purpose_goes_on_from_the_same_place(photos, tmp_path, caplog):
+    train(config(photos), tmp_path / "run", stop_at=8)
+    run = train(config(photos, batch_size=4), tmp_path / "run", allow_changes=["batch_size"])
+    assert (run.images, run.stream.seen) == (12, 12)
+    assert any("batch_size 2 -> 4: from here on" in line for line in caplog.messages)
+
+
+def test_what_is_allowed_and_seldom_meant_is_said(photos, tmp_path, caplog):
+    train(config(photos, warmup=50, val=str(photos), eval_every=0), tmp_path / "run")
+    told = [line for line in caplog.messages if line.startswith("--")]
+    assert [line.split()[0] for line in told] == ["--warmup", "--val"]
+    assert "50 is longer than the run of 12 photographs" in told[0]
+    assert "6 of its photographs are in --data too" in told[1]
+
+
+def test_fifty_broken_files_first_in_the_folder_do_not_stop_a_run(photos, tmp_path):
+    for i in range(50):
+        (photos / f"0{i:03d}.jpg").write_bytes(b"broken")
+    run = train(config(photos, val=str(photos), eval_every=0), tmp_path / "run")
+    assert run.images == 12
+    assert run.stream.unreadable > 0

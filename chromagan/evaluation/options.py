@@ -138,7 +138,7 @@ class HeldOutOptions(Section):
     eval_every: int = option(10_000, "photographs between evaluations on --val; 0 for none", at_least(0), free=True)
     eval_size: int = option(256, "short side of the held-out photos in pixels", at_least(32), free=True)
     eval_limit: int = option(200, "measure so many held-out photos, evenly spaced; 0 for all", at_least(0), free=True)
-    metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True, repeated=True)
+    metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True)
     best_metric: str = option("psnr", "figure by which the best checkpoint is chosen", free=True)
     look_size: int = option(
         0, "working size that the weights will want and are validated at; 0 is --eval-size", free=True

@@ -26,6 +26,7 @@ from chromagan.data.source import Photo
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.held_out import HeldOut, check_best_metric
 from chromagan.evaluation.options import HeldOutOptions
+from chromagan.files.atomic import write_atomically
 from chromagan.inference.stages import paint
 from chromagan.metrics.registry import better
 from chromagan.models.baselines import Gray
@@ -88,7 +89,9 @@ def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.i
 
             def preview(path: Path) -> None:
                 sheet = grid(trainer.averaged_generator(), shown, options.look).permute(1, 2, 0).numpy()
-                cv2.imwrite(str(path), np.ascontiguousarray(sheet[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])
+                # Not by `imwrite`, which crashes on names that are not UTF-8.
+                data = cv2.imencode(".jpg", np.ascontiguousarray(sheet[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+                write_atomically(path, lambda file: file.write(data.tobytes()))
 
         if options.val and options.eval_every and options.metrics:
             exam = HeldOutExam(options, trainer)
@@ -248,6 +251,9 @@ def _warn(config: TrainConfig, photos: Sequence[Photo]) -> None:
             "--warmup %s is longer than the run of %s photographs: the learning rate never reaches --lr",
             f"{schedule.warmup:,}", f"{schedule.images:,}",
         )  # fmt: skip
+    exam = config.exam
+    if val and exam.eval_every and exam.metrics and exam.best_metric not in exam.metrics:
+        log.warning("--best-metric %s is not among --metrics: no state is marked as the best", exam.best_metric)
     folders = Counter(os.path.dirname(photo.name) for photo in photos)
     inside = os.path.join(os.path.realpath(val), "")
     count = sum(n for folder, n in folders.items() if os.path.join(os.path.realpath(folder), "").startswith(inside))

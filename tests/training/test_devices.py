@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from chromagan.data.loader import Batch, BatchStream
+from chromagan.data.photos import Survey
 from chromagan.data.training_photos import open_training_photos
 from chromagan.models.registry import list_models, model_record
 from chromagan.models.teacher import Teacher
@@ -45,7 +46,8 @@ def train_away(tmp_path, monkeypatch, **options):
         "data": ["x"], "size": 32, "batch_size": 2, "images": 4, "workers": 0, "warmup": 0, "ema": 0.9,
         "precision": "float32", "no_pretrained": True, "class_weight": 0.0,
     }  # fmt: skip
-    monkeypatch.setattr(trainer, "run_prior", lambda config, folder, bins: torch.full((313,), 1 / 313).double())
+    monkeypatch.setattr(trainer, "survey", lambda *_: Survey())
+    monkeypatch.setattr(trainer, "run_prior", lambda *_: torch.full((313,), 1 / 313).double())
     monkeypatch.setattr(torch, "autocast", lambda *args, **kwargs: nullcontext())
     run = trainer.Trainer(from_preset("default", **{**plain, **options}), tmp_path / "run", AWAY)
     with OneDevice():

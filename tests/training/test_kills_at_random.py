@@ -1,6 +1,6 @@
 """The real generator, killed at random with `kill -9`, some bits of its states flipped: it ends as if left alone.
 
-`CHROMAGAN_KILLS=50` kills fifty times instead of eight.
+`CHROMAGAN_KILLS=50 python -m pytest -m slow -o faulthandler_timeout=3600 FILE` kills fifty times instead of eight.
 """
 
 import json

@@ -52,6 +52,11 @@ class Tiny(ColorizationNetwork):
         return Prediction(self.body(L / 50 - 1) * 50)
 
 
+@register_model("tiny_with_a_head", paper="a test")
+class Headed(Tiny):
+    training_only_prefixes = ("class_head.",)
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Bright is orange, dark is blue: a rule that a few convolutions learn."""
@@ -347,8 +352,10 @@ def test_the_teacher_runs_in_the_generators_precision_and_answers_in_float32(pho
     seen, given = [], {"teacher": "mobilenetv2_050", "teacher_weights": str(tmp_path / "t.safetensors")}
     save_file(import_timm().create_model("mobilenetv2_050").state_dict(), given["teacher_weights"])
     trainer = Trainer(
-        config(photos, precision=precision, class_weight=0.1, **given), tmp_path / "run", torch.device("cpu")
-    )
+        config(photos, model="tiny_with_a_head", precision=precision, class_weight=0.1, **given),
+        tmp_path / "run", torch.device("cpu"),
+    )  # fmt: skip
+    assert Trainer(config(photos, class_weight=0.1, **given), tmp_path / "no head", torch.device("cpu")).teacher is None
     trainer.teacher.net.conv_stem.register_forward_hook(lambda module, given, answer: seen.append(answer.dtype))
     truth = prepare_truth(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8), 4)
     shares = trainer.adversaries.teach(truth)

@@ -96,8 +96,7 @@ class Trainer(Run):
         self.lineage = {"ancestors": ancestors_of(config.network)}
         place(self.generator, device)
         self.critic = PatchCritic().to(device) if objective.asking_for("critic") else None
-        taught = bool(self.generator.training_only_prefixes)  # it has a class head to teach
-        self.teacher = build_teacher(config) if taught else None
+        self.teacher = build_teacher(config)
         if self.teacher is not None:
             place(self.teacher, device)
         # What moves their weights, and follows them.

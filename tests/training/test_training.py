@@ -54,7 +54,11 @@ class Tiny(ColorizationNetwork):
 
 @register_model("tiny_with_a_head", paper="a test")
 class Headed(Tiny):
-    training_only_prefixes = ("class_head.",)
+    """By its option `classes` it is one that a teacher teaches."""
+
+    def __init__(self, classes=10):
+        super().__init__()
+        self.config = {"classes": classes}
 
 
 @pytest.fixture(scope="module")

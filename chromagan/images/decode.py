@@ -156,7 +156,13 @@ def _decode_jpeg(file: BinaryIO, header: Header, name: str, whole: bool) -> Deco
     if header.bits == 12:
         return from_array(header, _spread(_by_imagecodecs(file, "jpeg8_decode", name), 12), name)
     file.seek(0)
-    data = jpeg.picture(np.frombuffer(file.read(), np.uint8))
+    everything = np.frombuffer(file.read(), np.uint8)
+    data = jpeg.picture(everything)
+    behind = everything[len(data) :].tobytes()
+    if b"ftyp" in behind:
+        header.lost.append("its motion clip")
+    elif b"\xff\xd8\xff" in behind and _count_pictures(header.image) == 1:
+        header.lost.append("a picture behind it")
     pixels = None
     if header.image.mode in ("L", "RGB") and (data[-2:].tobytes() == b"\xff\xd9" or not whole):
         pixels = _imdecode(data, cv2.IMREAD_GRAYSCALE if header.image.mode == "L" else cv2.IMREAD_COLOR)

@@ -303,6 +303,18 @@ def test_iptc_that_speaks_of_gray_goes(tmp_path):
     assert IptcImagePlugin.getiptcinfo(Image.open(tmp_path / "b.jpg")) == {(2, 120): b"wall"}
 
 
+@pytest.mark.parametrize(("behind", "said"), [(b"\x00\x00\x00\x18ftypmp42" + bytes(50), "its motion clip"),
+                                              (b"\xff\xd8\xff\xe0" + bytes(50), "a picture behind it"),
+                                              (b"a maker's words", None)])  # fmt: skip
+def test_what_stands_behind_a_jpeg_is_told(tmp_path, caplog, behind, said):
+    path = jpeg(tmp_path / "in.jpg", packet('GCamera:MotionPhoto="1"' if said == "its motion clip" else ""))
+    path.write_bytes(path.read_bytes() + behind)
+    with caplog.at_level(logging.WARNING):
+        write_photo(read_photo(path), tmp_path / "out.jpg", MARK)
+    wanted = [f"{path}: not carried: {said}"] if said else []
+    assert [record.getMessage() for record in caplog.records] == wanted
+
+
 # Broken XMP
 
 TITLE = "<dc:title><rdf:Alt><rdf:li xml:lang='x-default'>Stra\u00dfe</rdf:li></rdf:Alt></dc:title>"

@@ -456,6 +456,23 @@ def test_byte_counts_of_zero(tmp_path, order, strips, options):
     np.testing.assert_array_equal(read_photo(path).pixels, DEEP)
 
 
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"tile": (16, 16), "compression": "zlib"}], ids=str)
+def test_byte_counts_that_are_missing(tmp_path, options):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, DEEP, photometric="rgb", metadata=None, **options)
+    with tifffile.TiffFile(path) as file:
+        tags = file.pages[0].tags
+        tag = tags[325 if "tile" in options else 279]
+    data = bytearray(path.read_bytes())
+    if "tile" in options:
+        size = tag.count * (2 if tag.dtype == 3 else 4)
+        data[tag.valueoffset : tag.valueoffset + size] = bytes(size)
+    else:
+        struct.pack_into("<H", data, tag.offset, 280)  # a tag of another meaning
+    path.write_bytes(data)
+    np.testing.assert_array_equal(read_photo(path).pixels, DEEP)
+
+
 # Several pictures in a file
 
 

@@ -49,7 +49,8 @@ if os.environ.get("HALT"):
         say("half written")
         file.write(whole.getvalue()[half:])
     def slow_replace(source, target):
-        say("renaming")
+        if str(target).endswith(".pt"):
+            say("renaming")
         replace(source, target)
     trainer.Trainer.train_batch = slow_step
     checkpoint.torch.save = slow_save

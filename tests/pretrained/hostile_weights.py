@@ -48,6 +48,10 @@ OPTIONS = [
     ("unet", "name", ["1"]),
     ("unet", "no_such_option", ["1"]),
 ]
+OF_0_1 = {
+    "giant_width": '{"backbone": "vgg16", "classes": 0, "semantic": true, "width": 1000000000}',
+    "null_backbone": '{"backbone": null, "classes": 0, "semantic": true, "width": 256}',
+}
 CONFIGS = {
     "cut": '{"width": 2',
     "list": "[2]",
@@ -128,6 +132,8 @@ def made(folder, seed=0):
         for number, value in enumerate(values):
             config = f'{{"{option}": {value}}}'
             files[f"{model}_{option}_{number}"] = safetensors(one, metadata(one, model, config))
+    for name, text in OF_0_1.items():
+        files[name] = safetensors(one, metadata(one, "chromagan", text))
     files |= {f"config_{name}": safetensors(fine, metadata(fine, config=text)) for name, text in CONFIGS.items()}
     files |= {f"look_{name}": safetensors(fine, metadata(fine, look=text)) for name, text in LOOKS.items()}
     files |= {f"inference_{name}": safetensors(fine, metadata(fine, inference=LOOKS[name])) for name in ("nan", "deep")}

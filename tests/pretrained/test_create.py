@@ -5,7 +5,7 @@ from torch import nn
 import chromagan
 from chromagan.errors import ModelError, WeightsError
 from chromagan.models.contract import ColorizationNetwork, Prediction
-from chromagan.models.registry import register_model
+from chromagan.models.registry import build_network, register_model
 from chromagan.pretrained import catalog
 from chromagan.pretrained.create import create_model, load_model
 from chromagan.pretrained.store import save_weights
@@ -73,7 +73,7 @@ def test_a_class_head_that_the_file_lacks_starts_at_random_and_one_that_it_has_i
     save_weights(tmp_path / "a.safetensors", net, model="create_test_head", config=net.config, command="train")
     fresh = create_model("create_test_head", weights=tmp_path / "a.safetensors", classes=5)
     again = create_model("create_test_head", weights=tmp_path / "a.safetensors", classes=5)
-    bound = net.class_head.in_features ** -0.5  # the limit of PyTorch's uniform law: not left-over memory
+    bound = net.class_head.in_features**-0.5  # the limit of PyTorch's uniform law: not left-over memory
     assert 0.1 * bound < fresh.class_head.weight.abs().max() <= bound
     assert not torch.equal(fresh.class_head.weight, again.class_head.weight)
     assert torch.equal(fresh.net[0].weight.half(), net.net[0].weight.half())
@@ -123,3 +123,35 @@ def test_public_names():
         getattr(chromagan, name)
     with pytest.raises(AttributeError):
         chromagan.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "told"),
+    [
+        (
+            "chromagan",
+            {"backbone": "vgg16", "classes": 0, "width": 10**9},
+            "width=1000000000; give a whole number from 1",
+        ),
+        ("chromagan", {"backbone": None, "classes": 0, "width": 256}, "backbone=None; give a word or a list"),
+        ("cunet", {"width": "6"}, "width='6'; give a whole number"),
+        ("unet", {"width": 4096}, "does not fit UNet: it lacks"),
+        ("unet", {"self": 1}, "multiple values"),
+    ],
+)
+def test_a_file_that_describes_the_absurd_is_refused_before_anything_is_built(
+    tmp_path, monkeypatch, model, options, told
+):
+    devices = []
+
+    def noting(name, **config):
+        devices.append(torch.empty(0).device.type)
+        return build_network(name, **config)
+
+    monkeypatch.setattr("chromagan.pretrained.create.build_network", noting)
+    file = tmp_path / "absurd.safetensors"
+    save_weights(file, {"a": torch.ones(1)}, model=model, config=options, command="")
+    with pytest.raises((ModelError, WeightsError), match=told) as caught:
+        load_model(file)
+    assert str(file) in str(caught.value)
+    assert devices == ["meta"]

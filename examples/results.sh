@@ -6,7 +6,7 @@ kodak=$1
 out=$2
 mkdir -p "$out"
 
-# Colours: PSNR and colourfulness, the rows gray, mean ab and truth beside them (report.html explains each).
+# Colours: PSNR and colourfulness; table.md has the rows gray, mean ab and truth beside them, report.html explains each.
 chromagan evaluate --model chromagan --data "$kodak" --out "$out/colours" > "$out/colours.txt"
 
 # Chroma at edges.
@@ -15,4 +15,4 @@ chromagan train-upsampler --measure "$kodak" --weights weights/chroma_upsampler.
 # How long the metrics take, against scikit-image's.
 chromagan benchmark metrics --data "$kodak" --out "$out/metrics.json" > "$out/metrics.txt"
 
-cat "$out/colours.txt" "$out/edges.txt" "$out/metrics.txt"
+cat "$out/colours.txt" "$out/colours/table.md" "$out/edges.txt" "$out/metrics.txt"

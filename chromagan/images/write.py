@@ -125,7 +125,7 @@ def write_photo(
     kept, lost = _metadata(photo, name, mark, keep_metadata)
     pieces = _encode(path, lambda: encode(photo, kept, quality, name, spend))
     write_atomically(path, lambda file: file.writelines(pieces))
-    _tell(photo, path, lost)
+    _tell([photo], path, lost)
 
 
 def write_pages(
@@ -155,8 +155,7 @@ def write_pages(
     buffer = io.BytesIO()
     _encode(path, lambda: write_tiff(buffer, arrays, [kept for kept, _ in told]))
     write_atomically(path, lambda file: file.write(buffer.getbuffer()))
-    for photo, (_, lost) in zip(photos, told, strict=True):
-        _tell(photo, path, lost)
+    _tell(photos, path, [words for _, lost in told for words in lost])
 
 
 def _format_of(path: str | Path) -> str:
@@ -177,11 +176,12 @@ def _encode(path: str | Path, encode: Callable[[], Pieces | None]) -> Pieces:
         raise WriteError(f"{path}: cannot be encoded ({reason}); write PNG instead") from error
 
 
-def _tell(photo: Photo, path: str | Path, lost: list[str]) -> None:
-    """One line of what became of the photo on its way, if anything did."""
-    words = [*photo.notes, *([f"not carried: {', '.join(lost)}"] if lost else [])]
+def _tell(photos: list[Photo], path: str | Path, lost: list[str]) -> None:
+    """One line of what became of a photo, or of a file's pages, on the way, if anything did."""
+    words = [note for photo in photos for note in photo.notes]
+    words += [f"not carried: {', '.join(dict.fromkeys(lost))}"] if lost else []
     if words:
-        log.warning("%s: %s", photo.path or path, "; ".join(words))
+        log.warning("%s: %s", photos[0].path or path, "; ".join(dict.fromkeys(words)))
 
 
 def _metadata(photo: Photo, name: str, mark: ProvenanceMark | None, keep: bool) -> tuple[Metadata, list[str]]:

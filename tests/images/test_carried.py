@@ -319,6 +319,17 @@ def test_what_has_no_place_is_said(tmp_path, caplog):
         assert record.getMessage() == f"{tmp_path / name}: not carried: {words}"
 
 
+def test_pages_have_one_line_together(tmp_path, caplog):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for _ in range(3):
+            writer.write(GRAY, extratags=[(65001, 4, 1, 7, True)], metadata=None)
+    with caplog.at_level(logging.WARNING):
+        write_pages(read_pages(tmp_path / "a.tif"), tmp_path / "b.tif", MARK)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'a.tif'}: not carried: its TIFF tags 65001"
+    ]
+
+
 def test_content_credentials_are_said(tmp_path, caplog):
     Image.fromarray(GRAY).save(tmp_path / "a.jpg")
     data, body = (tmp_path / "a.jpg").read_bytes(), b"JP\x00\x01\x00\x00\x00\x01\x00\x00\x00\x20jumb" + bytes(20)

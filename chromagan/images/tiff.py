@@ -185,18 +185,18 @@ def _check_complete(file: BinaryIO, page: Any, name: str) -> None:
 
 def _pieces(file: BinaryIO, page: Any) -> np.ndarray:
     """The pixels of those strips and tiles that can be decoded; the others are black."""
-    out, found = np.zeros(page.shaped, page.dtype), False
+    out, found = np.zeros(page.shaped, page.dtype), 0
     for number, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=False)):
         file.seek(offset)
         data = file.read(count)
         if page.compression == 1:
-            data = data.ljust(count, b"\x00")
+            data = data.ljust(min(count, out.nbytes), b"\x00")
         with contextlib.suppress(Exception):  # each codec has an exception of its own
             piece, (plane, depth, top, left, _), shape = page.decode(data, number)
             part = out[plane, depth : depth + shape[0], top : top + shape[1], left : left + shape[2]]
             part[...] = piece[: part.shape[0], : part.shape[1], : part.shape[2]]
-            found = True
-    if not found:
+            found += part.size
+    if found * 100 < out.size:
         raise ValueError("nothing of its pixels can be decoded")
     return out.reshape(page.shape)
 

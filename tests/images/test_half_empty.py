@@ -187,3 +187,24 @@ def test_rows_beyond_the_limit_are_not_unpacked(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20 << 20
+
+
+def test_a_huge_count_or_a_few_strips_of_many_cost_nothing(tmp_path):
+    """One strip that claims four gigabytes; a picture of 400 megapixels of which one strip is there."""
+    import time
+
+    for name, code, value in (("count", 279, 0xFFFF0000), ("strips", 257, 6_000_000)):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, RGB, photometric="rgb", rowsperstrip=48, metadata=None)
+        buffer.seek(0)
+        data = bytearray(buffer.getvalue())
+        with tifffile.TiffFile(buffer) as file:
+            tag = file.pages[0].tags[code]
+            struct.pack_into("<HI", data, tag.offset + 2, 4, 1)
+            struct.pack_into("<I", data, tag.offset + 8, value)
+        path = tmp_path / f"{name}.tif"
+        path.write_bytes(data)
+        start = time.process_time()
+        with contextlib.suppress(ReadError):
+            read_photo(path, accept_truncated=True)
+        assert time.process_time() - start < 5

@@ -173,8 +173,11 @@ def with_resolution(block: bytes | None, dpi: tuple[float, float]) -> bytes:
     ranks = [row for _, row in sorted(rows.items(), key=lambda one: struct.unpack(order + "H", one[0]))]
     table = struct.pack(order + "H", len(ranks)) + b"".join(ranks) + bytes(4)
     numbers = struct.pack(order + "4I", round(dpi[0] * 100), 100, round(dpi[1] * 100), 100)
-    return block[:4] + struct.pack(order + "I", start) + block[8:].ljust(start - 8, b"\x00") + (
-        table.ljust(values - start, b"\x00") + numbers
+    return (
+        block[:4]
+        + struct.pack(order + "I", start)
+        + block[8:].ljust(start - 8, b"\x00")
+        + (table.ljust(values - start, b"\x00") + numbers)
     )
 
 

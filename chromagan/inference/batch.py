@@ -124,9 +124,7 @@ class PhotoStages:
             photos = _pages(item.job)
             item.weight = sum(photo.pixels.shape[0] * photo.pixels.shape[1] for photo in photos)
             if len(photos) > 1 and item.job.output.suffix.lower() not in (".tif", ".tiff"):
-                raise ReadError(
-                    f"{item.job.source} has {len(photos)} pages, which only TIFF holds; use --format tiff"
-                )
+                raise ReadError(f"{item.job.source} has {len(photos)} pages, which only TIFF holds; use --format tiff")
             item.value = photos
 
     def prepare(self, items: list[Item]) -> None:

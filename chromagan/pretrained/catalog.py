@@ -58,7 +58,11 @@ class Entry:
 CATALOGUE: tuple[Entry, ...] = (
     Entry("chromagan", "base", "chromagan.safetensors", 36_751_184, "Apache-2.0", "VGG16; 160,000 photographs, 208 px"),
     Entry(
-        "chromagan", "small", "small.safetensors", 13_632_196, "Apache-2.0",
+        "chromagan",
+        "small",
+        "small.safetensors",
+        13_632_196,
+        "Apache-2.0",
         "EfficientNet-Lite2, takes colour hints; 330,144 photographs, 256 px",
     ),
     Entry("chroma_upsampler", "base", "chroma_upsampler.safetensors", 129_608, "Apache-2.0", "the x2 chroma step"),

@@ -99,4 +99,3 @@ def _plain(value: object) -> bool:
 
 def _without_steps(names: Iterable[str]) -> set[str]:
     return {name for name in names if not name.endswith(_STEPS)}
-

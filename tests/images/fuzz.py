@@ -44,8 +44,10 @@ def seeds():  # noqa: C901
     exif = Image.Exif()
     exif[0x010E], exif[0x0112], exif[282], exif[283] = "Caption", 6, 300.0, 300.0
     exif.get_ifd(0x8769)[0x9003] = "1931:05:02 10:00:00"
-    xmp = (b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-           b'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="a"/></rdf:RDF></x:xmpmeta>')
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="a"/></rdf:RDF></x:xmpmeta>'
+    )
     found = {}
 
     def save(name, picture, kind, **options):

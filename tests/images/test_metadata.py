@@ -18,7 +18,7 @@ from chromagan.images.metadata import Metadata, ProvenanceMark, read_provenance
 from chromagan.images.read import Photo, read_pages, read_photo
 from chromagan.images.write import write_pages, write_photo
 
-MARK = ProvenanceMark("chromagan <& \"test\">", "0123456789abcdef" * 4, "chromagan 0.1.0")
+MARK = ProvenanceMark('chromagan <& "test">', "0123456789abcdef" * 4, "chromagan 0.1.0")
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 XMP = b"""<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>
 <rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about='uuid:1'

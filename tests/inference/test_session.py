@@ -127,9 +127,10 @@ def test_a_picture_can_be_saved_twice_and_what_is_spent_makes_the_same_file(colo
 
 
 def test_a_request_takes_numbers_of_numpy_and_equal_ones_have_one_digest(colorizer):
-    assert Request(saturation=np.float32(0.5), size=np.int64(64), seed=np.int64(3)).digest == Request(
-        saturation=0.5, size=64, seed=3
-    ).digest
+    assert (
+        Request(saturation=np.float32(0.5), size=np.int64(64), seed=np.int64(3)).digest
+        == Request(saturation=0.5, size=64, seed=3).digest
+    )
     assert Request(saturation=1).digest == Request(saturation=1.0).digest
     ends = ((0.0, 0.0), (1.0, 1.0))
     strokes = [Stroke("neutral", points, radius, strength=radius) for points, radius in ((ends, 1), (ends, 1.0))]

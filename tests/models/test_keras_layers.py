@@ -39,8 +39,7 @@ def test_same_convolution_equals_scipy_on_a_padded_image(kernel, stride, side, p
     weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
     expected = np.stack(
         [
-            sum(correlate2d(padded[i], weight[o, i], mode="valid") for i in range(2))[::stride, ::stride]
-            + bias[o]
+            sum(correlate2d(padded[i], weight[o, i], mode="valid") for i in range(2))[::stride, ::stride] + bias[o]
             for o in range(3)
         ]
     )

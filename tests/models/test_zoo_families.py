@@ -169,9 +169,7 @@ class PlainIizuka(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.low = normalised(
-            (1, 64, 2), (64, 128, 1), (128, 128, 2), (128, 256, 1), (256, 256, 2), (256, 512, 1)
-        )
+        self.low = normalised((1, 64, 2), (64, 128, 1), (128, 128, 2), (128, 256, 1), (256, 256, 2), (256, 512, 1))
         self.mid = normalised((512, 512, 1), (512, 256, 1))
         self.whole = normalised((512, 512, 2), (512, 512, 1), (512, 512, 2), (512, 512, 1))
         self.dense = nn.ModuleList((nn.Linear(25_088, 1024), nn.Linear(1024, 512), nn.Linear(512, 256)))

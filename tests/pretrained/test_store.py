@@ -64,9 +64,7 @@ def test_half_precision_spares_statistics(tmp_path):
 
 def test_digest_against_a_direct_computation():
     tensors = {"b": torch.tensor([[1.0, 2.0]]), "a": torch.tensor(3, dtype=torch.int64)}
-    expected = hashlib.sha256(
-        b"a int64 []\n" + struct.pack("<q", 3) + b"b float32 [1, 2]\n" + struct.pack("<2f", 1, 2)
-    )
+    expected = hashlib.sha256(b"a int64 []\n" + struct.pack("<q", 3) + b"b float32 [1, 2]\n" + struct.pack("<2f", 1, 2))
     assert digest(tensors) == expected.hexdigest()
 
 

@@ -60,8 +60,12 @@ NAMED = "--size|no_such_option|--backbone-weights|--accumulate|--penalty-on|--cr
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"size": 3}, {"no_such_option": 1}, {"backbone_weights": "x", "no_pretrained": True}, {"accumulate": 3},
-        {"gradient_penalty": 0.0, "penalty_on": "sum"}, {"critic_warmup": 5},
+        {"size": 3},
+        {"no_such_option": 1},
+        {"backbone_weights": "x", "no_pretrained": True},
+        {"accumulate": 3},
+        {"gradient_penalty": 0.0, "penalty_on": "sum"},
+        {"critic_warmup": 5},
     ],
 )
 def test_wrong_options_are_named(wrong):

@@ -190,5 +190,5 @@ def test_a_batch_that_cannot_be_divided_is_refused(program, photos, tmp_path):
     _, error = process.communicate(timeout=240)
     assert process.returncode != 0
     assert "--batch-size 4 is not a multiple of 3 processes" in error
-    assert "Traceback (most recent call last):\n  File \"" + str(program) not in error
+    assert 'Traceback (most recent call last):\n  File "' + str(program) not in error
     assert not list(tmp_path.glob("run/state-*"))

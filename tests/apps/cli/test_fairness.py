@@ -170,7 +170,6 @@ def test_missing_and_extra_pictures_are_listed(folders, capsys):
     assert compare(folders) == 1
     assert "1 missing (tan/1.x.png)" in capsys.readouterr().err
 
-
     write(folders / "red & raw" / "tan" / "new.png", np.full((4, 4, 3), 50.0))
     assert compare(folders) == 1
     assert "1 extra (tan/new.png)" in capsys.readouterr().err

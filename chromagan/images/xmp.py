@@ -6,11 +6,12 @@ further, and the output then carries our packet alone. Of a malformed one what c
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Sequence
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 from chromagan.images import xmp_claims
 from chromagan.images.xmp_claims import RDF, Property
@@ -97,7 +98,7 @@ def _parse(packet: bytes | None) -> tuple[ElementTree.Element | None, str]:
     try:
         root, problem = _tree(text)
         if problem and problem.code != 3:  # 3: nothing there
-            text = _ENTITY.sub(lambda found: html.escape(html.unescape(found[0])), _NO_XML.sub("", text))
+            text = _ENTITY.sub(lambda found: escape(unescape(found[0]), {'"': "&quot;"}), _NO_XML.sub("", text))
             root, problem = _tree(_declared(text) if problem.code == _UNBOUND else text)
             if problem and problem.code == _UNBOUND:
                 root, problem = _tree(_declared(text))

@@ -38,7 +38,7 @@ def test_constants_stand_in_one_file():
     found = {
         f"{file.name}:{node.lineno}: {node.value}"
         for file in Path(chromagan.__file__).parent.rglob("*.py")
-        if file != Path(curves.__file__)
+        if file != Path(curves.__file__) and file.name != "captions.py"  # IPTC has a data set 116
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value in constants
     }

@@ -34,7 +34,7 @@ def test_a_missing_name_is_an_error():
 
 
 def test_drawings_inside_pages_are_not_escaped_twice():
-    metric = {"label": "PSNR", "unit": "dB", "higher_is_better": True}
+    metric = {"label": "PSNR", "unit": "dB", "higher_is_better": True, "about": ""}
     card = distribution("PSNR", {"<A> & B": [1.0, 2.0]}, {}) | {"metric": metric}
     text = render("distribution.html", card=card)
     assert card["chart"] in text

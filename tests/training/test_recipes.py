@@ -226,8 +226,8 @@ def test_hints_show_the_true_colours_and_belong_to_the_photos(photos, tmp_path):
     assert Trainer(config(photos), tmp_path / "plain", CPU).prepare(whole).condition == NOTHING
 
 
-def test_global_hints_reach_the_network_that_is_built_for_them(tmp_path):
-    run = from_preset("siggraph17", data=["x"], hints=True, global_hints=True, size=32, batch_size=2, workers=0)
+def test_global_hints_reach_the_network_that_is_built_for_them(photos, tmp_path):
+    run = from_preset("siggraph17", data=[str(photos)], hints=True, global_hints=True, size=32, batch_size=2, workers=0)
     trainer = Trainer(run, tmp_path, CPU)
     assert trainer.generator.config == {"global_hints": True}
     truth = trainer.prepare(batch(2))

@@ -27,7 +27,8 @@ class ConvNorm(nn.Module):
         channels: of the input.
         width: of the output.
         kernel: side of the kernel; padding keeps the size (TensorFlow's, at a stride of 2, if `tf_padding`).
-        stride, groups: of the convolution.
+        stride: of the convolution.
+        groups: of the convolution.
         rectifier: applied last, such as `F.relu`; None for none.
         folded: build the convolution alone, with a bias: what `fold` leaves.
         frozen_statistics: use the running statistics in training too. The norm is then a fixed scale of the kernel,

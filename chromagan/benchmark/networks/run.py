@@ -67,7 +67,9 @@ class NetworkBenchmark:
 
     Args:
         matrix: what all rows share.
-        out, device, sheet: the folder, where networks are, and photographs for the sheet.
+        out: the folder.
+        device: where networks are.
+        sheet: photographs for the sheet.
         keep_states: keep the checkpoints of finished runs (they can be several times as large as the weights).
         tell: takes a line of progress.
 

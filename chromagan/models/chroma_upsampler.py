@@ -96,11 +96,12 @@ def build_upsampler(config: dict[str, Any]) -> ChromaUpsampler:
 
 def _bilinear_with_block_means() -> Tensor:
     """(8, 2, 3, 3) kernel: x2 bilinear enlargement, each 2 x 2 block shifted to the mean that it came from."""
-    taps = torch.tensor(((0.25, 0.75, 0.0), (0.0, 0.75, 0.25)))  # the left and the right pixel of a doubled one
+    # On the CPU, an outline's too: the first arithmetic on the meta device costs seconds.
+    taps = torch.tensor(((0.25, 0.75, 0.0), (0.0, 0.75, 0.25)), device="cpu")  # left and right pixel of a doubled one
     phases = torch.einsum("iy,jx->ijyx", taps, taps).flatten(0, 1)
     phases = phases - phases.mean(0)
     phases[:, 1, 1] += 1
-    kernel = torch.zeros(2, 4, 2, 3, 3)
+    kernel = torch.zeros(2, 4, 2, 3, 3, device="cpu")
     kernel[0, :, 0] = kernel[1, :, 1] = phases
     return kernel.flatten(0, 1)
 

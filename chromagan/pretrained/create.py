@@ -29,14 +29,24 @@ if TYPE_CHECKING:
     from chromagan.models.chroma_upsampler import ChromaUpsampler
 
 Built = TypeVar("Built", bound=nn.Module)
-_RANDOM_FILLS = {Tensor.uniform_, Tensor.normal_}
+# A mode sees the call that comes first: what a module's own start calls as well as what that calls on the tensor.
+_RANDOM_FILLS = {
+    Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.xavier_uniform_,
+    nn.init.xavier_normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_,
+}  # fmt: skip
 
 
 class _NoRandomFill(TorchFunctionMode):
-    """Leaves out random initialisation, which costs tenths of a second, where strict loading follows."""
+    """Leaves out random initialisation where strict loading follows.
+
+    It costs tenths of a second, and seconds on the meta device, for which PyTorch imports its compiler.
+    """
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in _RANDOM_FILLS else func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func in _RANDOM_FILLS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def create_model(

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -155,3 +158,13 @@ def test_a_file_that_describes_the_absurd_is_refused_before_anything_is_built(
         load_model(file)
     assert str(file) in str(caught.value)
     assert devices == ["meta"]
+
+
+@pytest.mark.parametrize("name", ["chromagan", "chromagan@small"])
+def test_loading_leaves_pytorchs_compiler_alone(name):
+    """Its import takes seconds; arithmetic on the meta device, of which outlines are made, would bring it in."""
+    program = f"import sys; from chromagan import Colorizer; Colorizer.from_pretrained({name!r}); "
+    done = subprocess.run(
+        [sys.executable, "-c", program + "print('torch._dynamo' in sys.modules)"], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False"], done.stderr

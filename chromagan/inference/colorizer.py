@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from chromagan.compute.device import choose_device, place
+from chromagan.conditioning.condition import Condition
 from chromagan.conditioning.encode import encode
 from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
@@ -28,7 +29,7 @@ from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
 from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet, silent
-from chromagan.inference.stages import Walk, answer
+from chromagan.inference.stages import Walk, answer, colour
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
 from chromagan.pretrained.card import WeightsCard
@@ -209,7 +210,7 @@ class Colorizer(OldNames, HubColorizer):
             requests = [requests or Request()] * len(photos)
         walks = [self.start(photo, request) for photo, request in zip(photos, requests, strict=True)]
         self.answer(walks)
-        return [[self.end(*one)] for one in zip(photos, requests, walks, strict=True)]
+        return [self.end(photo, walk) for photo, walk in zip(photos, walks, strict=True)]
 
     def stream(self, images: Iterable[Any], request: Request | None = None, **changes: Any) -> Iterator[Any]:
         """Colorize pictures one after another, in their order, while the next ones are read and painted.
@@ -246,20 +247,41 @@ class Colorizer(OldNames, HubColorizer):
 
     def start(self, photo: Photo, request: Request) -> Walk:
         """Begin a photo's way through the stages; on the CPU, in any thread."""
-        walk = Walk(photo.pixels, request.over(self.look)).start(self.network)
-        rows, columns = walk.prepared.L.shape[2:]
-        walk.condition = encode(request.guidance, (rows, columns), self.network.accepts)
+        walk = Walk(photo.pixels, request.over(self.look), request).start(self.network)
+        walk.condition = self._shown(walk)
         return walk
 
     def answer(self, walks: Sequence[Walk]) -> None:
         """The colours of photos that have begun; those of one working shape share a batch."""
         answer(self.network, walks, self.step, self.batch_size)
 
-    def end(self, photo: Photo, request: Request, walk: Walk) -> Colored:
+    def go_on(self, walk: Walk, photo: Photo, request: Request) -> Walk:
+        """A photo's way as another request has it, from where the two part."""
+        before, asked = walk.request, walk.again(request, request.over(self.look))
+        if asked.look.size != walk.look.size:
+            asked = self.start(photo, request)
+            self.answer([asked])
+        elif self.network.accepts and request.guidance.strokes != before.guidance.strokes:
+            asked.condition = self._shown(asked)
+            self.answer([asked])
+        elif (request.variations, request.seed) != (before.variations, before.seed):
+            colour(self.network, asked, self.step).guided()
+        else:
+            asked.guided()
+        return asked
+
+    def end(self, photo: Photo, walk: Walk) -> list[Colored]:
         """The photo at the end of its way; on the CPU, in any thread; a network that saw no colour is told."""
         if walk.gray:
             log.warning("model %s answered gray for a whole photo: use other weights", self.mark.model)
-        return Colored(replace(photo, pixels=walk.end()), walk.ab, request.seed, self.mark_of(request))
+        return [
+            Colored(replace(photo, pixels=walk.end(number=number)), ab, one.seed, self.mark_of(one))
+            for number, (ab, one) in enumerate(zip(walk.abs, walk.request.each, strict=True))
+        ]
+
+    def _shown(self, walk: Walk) -> Condition:
+        rows, columns = walk.prepared.L.shape[2:]
+        return encode(walk.request.guidance, (rows, columns), self.network.accepts)
 
     def mark_of(self, request: Request) -> ProvenanceMark:
         """The mark of what this colorizer makes for a request."""
@@ -267,7 +289,7 @@ class Colorizer(OldNames, HubColorizer):
 
 
 class Session:
-    """One photo, read and prepared once and painted many times: a new saturation costs no pass through the network.
+    """One photo, read and prepared once and painted many times: only what a request changes is worked out anew.
 
     Args:
         colorizer: that paints it.
@@ -276,7 +298,6 @@ class Session:
 
     def __init__(self, colorizer: Colorizer, photo: Photo) -> None:
         self.colorizer, self.photo = colorizer, photo
-        self._asked: Request | None = None
         self._walk: Walk | None = None
 
     def paint(self, request: Request | None = None, **changes: Any) -> list[Colored]:
@@ -287,11 +308,12 @@ class Session:
             **changes: as for a call.
         """
         asked = _request(request, changes)
-        neutral = replace(asked, saturation=1.0, seed=0)
-        if self._walk is None or neutral != self._asked:
-            self._walk, self._asked = self.colorizer.start(self.photo, neutral), neutral
+        if self._walk is None:
+            self._walk = self.colorizer.start(self.photo, asked)
             self.colorizer.answer([self._walk])
-        return [self.colorizer.end(self.photo, asked, self._walk.coloured(asked.saturation))]
+        else:
+            self._walk = self.colorizer.go_on(self._walk, self.photo, asked)
+        return self.colorizer.end(self.photo, self._walk)
 
 
 def _photo(image: Any) -> Photo:

@@ -13,6 +13,8 @@ from chromagan.errors import UsageError
 from chromagan.models.look import Look
 
 MOST_SATURATION = 10.0
+MOST_VARIATIONS = 100
+_LATER = {"warmth": 0.0, "variations": 0}  # fields that the digest leaves out as by default, of guidance too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,11 @@ class Request:
     Attributes:
         guidance: colours that a person gives, for weights that take them.
         saturation: factor on the chroma, over that of the look, 0 to 10.
+        warmth: -1 to 1: from colder, over as it is painted, to warmer.
         size: working size in pixels; that of the look unless given.
-        seed: of whatever is drawn at random; it stands in the mark.
+        variations: pictures to draw, each of its own; 0 for the one plain painting.
+        seed: of what is drawn at random, that of the first variation; the next one's is one higher. Each picture's
+            stands in its mark, and draws it again alone.
 
     Raises:
         UsageError: a value out of range, or of another type.
@@ -31,7 +36,9 @@ class Request:
 
     guidance: Guidance = Guidance()
     saturation: float = 1.0
+    warmth: float = 0.0
     size: int | None = None
+    variations: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -39,11 +46,17 @@ class Request:
             raise UsageError(f"the guidance of a request must be a Guidance, not {self.guidance!r}")
         # Plain numbers, of one type each: equal requests have one digest.
         object.__setattr__(self, "saturation", float(_number("saturation", self.saturation, Real)))
+        object.__setattr__(self, "warmth", float(_number("warmth", self.warmth, Real)))
+        object.__setattr__(self, "variations", int(_number("variations", self.variations, Integral)))
         object.__setattr__(self, "seed", int(_number("seed", self.seed, Integral)))
         if self.size is not None:
             object.__setattr__(self, "size", int(_number("size", self.size, Integral)))
         if not 0 <= self.saturation <= MOST_SATURATION:
             raise UsageError(f"saturation must lie between 0 and {MOST_SATURATION:g}, not {self.saturation}")
+        if not -1 <= self.warmth <= 1:
+            raise UsageError(f"warmth must lie between -1 and 1, not {self.warmth}")
+        if not 0 <= self.variations <= MOST_VARIATIONS:
+            raise UsageError(f"variations must lie between 0 and {MOST_VARIATIONS}, not {self.variations}")
         if self.size is not None:
             Look(size=self.size)
         if not 0 <= self.seed < 2**63:
@@ -54,9 +67,22 @@ class Request:
         return replace(look, size=self.size or look.size, saturation=look.saturation * self.saturation)
 
     @property
+    def each(self) -> list[Request]:
+        """A request for every picture alone: itself, or one variation with its own seed."""
+        if not self.variations:
+            return [self]
+        return [replace(self, variations=1, seed=(self.seed + number) % 2**63) for number in range(self.variations)]
+
+    @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that tell requests apart; the same for the same request on every machine."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(self._given(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def _given(self) -> dict[str, Any]:
+        """As plain values, without what came later and is not used: outputs of before keep their digest."""
+        values = {name: value for name, value in asdict(self).items() if value != _LATER.get(name)}
+        values["guidance"] = {name: value for name, value in values["guidance"].items() if value != _LATER.get(name)}
+        return values
 
 
 def _number(name: str, value: Any, kind: type[Any]) -> Any:

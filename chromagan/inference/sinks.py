@@ -44,7 +44,7 @@ class Painter(Protocol):
     def answer(self, walks: Sequence[Walk]) -> None:
         """See `Colorizer`."""
 
-    def end(self, photo: Photo, request: Request, walk: Walk) -> Any:
+    def end(self, photo: Photo, walk: Walk) -> Any:
         """See `Colorizer`."""
 
     def mark_of(self, request: Request) -> ProvenanceMark:
@@ -112,7 +112,7 @@ def _date_like(source: Path, outputs: Sequence[Path]) -> None:
 
 def hand_over(job: Job, pages: Pages, colorizer: Painter) -> list[list[Any]]:
     """Hand the pictures over to the program: for each page what `Colorizer.colorize` gives. See `Sink`."""
-    return [[colorizer.end(photo, job.request, walk)] for photo, walk in pages]
+    return [colorizer.end(photo, walk) for photo, walk in pages]
 
 
 def silent(photo: Photo, pixels: NDArray[Any]) -> Photo:

@@ -1,8 +1,9 @@
 """The stages that a photo walks through, and the one way to paint that is built on them.
 
-`prepare` reduces its lightness, `predict` runs the network and settles its answer, `enlarge` brings ab up under the
-guidance of the photo's own L, `join` gives the original pixels that chroma. Whatever paints goes through this module:
-the `Colorizer`, a batch, held-out validation, previews and sheets show the same colours of the same photo.
+`prepare` reduces its lightness, `predict` runs the network, `settle` makes ab of its answer, `enlarge` brings ab up
+under the photo's own L, `guide` does what a person wishes, `join` gives the original pixels that chroma. Whatever
+paints goes through this module: the `Colorizer`, a batch, held-out validation, previews and sheets show the same
+colours of the same photo.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,7 +28,9 @@ from chromagan.errors import ModelError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma as join
 from chromagan.images.resize import reduced_lightness, resize_antialiased
-from chromagan.models.contract import ColorizationNetwork
+from chromagan.inference.guide import Ground, guide
+from chromagan.inference.request import Request
+from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look, settle
 
 T = TypeVar("T")
@@ -95,29 +98,27 @@ def prepare(pixels: NDArray[Any], size: int, network: ColorizationNetwork) -> Pr
 def predict(
     network: ColorizationNetwork,
     lightness: Sequence[Tensor],
-    look: Look,
     conditions: Sequence[Condition] | None = None,
     batch_size: int = 4,
-) -> list[Tensor]:
-    """Run the network, and settle its answers as the look has them.
+) -> list[Prediction]:
+    """Run the network.
 
     Args:
         network: in evaluation mode.
         lightness: (1, 1, h, w) float32 in [0, 100] each; those of one shape share a batch.
-        look: that of the weights.
         conditions: for each, what a person wishes, at the size of `lightness`. Photos with conditions of other kinds
             share no batch.
         batch_size: photos that share a batch, at most.
 
     Returns:
-        For each, (1, 2, h / ab_stride, w / ab_stride) float32 ab on the network's device.
+        For each its own prediction, on the network's device; ab is (1, 2, h / ab_stride, w / ab_stride) float32.
 
     Raises:
         ModelError: the network's answer is not finite or not ab, or it does not take a condition.
     """
     given = [NOTHING] * len(lightness) if conditions is None else conditions
     device = device_of(network)
-    answers: dict[int, Tensor] = {}
+    answers: dict[int, Prediction] = {}
     # Who can share a batch.
     alike: dict[Hashable, list[int]] = {}
     for index, (L, condition) in enumerate(zip(lightness, given, strict=True)):
@@ -130,9 +131,8 @@ def predict(
             shown = Condition.batch([given[i] for i in chosen]).to(device)
             with _autocast(device):
                 prediction = network(batch.contiguous(memory_format=torch.channels_last), shown)
-            ab = settle(prediction, look, network.bins)
-            _check(ab, len(chosen))
-            answers.update(zip(chosen, ab.split(1), strict=True))
+            _check(prediction.ab, len(chosen))
+            answers.update(zip(chosen, prediction.split(), strict=True))
     return [answers[index] for index in range(len(lightness))]
 
 
@@ -166,44 +166,71 @@ class Walk:
     Args:
         pixels: of the photo, see `prepare`.
         look: that of the weights, with what the request asks for laid over it.
-        condition: what a person wishes, at the working size, of kinds that the network accepts.
+        request: what is asked for.
+        condition: what of it a network is shown, at the working size, of kinds that the network accepts.
 
     Attributes:
         prepared: after `start`.
-        ab: (1, 2, h, w) on the CPU, after `answer`.
+        ground: what guidance meets in this photo, after `start`.
+        prediction: after `answer`.
+        painted: for each picture that is asked for, (1, 2, h, w) on the CPU, without saturation, after `answer`.
+        abs: for each picture that is asked for, (1, 2, h, w) on the CPU, after `answer`.
         gray: whether the network answered no colour anywhere, after `answer`.
     """
 
     prepared: Prepared
-    ab: Tensor
+    ground: Ground
+    prediction: Prediction
+    painted: list[Tensor]
+    abs: list[Tensor]
     gray: bool
 
-    def __init__(self, pixels: NDArray[Any], look: Look, condition: Condition = NOTHING) -> None:
+    def __init__(
+        self, pixels: NDArray[Any], look: Look, request: Request | None = None, condition: Condition = NOTHING
+    ) -> None:
         self.pixels, self.look, self.condition = pixels, look, condition
+        self.request = request or Request()
+
+    @property
+    def ab(self) -> Tensor:
+        """The colours of the first picture."""
+        return self.abs[0]
 
     def start(self, network: ColorizationNetwork) -> Walk:
         """The first stage; on the CPU, in any thread."""
         self.prepared = prepare(self.pixels, self.look.size, network)
+        self.ground = Ground(self.prepared.guide, self.pixels)
         return self
 
-    def coloured(self, saturation: float) -> Walk:
-        """The same way with a further factor on its colours."""
+    def again(self, request: Request, look: Look) -> Walk:
+        """The same photo, from the network's answer on, as another request has it; see `guided`."""
         other = copy(self)
-        other.ab = self.ab * saturation
+        other.request, other.look = request, look
         return other
 
-    def end(self, lightness: float | None = None, spend: bool = False) -> NDArray[Any]:
+    def coloured(self, saturation: float) -> Walk:
+        """The same way with a further factor on its colours; a wish is met as it was."""
+        return self.again(self.request, replace(self.look, saturation=self.look.saturation * saturation)).guided()
+
+    def guided(self) -> Walk:
+        """The stage after the network's: the look's saturation, and what a person wishes."""
+        factor, wishes = self.look.saturation, self.condition.local
+        self.abs = [guide(factor * ab, self.ground, self.request, wishes) for ab in self.painted]
+        return self
+
+    def end(self, lightness: float | None = None, spend: bool = False, number: int = 0) -> NDArray[Any]:
         """The last stage; on the CPU, in any thread.
 
         Args:
             lightness: a constant L instead of the photo's own, for a colour layer.
             spend: the photo's own pixels are needed no more and may be written over.
+            number: of the picture, where several are asked for.
 
         Returns:
             (H, W, 3) RGB at the photo's depth.
         """
         own = self.pixels if spend and self.pixels.ndim == 3 and self.pixels.flags.writeable else None
-        return np.ascontiguousarray(join(self.pixels, self.ab, lightness, None, own))
+        return np.ascontiguousarray(join(self.pixels, self.abs[number], lightness, None, own))
 
 
 def answer(
@@ -213,16 +240,22 @@ def answer(
 
     Args:
         network: in evaluation mode.
-        walks: started ones, whose looks differ in size and saturation alone; each gets its `ab`.
+        walks: started ones; each gets its `abs`.
         step: one x2 enlargement of ab, on the network's device.
         batch_size: photos of one working shape that go through the network together.
     """
-    if not walks:
-        return
     lightness, conditions = [walk.prepared.L for walk in walks], [walk.condition for walk in walks]
-    for walk, ab in zip(walks, predict(network, lightness, walks[0].look, conditions, batch_size), strict=True):
-        walk.gray = float(ab.abs().max()) < _NO_COLOUR
-        walk.ab = (walk.look.saturation * enlarge(ab, walk.prepared, step)).cpu()
+    for walk, prediction in zip(walks, predict(network, lightness, conditions, batch_size), strict=True):
+        walk.prediction, walk.ground.features = prediction, prediction.features
+        colour(network, walk, step).guided()
+
+
+def colour(network: ColorizationNetwork, walk: Walk, step: ChromaStep = bicubic_step) -> Walk:
+    """From a walk's prediction to its `painted`: one picture, or the variations that are asked for."""
+    plain = settle(walk.prediction, walk.look, network.bins)
+    walk.gray = float(plain.abs().max()) < _NO_COLOUR
+    walk.painted = [enlarge(ab, walk.prepared, step).cpu() for ab in [plain]]
+    return walk
 
 
 def paint(
@@ -264,7 +297,7 @@ def paint_walks(
     """`paint` up to its last stage, for whoever wants the colours themselves."""
     planes = [np.ascontiguousarray(one, np.float32) for one in L[:, 0].cpu().numpy()]
     parts = zip(planes, condition.chunk(len(planes)), strict=True)
-    walks = [Walk(plane, look or Look(), one).start(network) for plane, one in parts]
+    walks = [Walk(plane, look or Look(), condition=one).start(network) for plane, one in parts]
     answer(network, walks, step, max(1, len(walks)))
     return walks
 
@@ -285,7 +318,7 @@ def stage_seconds(
 
     device = device_of(network)
     prepared = timed("prepare", lambda: prepare(pixels, look.size, network))
-    (ab,) = timed("forward", lambda: predict(network, [prepared.L], look))
+    ab = timed("forward", lambda: settle(predict(network, [prepared.L])[0], look, network.bins))
     grid = timed("enlarge", lambda: (look.saturation * enlarge(ab, prepared, step)).cpu())
     return seconds, timed("join", lambda: np.ascontiguousarray(join(pixels, grid)))
 

@@ -101,6 +101,7 @@ class ChromaGAN(ColorizationNetwork):
     training_only_prefixes = ("class_head.",)
     grows = True
     ab_stride = 4
+    feature_stride = _SEMANTIC
 
     def __init__(
         self,
@@ -180,7 +181,8 @@ class ChromaGAN(ColorizationNetwork):
         ab = self.to_ab(x).float() * AB_SCALE
         bins = None if self.to_bins is None else self.to_bins(F.avg_pool2d(x, 2) if self.training else x)
         classes = None if self.class_head is None else self.class_head(features)
-        return Prediction(ab, bins, classes)
+        seen = [maps[_SEMANTIC] for maps in branches if _SEMANTIC in maps]
+        return Prediction(ab, bins, classes, torch.cat(seen, dim=1) if seen and not self.training else None)
 
     def _deep_or_zero(self, features: Tensor, stride: int) -> Tensor:
         return features if self.semantic or stride < _SEMANTIC else torch.zeros_like(features)

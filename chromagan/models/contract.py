@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
@@ -34,11 +34,21 @@ class Prediction:
         ab: (N, 2, h, w) float32 in Lab units, at 1/`ab_stride` of the input.
         bin_logits: (N, Q, h, w) over the quantised ab gamut, where the network predicts one.
         class_logits: (N, C) over the teacher's classes, while the class head is attached.
+        features: (N, F, h'', w'') of the semantic branch, at 1/`feature_stride` of the input, where there is one.
     """
 
     ab: Tensor
     bin_logits: Tensor | None = None
     class_logits: Tensor | None = None
+    features: Tensor | None = None
+
+    def split(self) -> list[Prediction]:
+        """That of each photo of a batch."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts = {name: tensor.split(1) for name, tensor in given.items() if tensor is not None}
+        return [
+            Prediction(**{name: tensors[photo] for name, tensors in parts.items()}) for photo in range(len(self.ab))
+        ]
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class ColorizationNetwork(nn.Module):
         stride: the input's sides are padded to a multiple of it (1 for none).
         ab_stride: the predicted ab is at 1/`ab_stride` of the input.
         bin_stride: the bin logits are at 1/`bin_stride`; None: at `ab_stride`.
+        feature_stride: the features are at 1/`feature_stride`; None: it hands none over.
         accepts: the kinds of condition that it is shown, of "local" and "overall"; others are refused.
         bins: those of `bin_logits`, where it predicts some.
         training_only_prefixes: of the names of parameters that files for inference leave out.
@@ -96,6 +107,7 @@ class ColorizationNetwork(nn.Module):
     stride: int = 1
     ab_stride: int = 1
     bin_stride: int | None = None
+    feature_stride: int | None = None
     accepts: frozenset[str] = frozenset()
     bins: AbBins | None
     training_only_prefixes: tuple[str, ...] = ()
@@ -144,11 +156,14 @@ class ColorizationNetwork(nn.Module):
         height, width = L.shape[-2:]
         prediction = self.predict(pad_to_stride(L, self.stride), condition.pad(self.stride))
         rows, columns = -(-height // self.ab_stride), -(-width // self.ab_stride)
-        bins = prediction.bin_logits
+        bins, features = prediction.bin_logits, prediction.features
         if bins is not None:
             step = self.bin_stride or self.ab_stride
             bins = bins[..., : -(-height // step), : -(-width // step)]
-        return Prediction(prediction.ab[..., :rows, :columns].float(), bins, prediction.class_logits)
+        if features is not None and self.feature_stride is not None:
+            features = features[..., : -(-height // self.feature_stride), : -(-width // self.feature_stride)]
+        ab = prediction.ab[..., :rows, :columns].float()
+        return Prediction(ab, bins, prediction.class_logits, features)
 
     def _refuse(self, condition: Condition, L: Tensor) -> None:
         name = self.registered_as or type(self).__name__

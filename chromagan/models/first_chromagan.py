@@ -79,4 +79,4 @@ class FirstChromaGAN(ColorizationNetwork):
         x = self.decode_4(torch.cat((x, self.lateral_4(fine)), dim=1))
         ab = self.to_ab(x).float() * AB_SCALE
         classes = None if self.class_head is None else self.class_head(pooled)
-        return Prediction(ab, class_logits=classes)
+        return Prediction(ab, class_logits=classes, features=None if self.training else deep)

@@ -280,7 +280,6 @@ class Copier(ColorizationNetwork):
 
 def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
     network = Copier()
-    look = Look(size=16)
     shapes = [(16, 20), (20, 16), (16, 20), (16, 20), (16, 20), (20, 16)]
     lightness = [torch.full((1, 1, *shape), 50.0) for shape in shapes]
     hints = []
@@ -291,7 +290,7 @@ def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
     hints[2] = NOTHING
     statistics = GlobalHints(torch.full((1, 313), 0.25), torch.ones(1, 1), torch.ones(1, 2))
     hints[4] = replace(hints[4], overall=statistics)
-    answers = predict(network, lightness, look, hints, 2)
+    answers = [one.ab for one in predict(network, lightness, hints, 2)]
     assert sorted(network.seen) == [(1, False), (1, True), (2, True), (2, True)]
     assert (answers[2] == 5).all()
     for index in (0, 1, 3, 4, 5):
@@ -301,6 +300,5 @@ def test_each_photo_gets_its_own_hints_whatever_shares_its_batch():
         assert torch.equal(answers[index][on], local.ab[on] + extra)
         assert (answers[index][~on] == 5 + extra).all()
     for index, (L, hint) in enumerate(zip(lightness, hints, strict=True)):
-        assert torch.equal(predict(network, [L], look, [hint])[0], answers[index])
-    plain = predict(network, lightness, look)
-    assert all((answer == 5).all() for answer in plain)
+        assert torch.equal(predict(network, [L], [hint])[0].ab, answers[index])
+    assert all((answer.ab == 5).all() for answer in predict(network, lightness))

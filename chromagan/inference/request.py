@@ -80,9 +80,13 @@ class Request:
 
     def _given(self) -> dict[str, Any]:
         """As plain values, without what came later and is not used: outputs of before keep their digest."""
-        values = {name: value for name, value in asdict(self).items() if value != _LATER.get(name)}
-        values["guidance"] = {name: value for name, value in values["guidance"].items() if value != _LATER.get(name)}
+        values = _used(asdict(self))
+        values["guidance"] = _used(values["guidance"])
         return values
+
+
+def _used(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]}
 
 
 def _number(name: str, value: Any, kind: type[Any]) -> Any:

@@ -1,9 +1,12 @@
 """A photo that is painted many times, and pictures that come one after another."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.color import rgb2lab
 
 from chromagan.conditioning.guidance import Guidance, Stroke
 from chromagan.errors import ChromaganError, UsageError
@@ -54,6 +57,27 @@ def test_a_session_paints_what_a_call_paints_and_asks_the_network_once_a_size(co
     assert session.paint(saturation=0.0)[0].ab.abs().max() == 0
     with pytest.raises(UsageError):
         session.paint(saturation=-1)
+
+
+def test_a_session_paints_what_a_call_paints_whatever_was_asked_before():
+    """From every request to every other one: what is kept of the one before must not show."""
+    guided = Colorizer(Copier(), look=Look(size=32), device="cpu")
+    asked = [{}, {"saturation": 0.5}, {"size": 64}, {"guidance": RED}, {"guidance": RED, "warmth": 0.5, "size": 64}]
+    fresh = [guided(photo(), **changes) for changes in asked]
+    session = guided.open(photo())
+    for before, after in itertools.permutations(range(len(asked)), 2):
+        session.paint(**asked[before])
+        assert np.array_equal(session.paint(**asked[after])[0].photo.pixels, fresh[after])
+
+
+def test_warmth_moves_all_colours_alike_and_no_lightness(colorizer):
+    session = colorizer.open(photo())
+    plain, warm, cold = (session.paint(warmth=value)[0] for value in (0, 0.5, -0.5))
+    shift = (warm.ab - plain.ab).mean((0, 2, 3))
+    assert shift[1] > 3 > shift[0] > 0
+    torch.testing.assert_close(warm.ab + cold.ab, 2 * plain.ab)
+    L = [rgb2lab(one.photo.pixels)[..., 0] for one in (plain, warm, cold)]
+    assert max(np.abs(one - L[0]).mean() for one in L) < 0.2
 
 
 def test_each_photo_can_have_a_request_of_its_own(colorizer):
@@ -135,8 +159,16 @@ def test_a_request_takes_numbers_of_numpy_and_equal_ones_have_one_digest(coloriz
     ends = ((0.0, 0.0), (1.0, 1.0))
     strokes = [Stroke("neutral", points, radius, strength=radius) for points, radius in ((ends, 1), (ends, 1.0))]
     assert len({Request(guidance=Guidance((stroke,))).digest for stroke in strokes}) == 1
-    for values in ({"saturation": "x"}, {"size": 64.5}, {"size": True}, {"seed": 1.5}, {"seed": None},
-                   {"guidance": None}, {"guidance": {}}):  # fmt: skip
+    # Marks of outputs that stand hold these, from before a request had warmth and variations.
+    assert [Request().digest, Request(saturation=0.8, size=192, seed=5).digest] == ["0658f410d498", "0b51c65cd17d"]
+    assert Request(guidance=RED).digest == "26d14aac2cfb"
+    assert len({Request(**one).digest for one in ({"warmth": 0.1}, {"variations": 1}, {"variations": 2}, {})}) == 4
+    assert [one.seed for one in Request(variations=3, seed=2**63 - 2).each] == [2**63 - 2, 2**63 - 1, 0]
+    for values in ({"warmth": 1.1}, {"warmth": float("nan")}, {"variations": -1}, {"variations": 101}):
+        with pytest.raises(UsageError, match="must lie between"):
+            Request(**values)
+    for values in ({"variations": 1.5}, {"saturation": "x"}, {"size": 64.5}, {"size": True}, {"seed": 1.5},
+                   {"seed": None}, {"guidance": None}, {"guidance": {}}):  # fmt: skip
         with pytest.raises(UsageError, match=f"{next(iter(values))} of a request must be"):
             Request(**values)
     with pytest.raises(UsageError, match="is a Request"):

@@ -5,6 +5,8 @@ Clipping channels instead (what most colorizers do) shifts lightness by up to te
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -69,3 +71,46 @@ def lab_to_srgb_keeping_lightness(L: Tensor, ab: Tensor) -> Tensor:
     fitted = fit_chroma(L, ab)
     lab = torch.cat((L.to(fitted.dtype), fitted), dim=1)
     return linear_to_srgb(lab_to_linear_rgb(lab)).clamp(0, 1)
+
+
+def nearest_in_gamut(L: Tensor, ab: Tensor) -> Tensor:
+    """Move colours that sRGB cannot show as little as possible, in ab at their lightness.
+
+    Colours inside the gamut are returned unchanged. `fit_chroma`, which keeps the hue, moves a colour farther.
+
+    Args:
+        L: (P,) lightness in [0, 100].
+        ab: (2, P) chroma in Lab units.
+
+    Returns:
+        (2, P) float32.
+    """
+    L, ab = L.float(), ab.float()
+    moved = ab.clone()
+    outside = (_excess(L[None], ab, torch.ones_like(L)[None]) > 0).nonzero().squeeze(-1)
+    if outside.numel() == 0:
+        return moved
+    # Many pixels share a lightness and a colour: each such pair is looked for once.
+    pairs = torch.stack([(L[outside] * 4).round() / 4, *ab[:, outside]])
+    distinct, which = pairs.unique(dim=1, return_inverse=True)
+    nearest = torch.stack([_nearest_on(gamut_edge(float(one[0])), one[1:]) for one in distinct.T], dim=1)
+    # The edge is that of a lightness close by: what is left goes by the hue.
+    found = fit_chroma(L[outside].view(1, 1, 1, -1), nearest[:, which].view(1, 2, 1, -1))
+    moved[:, outside] = found.view(2, -1)
+    return moved
+
+
+@lru_cache(maxsize=512)
+def gamut_edge(lightness: float, corners: int = 360) -> Tensor:
+    """The edge of what sRGB shows at a lightness in [0, 100], as a closed polygon around gray: (2, corners) in ab."""
+    angle = torch.arange(corners, dtype=torch.float32) * (2 * torch.pi / corners)
+    far = 150 * torch.stack([angle.cos(), angle.sin()])
+    return fit_chroma(torch.full((1, 1, 1, corners), lightness), far.view(1, 2, 1, corners)).view(2, corners)
+
+
+def _nearest_on(edge: Tensor, point: Tensor) -> Tensor:
+    """The point (2,) of a closed polygon (2, corners) that lies closest to another (2,)."""
+    step = edge.roll(-1, 1) - edge
+    share = ((point[:, None] - edge) * step).sum(0) / step.square().sum(0).clamp_min(1e-12)
+    feet = edge + share.clamp(0, 1) * step
+    return feet[:, (feet - point[:, None]).square().sum(0).argmin()]

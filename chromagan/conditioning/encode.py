@@ -22,10 +22,7 @@ def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
 
     For a caller that brings it in after the network.
     """
-    kinds = {stroke.kind for stroke in guidance.strokes}
     parts = {
-        "colour strokes": bool(kinds - {"saturation"}) and "local" not in accepts,
-        "saturation strokes": "saturation" in kinds,
         "a palette": guidance.palette is not None,
         "reference photos": bool(guidance.references),
         "a region to colour alone": guidance.only is not None,
@@ -49,11 +46,10 @@ def encode(guidance: Guidance, size: tuple[int, int], accepts: Collection[str]) 
         UsageError: guidance that this network cannot be shown; see `unmet`.
     """
     refused = unmet(guidance, accepts)
-    if "colour strokes" in refused:
-        raise UsageError("colour strokes: these weights take no colour hints; use those that do, as chromagan@small")
     if refused:
         raise UsageError(f"{refused[0]}: this version takes colour and neutral strokes alone; leave the others out")
-    return Condition(local=paint_strokes(guidance.strokes, size)) if guidance.strokes else NOTHING
+    coloured = any(stroke.kind != "saturation" for stroke in guidance.strokes)
+    return Condition(local=paint_strokes(guidance.strokes, size)) if coloured and "local" in accepts else NOTHING
 
 
 def paint_strokes(strokes: Sequence[Stroke], size: tuple[int, int]) -> LocalHints:
@@ -63,14 +59,20 @@ def paint_strokes(strokes: Sequence[Stroke], size: tuple[int, int]) -> LocalHint
         ab (1, 2, H, W) in Lab units and the mask (1, 1, H, W), which holds the strokes' strength.
     """
     shown = [stroke for stroke in sorted(strokes, key=lambda one: one.order) if stroke.kind != "saturation"]
-    owner = np.zeros(size, np.int64)
-    for number, stroke in enumerate(shown, 1):
-        _cover(owner, stroke, number)
+    owner = cover(shown, size)
     # Entry 0 is what no stroke covers.
     colours = torch.cat([torch.zeros(1, 2), *(_ab(stroke) for stroke in shown)])
     strengths = torch.tensor([0.0, *(stroke.strength for stroke in shown)])
     owners = torch.from_numpy(owner)
     return LocalHints(colours[owners].permute(2, 0, 1)[None].contiguous(), strengths[owners][None, None])
+
+
+def cover(strokes: Sequence[Stroke], size: tuple[int, int]) -> NDArray[np.int64]:
+    """(rows, columns) of which stroke lies on top at each pixel: its place among those given plus 1, 0 for none."""
+    owner = np.zeros(size, np.int64)
+    for number, stroke in enumerate(strokes, 1):
+        _cover(owner, stroke, number)
+    return owner
 
 
 def _ab(stroke: Stroke) -> Tensor:

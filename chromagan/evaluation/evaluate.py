@@ -146,8 +146,9 @@ def _painters(options: EvaluateOptions, device: str) -> tuple[list[Painter], dic
     hints = None
     if options.simulated_hints is not None:
         size = 4 if options.hint_size is None else options.hint_size
-        hints = SimulatedHints(tuple(options.simulated_hints), size, options.hint_seed or 0)
-    shared = {key: getattr(options, key) for key in ("size", "saturation", "simulated_hints", "hint_size", "hint_seed")}
+        hints = SimulatedHints(tuple(options.simulated_hints), size, options.hint_seed or 0, not options.no_spread)
+    kept = ("size", "saturation", "simulated_hints", "hint_size", "hint_seed", "no_spread")
+    shared = {key: getattr(options, key) for key in kept}
     painters: list[Painter] = []
     origins: dict[str, Any] = {}
     for word in options.models:

@@ -65,7 +65,7 @@ class EvaluateOptions:
         type=float, nargs="+", metavar="FACTOR",
     )  # fmt: skip
     simulated_hints: Sequence[int] | None = _models(
-        "show a model that takes hints N true colours of each photo (0: none); one row each",
+        "give a model N true colours of each photo (0: none); one row each",
         type=int, nargs="+", metavar="N",
     )  # fmt: skip
     hint_size: int | None = _models(
@@ -74,6 +74,8 @@ class EvaluateOptions:
     hint_seed: int | None = _models(
         "decides, with a photo's name, where they are (default: 0)", type=int, metavar="SEED"
     )
+    no_spread: bool = _models("do not carry those hints along edges: what the network makes of them alone", False,
+                              action="store_true")  # fmt: skip
     device: str = _common(None, "auto", choices=("auto", "cpu", "cuda", "mps"))
     out: Place | None = _common(
         "write report.html, tables, metrics.json and per_image.csv there; a killed run goes on",
@@ -104,6 +106,8 @@ class EvaluateOptions:
         if self.simulated_hints is None:
             if self.hint_size is not None or self.hint_seed is not None:
                 raise UsageError("--hint-size and --hint-seed are for --simulated-hints; add it, or leave them out")
+            if self.no_spread:
+                raise UsageError("--no-spread is for --simulated-hints; add it, or leave it out")
             return
         if not self.models:
             raise UsageError("--simulated-hints is for models; add --model siggraph17, or leave it out")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
 from chromagan.conditioning.simulate import draw_squares, name_generator, reveal_squares
-from chromagan.errors import DataError, UsageError
+from chromagan.errors import DataError
 from chromagan.evaluation.comparison import Unpainted
 from chromagan.images.read import to_photo
 from chromagan.images.resize import resize_antialiased
@@ -34,6 +34,7 @@ class SimulatedHints:
     counts: tuple[int, ...]
     size: int = 4  # side of the squares, in pixels of the network's working size
     seed: int = 0  # with the photo's name it decides where they are
+    spread: bool = True  # carry what a model leaves unmet along edges, as the product does with strokes
 
     def of(self, truth: Picture, image: str, size: tuple[int, int]) -> list[Condition]:
         """The hints of one photo (H, W, 3) uint8, one entry a count; nothing for a count of 0.
@@ -54,10 +55,8 @@ class ModelPainter:
 
     The network runs once a photo and number of hints. With several saturations, on top of the colorizer's own, each
     method is called `NAME xFACTOR`, with hints `NAME, 5 hints`, with both `NAME, 5 hints xFACTOR`, the factors of one
-    number together. `settings` holds by name what a method's answers depend on.
-
-    Raises:
-        UsageError: hints for a network that takes none.
+    number together; hints that are not carried along edges are told in the name. A network that takes hints is shown
+    them. `settings` holds by name what a method's answers depend on.
     """
 
     whole_blocks = False
@@ -65,8 +64,6 @@ class ModelPainter:
     def __init__(
         self, name: str, colorizer: Colorizer, factors: Sequence[float] = (1.0,), hints: SimulatedHints | None = None
     ) -> None:
-        if hints is not None and "local" not in colorizer.network.accepts:
-            raise UsageError(f"--simulated-hints: {name} takes no hints; leave the option out, or give weights that do")
         self.colorizer = colorizer
         self.factors, self.hints = tuple(factors), hints
         shared: dict[str, Any] = {
@@ -82,8 +79,9 @@ class ModelPainter:
         for count, factor in itertools.product(hints.counts if hints else (None,), self.factors):
             row, given = name, {}
             if hints is not None:
-                row = f"{name}, {count} hint{'s' * (count != 1)}"
-                given = {"simulated_hints": count, "hint_size": hints.size, "hint_seed": hints.seed}
+                row = f"{name}, {count} hint{'s' * (count != 1)}{'' if hints.spread else ', not spread'}"
+                given = {"simulated_hints": count, "hint_size": hints.size, "hint_seed": hints.seed,
+                         "spread": hints.spread}  # fmt: skip
             if self.factors != (1.0,):
                 row = f"{row} x{factor:g}"
             rows.append((row, {**shared, **given, "saturation": factor}))
@@ -98,7 +96,9 @@ class ModelPainter:
         walk = self.colorizer.start(to_photo(gray), Request())
         rows, columns = walk.prepared.L.shape[2:]
         answers = []
-        for walk.condition in self.hints.of(truth, image, (rows, columns)) if self.hints else [NOTHING]:
+        for hints in self.hints.of(truth, image, (rows, columns)) if self.hints else [NOTHING]:
+            walk.condition = hints if "local" in self.colorizer.network.accepts else NOTHING
+            walk.wishes = hints.local if self.hints and self.hints.spread else None
             # One at a time: an answer then does not depend, to the last bit, on which other numbers were asked for.
             self.colorizer.answer([walk])
             answers += [to_8bit_rgb(walk.coloured(factor).end()) for factor in self.factors]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.conditioning.condition import LocalHints
+from chromagan.conditioning.encode import paint_strokes
+from chromagan.conditioning.local_saturation import saturate_locally
+from chromagan.conditioning.spread import spread
+from chromagan.conditioning.terrain import Terrain
+from chromagan.images.resize import resize_antialiased
 from chromagan.inference.request import Request
 
 _WARMEST = (4.0, 12.0)  # Lab units of a* and b* at warmth 1
@@ -28,6 +34,18 @@ class Ground:
 
     def __init__(self, L: Tensor, pixels: NDArray[Any]) -> None:
         self.L, self.pixels = L, pixels
+        self._terrain: Terrain | None = None
+
+    def lightness(self, size: tuple[int, int]) -> Tensor:
+        """L (1, 1, rows, columns) at the size that ab has."""
+        return resize_antialiased(self.L, size)
+
+    def terrain(self, size: tuple[int, int]) -> Terrain:
+        """On which wishes spread, at the size that ab has."""
+        if self._terrain is None or self._terrain.node_of.shape != size:
+            features = None if self.features is None else self.features[0].float().cpu().numpy()
+            self._terrain = Terrain(self.lightness(size)[0, 0].numpy(), features)
+        return self._terrain
 
 
 def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | None = None) -> Tensor:
@@ -37,11 +55,34 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
         ab: (1, 2, h, w) float32 in Lab units on the CPU, with its saturation.
         ground: of the photo.
         request: what is asked for.
-        wishes: what the network was shown at places, at its working size; strokes of the request take their place.
+        wishes: colours at places, at any size; strokes of the request take their place.
 
     Returns:
         (1, 2, h, w); `ab` itself where nothing is wished.
     """
     if request.warmth:
         ab = ab + request.warmth * ab.new_tensor(_WARMEST).view(1, 2, 1, 1)
+    # Saturation under strokes, then their colours.
+    size, strokes = (ab.shape[2], ab.shape[3]), request.guidance.strokes
+    if strokes:
+        ab = saturate_locally(ab, strokes, ground.lightness(size))
+        coloured = any(stroke.kind != "saturation" for stroke in strokes)
+        wishes = paint_strokes(strokes, size) if coloured else None
+    elif wishes is not None:
+        wishes = brought(wishes, size)
+    if wishes is not None and wishes.mask.any():
+        ab = spread(ab, wishes, ground.lightness(size), ground.terrain(size))
     return ab
+
+
+def brought(wishes: LocalHints, size: tuple[int, int]) -> LocalHints:
+    """Wishes of one photo at another size; none gets lost where that is smaller."""
+    rows, columns = wishes.mask.shape[2:]
+    if (rows, columns) == size:
+        return wishes
+    both = torch.cat([wishes.ab, wishes.mask], 1)
+    down, across = ((torch.arange(new) + 0.5) * old / new for new, old in zip(size, (rows, columns), strict=True))
+    made = both[:, :, down.long()][..., across.long()]
+    y, x = wishes.mask[0, 0].nonzero(as_tuple=True)
+    made[:, :, y * size[0] // rows, x * size[1] // columns] = both[:, :, y, x]
+    return LocalHints(made[:, :2], made[:, 2:])

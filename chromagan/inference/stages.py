@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.compute.precision import has_fast_bfloat16
-from chromagan.conditioning.condition import NOTHING, Condition
+from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
 from chromagan.errors import ModelError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma as join
@@ -176,6 +176,7 @@ class Walk:
         painted: for each picture that is asked for, (1, 2, h, w) on the CPU, without saturation, after `answer`.
         abs: for each picture that is asked for, (1, 2, h, w) on the CPU, after `answer`.
         gray: whether the network answered no colour anywhere, after `answer`.
+        wishes: colours at places that are carried on where the request has no strokes, of one photo, at any size.
     """
 
     prepared: Prepared
@@ -184,6 +185,7 @@ class Walk:
     painted: list[Tensor]
     abs: list[Tensor]
     gray: bool
+    wishes: LocalHints | None = None
 
     def __init__(
         self, pixels: NDArray[Any], look: Look, request: Request | None = None, condition: Condition = NOTHING
@@ -214,8 +216,8 @@ class Walk:
 
     def guided(self) -> Walk:
         """The stage after the network's: the look's saturation, and what a person wishes."""
-        factor, wishes = self.look.saturation, self.condition.local
-        self.abs = [guide(factor * ab, self.ground, self.request, wishes) for ab in self.painted]
+        factor = self.look.saturation
+        self.abs = [guide(factor * ab, self.ground, self.request, self.wishes) for ab in self.painted]
         return self
 
     def end(self, lightness: float | None = None, spend: bool = False, number: int = 0) -> NDArray[Any]:

@@ -81,15 +81,14 @@ def test_nothing_is_nothing_and_strokes_are_local():
     assert encode(Guidance(), (8, 8), frozenset()) is NOTHING
     condition = encode(Guidance((dot(0.5, 0.5),)), (8, 8), LOCAL)
     assert condition.kinds == {"local"}
+    assert encode(Guidance((dot(0.5, 0.5),)), (8, 8), frozenset({"overall"})) is NOTHING  # they are carried later
+    assert encode(Guidance((Stroke("saturation", ((0.5, 0.5),), 0.1),)), (8, 8), LOCAL) is NOTHING
     assert condition.local.ab.dtype == condition.local.mask.dtype == torch.float32
 
 
 @pytest.mark.parametrize(
     ("guidance", "accepts", "told"),
     [
-        (Guidance((dot(0.5, 0.5),)), frozenset(), "colour strokes"),
-        (Guidance((Stroke("neutral", ((0.5, 0.5),), 0.1),)), frozenset({"overall"}), "colour strokes"),
-        (Guidance((Stroke("saturation", ((0.5, 0.5),), 0.1),)), LOCAL, "saturation strokes"),
         (Guidance(palette=Palette((RED,))), LOCAL, "a palette"),
         (Guidance(references=(Reference("a.jpg"),)), LOCAL, "reference photos"),
         (Guidance(only=SQUARE), LOCAL, "a region to colour alone"), (Guidance(keep=SQUARE), LOCAL, "a region to keep"),

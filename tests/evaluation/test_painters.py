@@ -1,11 +1,9 @@
 """Models in a comparison: one run of the network a photo, whatever the number of saturations."""
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
-from chromagan.errors import UsageError
 from chromagan.evaluation.baselines import as_rgb, gray_of_8bit
 from chromagan.evaluation.comparison import Unpainted
 from chromagan.evaluation.painters import ModelPainter, SimulatedHints
@@ -158,10 +156,22 @@ def test_rows_of_hints_and_saturations():
     assert len(answers) == 6
     assert len(painter.colorizer.network.seen) == 3
     np.testing.assert_array_equal(answers[0], answers[1])
-    assert colourfulness(answers[4]) < colourfulness(answers[5])
+    painter = ModelPainter("copier", painter.colorizer, (0.5, 1.0), SimulatedHints((5,), spread=False))
+    answers = paint(painter, gray_of_8bit(truth(0)), truth(0), "a.png")
+    assert colourfulness(answers[0]) < colourfulness(answers[1])
     assert copying((5,)).names == ("copier, 5 hints",)
 
 
-def test_networks_without_hints_are_refused():
-    with pytest.raises(UsageError, match="tinted takes no hints"):
-        ModelPainter("tinted", Colorizer(Tinted(), look=Look(size=32), device="cpu"), hints=SimulatedHints((1,)))
+def test_a_network_without_hints_is_corrected_and_without_spread_left_as_it_is():
+    colour = truth(2)
+    for spread, name in ((True, "tinted, 60 hints"), (False, "tinted, 60 hints, not spread")):
+        hints = SimulatedHints((0, 60), spread=spread)
+        painter = ModelPainter("tinted", Colorizer(Tinted(), look=Look(size=40), device="cpu"), hints=hints)
+        assert painter.names[1] == name
+        plain, hinted = (to_ab(one) for one in paint(painter, gray_of_8bit(colour), colour, "a.png"))
+        before, after = (np.abs(one - to_ab(colour)).mean() for one in (plain, hinted))
+        assert after < 0.7 * before if spread else after == before
+
+
+def to_ab(picture):
+    return np.stack(lab_of_8bit(picture)[1:])

@@ -126,17 +126,19 @@ RED = Guidance(strokes=(Stroke("colour", ((0.25, 0.5),), radius=0.2, rgb=(200, 6
 def test_hints_reach_the_network_from_colorizer_and_session(colorizer):
     guided = Colorizer(Copier(), look=Look(size=32), device="cpu")
     image = np.full((64, 64), 120, np.uint8)
+    image[:, 40:] = 200
     made = guided(image, guidance=RED)
     plain = guided(image)
     inside, outside = (slice(28, 36), slice(12, 20)), (slice(28, 36), slice(48, 60))
     assert (made[inside].astype(int)[..., 0] - plain[inside][..., 0]).min() > 40
-    assert np.array_equal(made[outside], plain[outside])
+    assert np.abs(made[outside].astype(int) - plain[outside]).max() <= 2
     session = guided.open(image)
     assert np.array_equal(session.paint()[0].photo.pixels, plain)
     assert np.array_equal(session.paint(guidance=RED)[0].photo.pixels, made)
     assert np.array_equal(next(guided.stream([image], guidance=RED)), made)
-    with pytest.raises(UsageError, match="colour hints"):
-        colorizer(image, guidance=RED)
+    alone = colorizer(image, guidance=RED)  # a network that takes no hints: they are carried all the same
+    assert np.abs(alone[inside].astype(int) - made[inside]).max() <= 2
+    assert np.abs(alone[outside].astype(int) - plain[outside]).max() <= 2
     assert Request(guidance=RED).digest not in (Request().digest, Request(guidance=RED, saturation=0.9).digest)
 
 

@@ -121,8 +121,7 @@ def test_the_table_of_saturations_has_a_column_of_hints(folder, tmp_path, capsys
         (["--model", "siggraph17", "--simulated-hints", "1", "-2"], "--simulated-hints must be 0 or more, not -2"),
         (["--model", "siggraph17", "--simulated-hints", "1", "--hint-size", "0"], "--hint-size must be at least 1"),
         (["--model", "siggraph17", "--hint-seed", "0"], "--hint-size and --hint-seed are for --simulated-hints"),
-        (["--simulated-hints", "1"], "chromagan takes no hints"),
-        (["--model", "mine=chromagan", "--simulated-hints", "0"], "mine takes no hints"),
+        (["--model", "siggraph17", "--no-spread"], "--no-spread is for --simulated-hints"),
         (["--model", "siggraph17", "--simulated-hints", "2", "2"], "two methods are called"),
     ],
 )

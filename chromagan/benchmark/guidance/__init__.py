@@ -1,0 +1,1 @@
+"""What a person's guidance is worth, measured: one file a tool."""

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
@@ -29,9 +30,11 @@ class Job:
         output: where the colorized photo goes.
         compare: where the sheet before | after goes, if one is wanted.
         layer: where the colour layer goes, if one is wanted.
+        sheet: where the contact sheet of several variations goes, if one is wanted.
         load: gives the photo's pages; they are read from `source` unless given.
         accept_truncated: a photo whose end is missing is colorized as far as it goes.
         request: what is asked for.
+        shared: another photo beside it has the same name up to its ending.
         name: the photo's name, with the folders below its input; that of the source unless given.
     """
 
@@ -39,15 +42,42 @@ class Job:
     output: Path
     compare: Path | None = None
     layer: Path | None = None
+    sheet: Path | None = None
     load: Callable[[], list[Photo]] | None = None
     accept_truncated: bool = False
     request: Request = field(default_factory=Request)
     name: Path = Path()
+    shared: bool = False
 
     @property
     def outputs(self) -> list[Path]:
         """All files that the job writes; the colorized photo comes last."""
-        return [path for path in (self.layer, self.compare, self.output) if path is not None]
+        return list(self.asked)
+
+    @property
+    def asked(self) -> dict[Path, Request]:
+        """Each of the `outputs` with the request that it is of."""
+        files = {self.sheet: self.request} if self.sheet else {}
+        for one in self.pictures:
+            files |= {path: one.request for path in (one.layer, one.compare, one.output) if path is not None}
+        return files
+
+    @property
+    def pictures(self) -> list[Job]:
+        """A job for every picture alone: itself, or one variation, NAME.v1 and on."""
+        if not self.request.variations:
+            return [self]
+        pictures = []
+        for number, one in enumerate(self.request.each, 1):
+            output, compare, layer = (_numbered(path, number) for path in (self.output, self.compare, self.layer))
+            pictures.append(replace(self, output=output, compare=compare, layer=layer, sheet=None, request=one))
+        return pictures
+
+    def with_request(self, request: Request) -> Job:
+        """The job of a request; several variations bring a contact sheet."""
+        name = self.output.name if self.shared else self.output.stem
+        sheet = self.output.with_name(f"{name}-variations.jpg") if request.variations > 1 else None
+        return replace(self, request=request, sheet=sheet)
 
 
 @dataclass
@@ -123,7 +153,7 @@ def plan_jobs(
         target = root if single and root else folder / _output_name(source, photo_format, suffix, shared)
         jobs.append(_job(source, target, relative, compare, layer, shared))
     # What is asked for, and what of it is done.
-    jobs = [replace(job, request=request or Request()) for job in jobs]
+    jobs = [job.with_request(request or Request()) for job in jobs]
     plan = Plan(refused=found.refused, passed=found.passed, ours=found.ours)
     return check_jobs(_guided(jobs, [Path(one) for one in hints]) if hints else jobs, overwrite, plan, weights)
 
@@ -146,7 +176,7 @@ def check_jobs(
             foreign = next((path for path, mark in marks.items() if mark is None), None)
             if foreign is not None:
                 reason = f"{foreign} exists and chromagan did not write it; use --overwrite or another -o"
-            elif not all(_is_as_asked(mark, job.request, weights) for mark in marks.values() if mark):
+            elif not all(_is_as_asked(mark, job.asked[path], weights) for path, mark in marks.items() if mark):
                 plan.kept.append(job.source)
                 continue
             elif len(marks) == len(job.outputs):
@@ -184,7 +214,12 @@ def _job(source: Path, target: Path, name: Path, compare: bool, layer: bool, sha
         target.with_name(f"{target.stem}-compare{target.suffix}") if compare else None,
         target.with_name(f"{whole}-layer{layer_suffix}") if layer else None,
         name=name,
+        shared=shared,
     )
+
+
+def _numbered(path: Any, number: int) -> Any:
+    return path and path.with_name(f"{path.stem}.v{number}{path.suffix}")
 
 
 def _single_output(inputs: Sequence[str], output: str, photo_format: str | None, suffix: str) -> bool:

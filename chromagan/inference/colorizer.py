@@ -23,6 +23,7 @@ from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, lacks_grays, to_photo
 from chromagan.images.write import write_photo
+from chromagan.inference.adviser import Adviser
 from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.old_names import OldNames, deprecated, look_of
@@ -124,6 +125,7 @@ class Colorizer(OldNames, HubColorizer):
             upsampler = place(upsampler.eval().requires_grad_(False), self.device)
         self.step: ChromaStep = upsampler or bicubic_step
         self._card: WeightsCard | None = None
+        self._adviser = Adviser(self.device)
         self.mark = ProvenanceMark(model or type(network).__name__, sha256, f"chromagan {__version__}")
 
     @classmethod
@@ -253,7 +255,7 @@ class Colorizer(OldNames, HubColorizer):
 
     def answer(self, walks: Sequence[Walk]) -> None:
         """The colours of photos that have begun; those of one working shape share a batch."""
-        answer(self.network, walks, self.step, self.batch_size)
+        answer(self.network, walks, self.step, self.batch_size, self._adviser)
 
     def go_on(self, walk: Walk, photo: Photo, request: Request) -> Walk:
         """A photo's way as another request has it, from where the two part."""
@@ -265,7 +267,7 @@ class Colorizer(OldNames, HubColorizer):
             asked.condition = self._shown(asked)
             self.answer([asked])
         elif (request.variations, request.seed) != (before.variations, before.seed):
-            colour(self.network, asked, self.step).guided()
+            colour(self.network, asked, self.step, self._adviser).guided()
         else:
             asked.guided()
         return asked

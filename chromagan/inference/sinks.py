@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LAYER_LIGHTNESS = 60.0
 SHEET_SIDE = 2048  # of each half, at most
+CELL_SIDE, _LINE = 512, 28  # of a contact sheet's cells: the longest side, the height of the line with the name
 
 
 class Painter(Protocol):
@@ -77,22 +79,39 @@ class Files:
         except OSError as error:
             reason = error.strerror or error
             raise WriteError(f"cannot make the folder {job.output.parent}: {reason}; choose another with -o") from error
-        mark = colorizer.mark_of(job.request)
-        marks = [None if len(pages) > 1 and lacks_grays(photo) else mark for photo, _ in pages]
+        pictures, cells = job.pictures, []
+        for number, picture in enumerate(pictures):
+            last = number + 1 == len(pictures)
+            mark = colorizer.mark_of(picture.request)
+            marks = [None if len(pages) > 1 and lacks_grays(photo) else mark for photo, _ in pages]
+            done = self._beside(picture, pages, marks, number, last)
+            if number:
+                done = [silent(photo, photo.pixels) for photo in done]  # what a photo lost is said once
+            # The colorized photo is written last: where the last one stands, the job is finished.
+            if job.sheet:
+                cells.append(labelled(done[0], f"v{number + 1}"))
+                if last:
+                    self._save([contact_sheet(done[0], cells)], job.sheet, [colorizer.mark_of(job.request)])
+            if last:
+                pages.clear()
+            self._save(done, picture.output, marks)
+        if self.keep_date and job.load is None:
+            _date_like(job.source, job.outputs)
+
+    def _beside(
+        self, job: Job, pages: Pages, marks: list[ProvenanceMark | None], number: int, last: bool
+    ) -> list[Photo]:
+        """Write what goes beside one picture, and make the picture itself."""
         if job.layer:
-            layers = [silent(photo, walk.end(LAYER_LIGHTNESS)) for photo, walk in pages]
+            layers = [silent(photo, walk.end(LAYER_LIGHTNESS, number=number)) for photo, walk in pages]
             self._save(layers, job.layer, marks)
         # What the program decoded for itself is written over: a large photo is then in memory once.
-        own = job.load is None and not job.compare
-        done = [replace(photo, pixels=walk.end(spend=own)) for photo, walk in pages]
+        own = last and job.load is None and not job.compare
+        done = [replace(photo, pixels=walk.end(spend=own, number=number)) for photo, walk in pages]
         if job.compare:
             sheets = [compare_sheet(photo, coloured) for (photo, _), coloured in zip(pages, done, strict=True)]
             self._save(sheets, job.compare, marks)
-        # The colorized photo is written last: where it stands, the job is finished.
-        pages.clear()
-        self._save(done, job.output, marks)
-        if self.keep_date and job.load is None:
-            _date_like(job.source, job.outputs)
+        return done
 
     def _save(self, photos: list[Photo], path: Path, marks: list[ProvenanceMark | None]) -> None:
         if len(photos) > 1:
@@ -126,9 +145,33 @@ def compare_sheet(before: Photo, after: Photo) -> Photo:
     return replace(silent(after, np.concatenate(halves, axis=1)), alpha=None)
 
 
-def _reduced(pixels: NDArray[Any]) -> NDArray[Any]:
+def labelled(photo: Photo, label: str) -> NDArray[np.uint8]:
+    """A cell of a contact sheet: a photo, RGB of 8 bits, over a line with its name."""
+    pixels = _reduced(photo.pixels, CELL_SIDE)
+    pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257) if pixels.dtype == np.uint16 else pixels
+    line = np.full((_LINE, pixels.shape[1], 3), 255, np.uint8)
+    cv2.putText(line, label, (4, _LINE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate((pixels, line))
+
+
+def contact_sheet(photo: Photo, cells: Sequence[NDArray[np.uint8]]) -> Photo:
+    """Pictures of one photo beside each other, in rows of about the shape of a screen.
+
+    Args:
+        photo: whose metadata it carries.
+        cells: of `labelled`, all of one size.
+    """
+    height, width = cells[0].shape[:2]
+    columns = min(len(cells), max(1, round(math.sqrt(len(cells) * height / width * 1.5))))
+    empty = np.full_like(cells[0], 255)
+    filled = [*cells, *[empty] * (-len(cells) % columns)]
+    rows = [np.concatenate(filled[start : start + columns], axis=1) for start in range(0, len(filled), columns)]
+    return replace(silent(photo, np.concatenate(rows)), alpha=None)
+
+
+def _reduced(pixels: NDArray[Any], side: int = SHEET_SIDE) -> NDArray[Any]:
     height, width = pixels.shape[:2]
-    scale = SHEET_SIDE / max(height, width)
+    scale = side / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

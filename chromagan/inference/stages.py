@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
+from chromagan.conditioning.variations import Doubt
 from chromagan.errors import ModelError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma as join
@@ -34,6 +35,7 @@ from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look, settle
 
 T = TypeVar("T")
+Adviser = Callable[[Tensor], Doubt]
 LONGEST_ASPECT = 4
 _NO_COLOUR = 0.01  # Lab units; a network that answers less everywhere has answered gray
 GUIDE_PIXELS = 400_000  # of the learned steps; a larger photo gets its last octaves bicubically
@@ -173,6 +175,7 @@ class Walk:
         prepared: after `start`.
         ground: what guidance meets in this photo, after `start`.
         prediction: after `answer`.
+        doubt: what variations are drawn from, once some were.
         painted: for each picture that is asked for, (1, 2, h, w) on the CPU, without saturation, after `answer`.
         abs: for each picture that is asked for, (1, 2, h, w) on the CPU, after `answer`.
         gray: whether the network answered no colour anywhere, after `answer`.
@@ -182,6 +185,7 @@ class Walk:
     prepared: Prepared
     ground: Ground
     prediction: Prediction
+    doubt: Doubt | None = None
     painted: list[Tensor]
     abs: list[Tensor]
     gray: bool
@@ -236,7 +240,11 @@ class Walk:
 
 
 def answer(
-    network: ColorizationNetwork, walks: Sequence[Walk], step: ChromaStep = bicubic_step, batch_size: int = 4
+    network: ColorizationNetwork,
+    walks: Sequence[Walk],
+    step: ChromaStep = bicubic_step,
+    batch_size: int = 4,
+    adviser: Adviser | None = None,
 ) -> None:
     """The stages between: colours of several photos, on the CPU, the look's saturation included.
 
@@ -245,19 +253,49 @@ def answer(
         walks: started ones; each gets its `abs`.
         step: one x2 enlargement of ab, on the network's device.
         batch_size: photos of one working shape that go through the network together.
+        adviser: see `colour`.
     """
     lightness, conditions = [walk.prepared.L for walk in walks], [walk.condition for walk in walks]
     for walk, prediction in zip(walks, predict(network, lightness, conditions, batch_size), strict=True):
-        walk.prediction, walk.ground.features = prediction, prediction.features
-        colour(network, walk, step).guided()
+        walk.prediction, walk.ground.features, walk.doubt = prediction, prediction.features, None
+        colour(network, walk, step, adviser).guided()
 
 
-def colour(network: ColorizationNetwork, walk: Walk, step: ChromaStep = bicubic_step) -> Walk:
-    """From a walk's prediction to its `painted`: one picture, or the variations that are asked for."""
+def colour(
+    network: ColorizationNetwork, walk: Walk, step: ChromaStep = bicubic_step, adviser: Adviser | None = None
+) -> Walk:
+    """From a walk's prediction to its `painted`: one picture, or the variations that are asked for.
+
+    Args:
+        network: that has predicted.
+        walk: with its prediction.
+        step: one x2 enlargement of ab.
+        adviser: of (1, 1, h, w) L gives what variations are drawn from, where the network predicts no bins.
+
+    Raises:
+        ModelError: variations are asked for, and there are no bins.
+    """
     plain = settle(walk.prediction, walk.look, network.bins)
     walk.gray = float(plain.abs().max()) < _NO_COLOUR
-    walk.painted = [enlarge(ab, walk.prepared, step).cpu() for ab in [plain]]
+    walk.painted = [enlarge(plain + change, walk.prepared, step).cpu() for change in _changes(network, walk, adviser)]
     return walk
+
+
+def _changes(network: ColorizationNetwork, walk: Walk, adviser: Adviser | None) -> Iterator[Tensor | float]:
+    """How each picture that is asked for differs from the plain painting, at the size of the predicted ab."""
+    if not walk.request.variations:
+        yield 0.0
+        return
+    answer, bins, L = walk.prediction, network.bins, walk.prepared.L
+    if walk.doubt is None and bins is not None and answer.bin_logits is not None:
+        walk.doubt = Doubt(answer.bin_logits, bins.centres, L, answer.features)
+    elif walk.doubt is None and adviser is not None:
+        walk.doubt = adviser(L)
+    elif walk.doubt is None:
+        raise ModelError("variations: this network predicts no ab bins to draw from; use --model chromagan@small")
+    for one in walk.request.each:
+        change = walk.doubt.draw(one.seed).to(answer.ab.device)
+        yield F.interpolate(change, size=answer.ab.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def paint(

@@ -52,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees; larger sees "
         "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
+    add("--warmth", type=float, default=0.0, metavar="AMOUNT", help="-1 to 1: colder, or warmer, than the network "
+        "paints")  # fmt: skip
+    add("--variations", type=int, default=0, metavar="N", help="paint N alternatives, NAME.v1 to NAME.vN, with a "
+        "contact sheet NAME-variations.jpg; none is the plain painting")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="S", help="of the first variation, that of the next is one higher; it "
+        "stands in each file's mark, and with --variations 1 it draws that picture again (default: 0)")  # fmt: skip
     add("--hints", type=Path, action="append", default=[], metavar="FILE|FOLDER", help="colours at places, for weights "
         "that take them: a JSON file for one photo, or NAME.json, or a folder of such, for photos called NAME (may be "
         "given again)")  # fmt: skip
@@ -111,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
         if args.out == "-" and code == 0:
             from chromagan.apps.cli.piped import send
 
-            send(plan.jobs[0].output)
+            send(plan.jobs[0].pictures[0].output)
         return code
 
 
@@ -135,11 +141,19 @@ def _check(args: argparse.Namespace) -> Request:
         raise UsageError("- is one photo from stdin; leave the other inputs out")
     if args.out is None:
         args.out = "-" if args.inputs == ["-"] else None if args.suffix and not args.demo else "colorized"
+    _check_stdout(args)
+    return Request(
+        saturation=args.saturation, warmth=args.warmth, size=args.size, variations=args.variations, seed=args.seed
+    )
+
+
+def _check_stdout(args: argparse.Namespace) -> None:
     if args.out == "-" and (args.compare or args.layer or args.demo or args.dry_run):
         raise UsageError("-o - writes one photo to stdout; leave --compare, --layer, --demo and --dry-run out")
+    if args.out == "-" and args.variations > 1:
+        raise UsageError("-o - writes one photo to stdout, and there are several variations; name a folder with -o")
     if args.out == "-" and sys.stdout.isatty():
         raise UsageError("-o - writes a photo to stdout, which is a terminal; send it on, or name a file with -o")
-    return Request(saturation=args.saturation, size=args.size)
 
 
 def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Plan:
@@ -153,7 +167,7 @@ def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Pl
         from chromagan.apps.cli.demo import demo_jobs
 
         jobs = demo_jobs(args.out, args.format, args.compare, args.layer)
-        return check_jobs([replace(job, request=request) for job in jobs], args.overwrite, None, weights)
+        return check_jobs([job.with_request(request) for job in jobs], args.overwrite, None, weights)
     inputs, out = args.inputs, args.out
     if folder is not None:
         from chromagan.apps.cli.piped import receive, received_job
@@ -210,7 +224,8 @@ def _tell(plan: Plan, record: _Record) -> None:
 def _rehearse(args: argparse.Namespace, plan: Plan, record: _Record) -> int:
     for job in plan.jobs:
         record.add(job.source, "planned", outputs=list(map(str, job.outputs)))
-        print(words.spelled(f"{job.source} -> {job.output}"))
+        for picture in job.pictures:
+            print(words.spelled(f"{job.source} -> {picture.output}"))
     _say(args, plan, f"{len(plan.jobs)} to colorize", len(plan.refused))
     return 1 if plan.refused else 0
 

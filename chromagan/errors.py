@@ -30,7 +30,7 @@ class DeviceError(ChromaganError):
 
 
 class UnknownNameError(ModelError, WeightsError, UsageError):
-    """A network, or weights, asked for by a name that nobody knows."""
+    """A network, or weights, asked for by a name that nobody knows, or by a path where there are none."""
 
 
 class NoDeviceError(DeviceError, UsageError):

@@ -57,6 +57,26 @@ def check_best_metric(name: str, measured: Sequence[str] | None = None) -> None:
         raise UsageError(f"--best-metric {name} is none of --metrics {' '.join(measured)}; add it there")
 
 
+def choose_best_metric(name: str, measured: Sequence[str]) -> str:
+    """The metric by which a training run chooses its best checkpoint.
+
+    Args:
+        name: what was asked for; empty for PSNR where it is measured, or else the first that has a direction.
+        measured: names of the metrics that are measured, at least one.
+
+    Raises:
+        UsageError: as for `check_best_metric`; or none of those that are measured has a direction.
+    """
+    if name:
+        check_best_metric(name, measured)
+        return name
+    usable = [each.name for each in choose_metrics(measured) if each.higher_is_better is not None]
+    if not usable:
+        given = " ".join(measured)
+        raise UsageError(f"--metrics {given}: the best checkpoint cannot be chosen by these; add another, such as psnr")
+    return "psnr" if "psnr" in usable else usable[0]
+
+
 class NetworkPainter:
     """A network in training, in evaluation mode, as a painter: with its look and the step that enlarges its ab."""
 

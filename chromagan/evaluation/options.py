@@ -143,7 +143,11 @@ class HeldOutOptions(Section):
     eval_size: int = option(256, "short side of the held-out photos in pixels", at_least(32), free=True)
     eval_limit: int = option(200, "measure so many held-out photos, evenly spaced; 0 for all", at_least(0), free=True)
     metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True)
-    best_metric: str = option("psnr", "figure by which the best checkpoint is chosen", free=True)
+    best_metric: str = option(
+        "",
+        "figure by which the best checkpoint is chosen; unless given psnr, or the first of --metrics that can be better",
+        free=True,
+    )
     look_size: int = option(
         0, "working size that the weights will want and are validated at; 0 is --eval-size", free=True
     )
@@ -157,6 +161,11 @@ class HeldOutOptions(Section):
     def check(self) -> None:
         """Refuse a look out of range."""
         _ = self.look
+
+    @property
+    def examines(self) -> bool:
+        """Whether the run has an exam at all."""
+        return bool(self.val and self.eval_every and self.metrics)
 
     @property
     def look(self) -> Look:

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from chromagan.errors import WeightsError
+from chromagan.errors import UnknownNameError, WeightsError
 from chromagan.files.atomic import write_atomically
 from chromagan.files.find import special_kind
 from chromagan.models.contract import ColorizationNetwork, digest
@@ -147,7 +147,12 @@ def verify(tensors: Mapping[str, Tensor], card: WeightsCard, path: str | os.Path
 
 
 def first_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The first 16 bytes of a file; `WeightsError` where none can be opened. A pipe would wait for ever."""
+    """The first 16 bytes of a weights file; a pipe, which would wait for ever, is not opened.
+
+    Raises:
+        UnknownNameError: there is no such file.
+        WeightsError: it cannot be read.
+    """
     kind = special_kind(path)
     if kind is not None:
         raise WeightsError(f"weights file {path} is {kind}, which is never opened; name a .safetensors file")
@@ -155,9 +160,9 @@ def first_bytes(path: str | os.PathLike[str]) -> bytes:
         with open(path, "rb") as file:
             return file.read(16)
     except IsADirectoryError as error:
-        raise WeightsError(f"{path} is a folder, not a weights file; name the .safetensors file in it") from error
+        raise UnknownNameError(f"{path} is a folder, not a weights file; name the .safetensors file in it") from error
     except FileNotFoundError as error:
-        raise WeightsError(f"there is no weights file {path}; check the name") from error
+        raise UnknownNameError(f"there is no weights file {path}; check the name") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise WeightsError(f"cannot read weights file {path}: {getattr(error, 'strerror', '') or error}") from error
 

@@ -77,7 +77,7 @@ class Run(ABC):
         self.folder, self.device = folder, device
         self.length, self.batch_size = length, batch_size
         self.images = 0
-        self.best: dict[str, float] = {}
+        self.best: dict[str, Any] = {}
 
     @abstractmethod
     def batches(self) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from chromagan.errors import TrainingError, UsageError
 from chromagan.files.atomic import strict_json, told, write_json, write_text
+from chromagan.files.lock import FileLock, Held
 from chromagan.options import MADE_BY, Section
 from chromagan.version import __version__
 
@@ -57,7 +58,7 @@ class RunFolder:
         self._later: dict[str, str] = {}
         self._board: Any = None
         self._wandb: Any = None
-        self._lock = -1
+        self._lock: FileLock | None = None
         if writes and path.is_dir():
             self._keep_others_out()
         self.is_new = not any(path.glob("*.pt"))
@@ -67,20 +68,12 @@ class RunFolder:
     def _keep_others_out(self) -> None:
         """Lock the folder until `close`, or until this process ends however; not where the disk knows no locks."""
         try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        with told(self.path):
-            self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            os.close(self._lock)
+            with told(self.path):
+                self._lock = FileLock(self.path / ".lock")
+        except Held as error:
             several = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "WORLD_SIZE" not in os.environ
             way = "let srun start one task a machine, and torchrun in it" if several else "wait for it to end"
             raise TrainingError(f"{self.path}: another process trains there; {way}, or choose another --out") from error
-        except OSError:
-            pass
 
     def _compare(self, saved: dict[str, Any], allowed: Collection[str]) -> None:
         """Refuse a folder that this configuration cannot go on in."""
@@ -134,7 +127,7 @@ class RunFolder:
             return
         with told(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        if self._lock < 0:
+        if self._lock is None:
             self._keep_others_out()
         write_json(self.path / CONFIG, {MADE_BY: __version__, **self.config.as_dict()})
         if self.inputs:
@@ -177,9 +170,9 @@ class RunFolder:
             self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def read_saved(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from chromagan.data.decode import decode_photo
 from chromagan.data.photos import find_photos
 from chromagan.data.source import Photo
 from chromagan.errors import DataError, UsageError
-from chromagan.evaluation.held_out import HeldOut, check_best_metric
+from chromagan.evaluation.held_out import HeldOut, choose_best_metric
 from chromagan.evaluation.options import HeldOutOptions
 from chromagan.files.atomic import write_atomically
 from chromagan.inference.stages import paint
@@ -48,14 +48,14 @@ class HeldOutExam:
     """The averaged weights of a run on photographs that are not trained on; a figure of theirs chooses the best."""
 
     def __init__(self, options: HeldOutOptions, trainer: Trainer) -> None:
-        check_best_metric(options.best_metric, options.metrics)
-        self.every, self.metric, self.trainer = options.eval_every, options.best_metric, trainer
+        self.metric = choose_best_metric(options.best_metric, options.metrics)
+        self.every, self.trainer = options.eval_every, trainer
         self.held_out = HeldOut(
             options.val, options.eval_size, options.metrics, options.metric_networks or None, options.eval_limit,
             trainer.device, download=world_size() == 1, look=options.look,
         )  # fmt: skip
-        if options.best_metric in self.held_out.missing:
-            raise UsageError(f"--best-metric: {self.held_out.missing[options.best_metric]}")
+        if self.metric in self.held_out.missing:
+            raise UsageError(f"--best-metric: {self.held_out.missing[self.metric]}")
         if rank() == 0:
             for message in self.held_out.missing.values():
                 log.warning("%s", message)
@@ -65,10 +65,11 @@ class HeldOutExam:
         trainer = self.trainer
         figures = self.held_out.evaluate(trainer.averaged_generator(), rank(), world_size(), gather)
         trainer.folder.log(trainer.images, {f"val/{name}": value for name, value in figures.items()})
-        value = figures.get(self.metric, math.nan)
-        if not better(self.metric, value, trainer.best.get("value", math.nan)):
+        value, best = figures.get(self.metric, math.nan), trainer.best
+        before = best.get("value", math.nan) if best.get("metric", self.metric) == self.metric else math.nan
+        if not better(self.metric, value, before):
             return False
-        trainer.best = {"images": trainer.images, "value": value}
+        trainer.best = {"images": trainer.images, "metric": self.metric, "value": value}
         return True
 
 
@@ -93,7 +94,7 @@ def open_loop(trainer: Trainer, snapshot_every: int, max_minutes: float = math.i
                 data = cv2.imencode(".jpg", np.ascontiguousarray(sheet[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
                 write_atomically(path, lambda file: file.write(data.tobytes()))
 
-        if options.val and options.eval_every and options.metrics:
+        if options.examines:
             exam = HeldOutExam(options, trainer)
     return Loop(trainer, snapshot_every, max_minutes, exam=exam, preview=preview, **given)
 
@@ -251,9 +252,6 @@ def _warn(config: TrainConfig, photos: Sequence[Photo]) -> None:
             "--warmup %s is longer than the run of %s photographs: the learning rate never reaches --lr",
             f"{schedule.warmup:,}", f"{schedule.images:,}",
         )  # fmt: skip
-    exam = config.exam
-    if val and exam.eval_every and exam.metrics and exam.best_metric not in exam.metrics:
-        log.warning("--best-metric %s is not among --metrics: no state is marked as the best", exam.best_metric)
     folders = Counter(os.path.dirname(photo.name) for photo in photos)
     inside = os.path.join(os.path.realpath(val), "")
     count = sum(n for folder, n in folders.items() if os.path.join(os.path.realpath(folder), "").startswith(inside))
@@ -266,3 +264,5 @@ def _warn(config: TrainConfig, photos: Sequence[Photo]) -> None:
 def _check(config: TrainConfig) -> None:
     if not config.photos.data:
         raise UsageError("give the training photographs: --data PLACE ...")
+    if config.exam.examines:
+        choose_best_metric(config.exam.best_metric, config.exam.metrics)

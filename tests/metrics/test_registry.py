@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chromagan.errors import UsageError
-from chromagan.evaluation.held_out import check_best_metric
+from chromagan.evaluation.held_out import check_best_metric, choose_best_metric
 from chromagan.metrics.registry import better, choose_metrics, describe, list_metrics
 
 DIRECTED = {metric.name for metric in list_metrics() if metric.higher_is_better is not None}
@@ -44,6 +44,21 @@ def test_unknown_names_list_what_there_is():
         check_best_metric("ssim", ["nope"])
     with pytest.raises(UsageError, match="--best-metric ssim is none of --metrics psnr colourfulness; add it there"):
         check_best_metric("ssim", ["psnr", "colourfulness"])
+
+
+@pytest.mark.parametrize(("asked", "measured", "chosen"), [
+    ("", ["ssim", "psnr"], "psnr"), ("", ["ssim"], "ssim"), ("", ["colourfulness", "ciede2000", "ssim"], "ciede2000"),
+    ("ssim", ["psnr", "ssim"], "ssim"), ("", ["all"], "psnr"),
+])  # fmt: skip
+def test_the_best_checkpoint_is_chosen_by_what_is_measured(asked, measured, chosen):
+    assert choose_best_metric(asked, measured) == chosen
+
+
+def test_the_best_checkpoint_needs_a_metric_with_a_direction():
+    with pytest.raises(UsageError, match="--metrics colourfulness: .*; add another, such as psnr"):
+        choose_best_metric("", ["colourfulness"])
+    with pytest.raises(UsageError, match="--best-metric psnr is none of --metrics ssim; add it there"):
+        choose_best_metric("psnr", ["ssim"])
 
 
 def test_labels():

@@ -213,7 +213,6 @@ time.sleep(600)
 
 
 @pytest.mark.process
-@pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX here")
 def test_a_second_process_in_the_folder_is_refused_until_the_first_has_ended(tmp_path, monkeypatch):
     first = subprocess.Popen([sys.executable, "-c", LOCKED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from dataclasses import fields
 from pathlib import Path
 
 from chromagan.training.export import ExportOptions
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,5 +37,5 @@ def run(args: argparse.Namespace) -> int:
     options = ExportOptions(**{field.name: getattr(args, field.name) for field in fields(ExportOptions)})
     from chromagan.training.export import export
 
-    print(export(options).text(), file=sys.stderr)
+    log.info("%s", export(options).text())
     return 0

@@ -12,11 +12,13 @@ import contextlib
 import difflib
 import importlib
 import logging
+import math
 import os
 import re
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from chromagan.apps.cli import words
@@ -42,6 +44,8 @@ COMMANDS = {
 
 PHOTOS_ALONE = ("sample", "gray", "evaluate", "fairness", "study")
 """Commands that start no processes, whose words would be lost with those of decoders."""
+
+_SCIENTIFIC = re.compile(r"-(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +107,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ever, but what nobody knows is told here, where the command's own options are known."""
-        found, rest = super().parse_known_args(args, namespace)
+        found, rest = super().parse_known_args(_with_plain_numbers(sys.argv[1:] if args is None else args), namespace)
         for word in rest:
             if word.startswith("-") and os.path.lexists(word):
                 self.error(f"there is no option {word}; for the file of that name write .{os.sep}{word}")
@@ -118,6 +122,18 @@ class _Parser(argparse.ArgumentParser):
             message += "; one that begins with - is joined on: --suffix=-colour"
         wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
         super().error(words.spelled(message + (_meant(wrong[1], re.findall(r"[\w-]+", wrong[2])) if wrong else "")))
+
+
+def _with_plain_numbers(words: Sequence[str]) -> list[str]:
+    """The words with -0.0001 for -1e-4, which `argparse` before Python 3.14 takes for an option; files behind -- stay."""
+    words = list(words)
+    end = words.index("--") if "--" in words else len(words)
+    return [_plain(word) if _SCIENTIFIC.fullmatch(word) else word for word in words[:end]] + words[end:]
+
+
+def _plain(number: str) -> str:
+    value = float(number)
+    return format(Decimal(repr(value)), "f") if math.isfinite(value) else number
 
 
 def _meant(word: str, known: Iterable[str]) -> str:

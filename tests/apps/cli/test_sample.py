@@ -146,12 +146,11 @@ def test_output_folder_that_cannot_be_made(painter, photos, tmp_path, capsys):
     assert "-o" in message
 
 
-@pytest.mark.parametrize(("content", "expected"), [(None, "no weights file"), (b"PK\x03\x04" + b"x" * 99, "pickle"),
+@pytest.mark.parametrize(("content", "expected"), [(b"PK\x03\x04" + b"x" * 99, "pickle"),
                                                    (b"nonsense" * 9, "not a safetensors|damaged")])  # fmt: skip
 def test_bad_weights_files(photos, tmp_path, capsys, content, expected):
     path = tmp_path / "w.safetensors"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     assert sample(photos, "-o", tmp_path / "out", "--model", path, "--device", "cpu") == 1
     message = one_error_then_nothing(capsys, tmp_path)
     assert re.search(expected, message)

@@ -7,15 +7,19 @@ from pathlib import Path
 
 from chromagan.errors import UsageError
 
+SIZES = (128, 256, 512)
+PRECISIONS = ("float32", "bfloat16", "float16")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add = parser.add_argument
     add("--models", nargs="+", action="extend", metavar="NAME|FILE",
         help="networks or weights files; others are compared with the first (default: the whole zoo)")  # fmt: skip
-    add("--sizes", type=int, nargs="+", default=[128, 256, 512], metavar="PIXELS", help="sides of the square input")
-    add("--precision", nargs="+", default=["float32", "bfloat16", "float16"], metavar="NAME",
-        help="float32, bfloat16, float16; what the device has not is left out, with the reason")  # fmt: skip
+    add("--sizes", type=int, nargs="+", action="extend", metavar="PIXELS",
+        help=f"sides of the square input (default: {' '.join(map(str, SIZES))})")  # fmt: skip
+    add("--precision", nargs="+", action="extend", metavar="NAME",
+        help=f"{', '.join(PRECISIONS)} (default: all); what the device has not is left out, with the reason")  # fmt: skip
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     add("--batch-size", type=int, default=4, metavar="N", help="photos a batch, for the throughput (default: 4)")
     add("--runs", type=int, default=20, metavar="N", help="timed forward passes of each cell (default: 20)")
@@ -35,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from chromagan.benchmark.report import as_json, as_markdown
 
     settings = Settings(
-        args.models, args.sizes, args.precision, args.device, args.batch_size, args.runs, args.threads, args.photo,
-        not args.no_memory, args.plain,
+        args.models, args.sizes or SIZES, args.precision or PRECISIONS, args.device, args.batch_size, args.runs,
+        args.threads, args.photo, not args.no_memory, args.plain,
     )  # fmt: skip
     record, report = machine(), time_models(settings)
     table = as_markdown(report)

@@ -1,4 +1,4 @@
-"""What more colour costs: a model's saturations as lines of a table, with gray and truth beside them."""
+"""What more colour costs: a model's saturations as lines of a table, with gray, one constant colour and truth beside them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class FrontierLine:
     Attributes:
         left_out: photos that are gray themselves or were reproduced exactly: one of their PSNRs is infinite, so they
             are in neither PSNR mean. All other figures are over all photos. A mean over nothing is NaN.
-        psnr, gray_psnr, gain: of the colorized photo and of the gray one against the truth, in dB over 8-bit RGB, and
-            their difference, over the same photos.
+        psnr, gray_psnr, mean_ab_psnr: of the colorized photo, of the gray one, and of the gray one in the mean colour
+            of all truths, against the truth, in dB over 8-bit RGB, over the same photos.
+        gain: of the first over the second, in dB.
         colourfulness, absolute_colourfulness: of the colorized photos (Hasler and Suesstrunk), and the variant over
             absolute opponents; `true_...` of the truths.
         largest_lightness_difference: between colorized and gray photo over all pixels, in 8-bit levels.
@@ -33,6 +34,7 @@ class FrontierLine:
     left_out: int
     psnr: float
     gray_psnr: float
+    mean_ab_psnr: float
     gain: float
     colourfulness: float
     true_colourfulness: float
@@ -45,15 +47,16 @@ def frontier_line(result: ComparisonResult, name: str) -> FrontierLine:
     """The line of one method, by name, of a result with all of `FIGURES`."""
     rows = {method.name: method.per_image for method in result.methods}
     made, true = rows[name], rows["truth"]
-    pairs = zip(made["psnr"], rows["gray"]["psnr"], strict=True)
-    # In pairs, so that the gain compares means over the same photos.
-    kept = [pair for pair in pairs if math.isfinite(pair[0]) and math.isfinite(pair[1])]
-    ours, gray = _mean([psnr for psnr, _ in kept]), _mean([psnr for _, psnr in kept])
+    photos = zip(made["psnr"], rows["gray"]["psnr"], rows["mean ab"]["psnr"], strict=True)
+    # Photo by photo, so that all means are over the same ones.
+    kept = [photo for photo in photos if all(map(math.isfinite, photo))]
+    ours, gray, constant = (_mean([photo[i] for photo in kept]) for i in range(3))
     return FrontierLine(
         photos=len(result.images),
         left_out=len(result.images) - len(kept),
         psnr=ours,
         gray_psnr=gray,
+        mean_ab_psnr=constant,
         gain=ours - gray,
         colourfulness=_mean(made["colourfulness"]),
         true_colourfulness=_mean(true["colourfulness"]),
@@ -64,15 +67,18 @@ def frontier_line(result: ComparisonResult, name: str) -> FrontierLine:
 
 
 def frontier_table(factors: Sequence[float], lines: Sequence[FrontierLine], hints: Sequence[int] = ()) -> str:
-    """One line a saturation: what more colour costs in PSNR.
+    """One line a saturation: what more colour costs in PSNR; `mean ab` is what one colour for all photos brings.
 
     With `hints`, the number of simulated hints of each line, they are its first column.
     """
-    header = ("saturation", "PSNR", "gray", "gain", "colourfulness", "truth", "lightness off by", "photos", "left out")
+    header = (
+        "saturation", "PSNR", "gray", "mean ab", "gain", "colourfulness", "truth", "lightness off by", "photos",
+        "left out",
+    )  # fmt: skip
     rows = [
         (
             *map(str, hints[i : i + 1]), f"{factor:g}",
-            f"{line.psnr:.3f}", f"{line.gray_psnr:.3f}", f"{line.gain:+.3f}",
+            f"{line.psnr:.3f}", f"{line.gray_psnr:.3f}", f"{line.mean_ab_psnr:.3f}", f"{line.gain:+.3f}",
             f"{line.colourfulness:.2f}", f"{line.true_colourfulness:.2f}", f"{line.largest_lightness_difference:.3f}",
             str(line.photos), str(line.left_out),
         )

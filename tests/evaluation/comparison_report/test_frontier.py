@@ -20,6 +20,7 @@ def comparison(psnr, gray_psnr):
         "folder/1", [f"{i}.png" for i in range(count)], [(2, 3)] * count,
         [MethodResult("ours", figures(psnr, 20.0, [0.25] * (count - 1) + [10.0])),
          MethodResult("gray", figures(gray_psnr, 0.0, [0.0] * count), baseline=True),
+         MethodResult("mean ab", figures([psnr + 0.5 for psnr in gray_psnr], 5.0, [0.0] * count), baseline=True),
          MethodResult("truth", figures([math.inf] * count, 40.0, [0.0] * count), baseline=True)],
     )  # fmt: skip
 
@@ -27,7 +28,7 @@ def comparison(psnr, gray_psnr):
 def test_photos_that_are_gray_or_exact_are_left_out_of_both_means_and_counted():
     line = frontier_line(comparison([24.0, 26.0, 50.0, math.inf], [22.0, 23.0, math.inf, 21.0]), "ours")
     assert (line.photos, line.left_out) == (4, 2)
-    assert (line.psnr, line.gray_psnr, line.gain) == (25.0, 22.5, 2.5)
+    assert (line.psnr, line.gray_psnr, line.mean_ab_psnr, line.gain) == (25.0, 22.5, 23.0, 2.5)
 
 
 def test_lightness_that_is_off_in_one_photo_shows():
@@ -49,5 +50,6 @@ def test_table_and_json():
     assert (first["saturation"], first["psnr"], second["psnr"], second["left_out"]) == (1.0, 24.0, None, 1)
     json.dumps([first, second], allow_nan=False)
     rows = frontier_table([1.0, 0.5], lines).splitlines()
-    assert rows[1].split()[:4] == ["1", "24.000", "22.000", "+2.000"]
-    assert rows[2].split() == ["0.5", "nan", "nan", "+nan", "20.00", "40.00", "10.000", "1", "1"]
+    assert "gray  mean ab" in rows[0]
+    assert rows[1].split()[:5] == ["1", "24.000", "22.000", "22.500", "+2.000"]
+    assert rows[2].split() == ["0.5", "nan", "nan", "nan", "+nan", "20.00", "40.00", "10.000", "1", "1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zipfile
@@ -21,7 +22,7 @@ from chromagan.evaluation.comparison import Comparison, Measured, Unpainted
 from chromagan.evaluation.engine import measure, read_picture
 from chromagan.evaluation.pairs import BASELINES, list_digest, listed
 from chromagan.evaluation.result import ComparisonResult
-from chromagan.evaluation.store import files_digest, settings_digest
+from chromagan.evaluation.store import files_digest, methods_there, settings_digest, shared_there
 from chromagan.evaluation.summary import paired_tests, summarize
 from chromagan.files.atomic import write_atomically
 from chromagan.models.contract import digest
@@ -158,14 +159,18 @@ class ReportPictures:
 
 def _settings(comparison: Comparison, protocol: str) -> dict[str, Any]:
     """Everything that figures of images depend on; what a resumed run must agree in."""
-    methods = {name: {"folder": files_root(made)} for name, made in comparison.pairs.predictions.items()}
+    out = comparison.out
+    there = methods_there(out) if out else {}
+    folders = {name: there.get(name, {}).get("settings", {}).get("folder", "") for name in comparison.pairs.predictions}
+    made = comparison.pairs.predictions.items()
+    methods: dict[str, Any] = {name: {"folder": files_root(files, out, folders[name])} for name, files in made}
     for painter in comparison.painters:
         methods |= painter.settings
     return {
         "protocol": protocol,
         "images": len(comparison.pairs.images),
         "images_sha256": list_digest(comparison.pairs.images),
-        "truth": files_root(comparison.pairs.truth),
+        "truth": files_root(comparison.pairs.truth, out, shared_there(out).get("truth", "") if out else ""),
         "methods": methods,
         "metrics": list(comparison.figures),
         "lpips_sha256": {name: digest(network.state_dict()) for name, network in comparison.networks.items()},
@@ -173,9 +178,29 @@ def _settings(comparison: Comparison, protocol: str) -> dict[str, Any]:
     }
 
 
-def files_root(files: Sequence[Path]) -> str:
-    """A digest of where the files are: another folder is another configuration, and its name stays private."""
-    return hashlib.sha256(os.fsencode("\n".join(str(file.resolve()) for file in files))).hexdigest()[:16]
+def files_root(files: Sequence[Path], out: Path | None = None, known: str = "") -> str:
+    """Where files are, so that other folders are another configuration; as digests: their names stay private.
+
+    Args:
+        files: the files.
+        out: the folder of a report, which may be moved together with them.
+        known: what this function gave before.
+
+    Returns:
+        A digest of their places on this machine and one of their places as seen from the report; `known` where one of
+        the two is the same.
+    """
+    places = [str(file.resolve()) for file in files]
+    digests = [_digest(places)]
+    if out is not None:
+        with contextlib.suppress(ValueError):  # on another drive
+            start = out.resolve()
+            digests.append(_digest([os.path.relpath(place, start) for place in places]))
+    return known if set(known.split()) & set(digests) else " ".join(digests)
+
+
+def _digest(places: Sequence[str]) -> str:
+    return hashlib.sha256(os.fsencode("\n".join(places))).hexdigest()[:16]
 
 
 def _warnings(measured: Measured, comparison: Comparison) -> list[str]:

@@ -184,7 +184,8 @@ class _Earlier:
         self.painters: list[Painter] = []
         self.origins: dict[str, Any] = {}
         shared = shared_there(out)
-        if (shared.get("images_sha256"), shared.get("truth")) != (list_digest(pairs.images), files_root(pairs.truth)):
+        known = shared.get("truth", "")
+        if shared.get("images_sha256") != list_digest(pairs.images) or files_root(pairs.truth, out, known) != known:
             return
         models: dict[str, dict[str, Any]] = {}
         for name, known in methods_there(out).items():

@@ -166,13 +166,12 @@ def test_a_method_is_added_to_a_report(folders, capsys, monkeypatch):
     for name in ("per_image.csv", "per_image_baselines.csv"):
         assert (folders / "report" / name).read_text() == (folders / "at once" / name).read_text()
     assert "blur" in (folders / "report" / "report.html").read_text(encoding="utf-8")
-    # Photos that lie elsewhere are others.
+    # Photos that lie elsewhere, as the report sees it too, are others.
     (folders / "elsewhere").mkdir()
-    for name in ("truth", "blur", "noisy", "report"):
-        (folders / name).rename(folders / "elsewhere" / name)
+    (folders / "truth").rename(folders / "elsewhere" / "truth")
     capsys.readouterr()
-    assert evaluate("--pred", f"third={folders / 'elsewhere' / 'blur'}", "--truth", folders / "elsewhere" / "truth",
-                    *words[2:], folders / "elsewhere" / "report") == 1  # fmt: skip
+    assert evaluate("--pred", f"third={folders / 'blur'}", "--truth", folders / "elsewhere" / "truth", *words[2:],
+                    folders / "report") == 1  # fmt: skip
     assert "another configuration (truth: other files now)" in capsys.readouterr().err
 
 

@@ -88,7 +88,7 @@ def test_half_precision_stays_close_and_zeroed_semantics_do_not(run, tmp_path):
 
 
 def test_no_run_there(tmp_path, capsys):
-    assert main(["export", str(tmp_path), "-o", str(tmp_path / "x.safetensors")]) == 1
+    assert main(["export", str(tmp_path), "-o", str(tmp_path / "x.safetensors")]) == 2
     assert "nor a training state" in capsys.readouterr().err
     (tmp_path / "config.json").write_text("{}")
     assert main(["export", str(tmp_path), "-o", str(tmp_path / "x.safetensors")]) == 1

@@ -67,7 +67,7 @@ def test_what_is_given_twice_is_added_to_what_was_given_and_to_no_default(name):
 
 
 def test_the_speed_of_networks_has_one_set_of_defaults():
-    assert (SIZES, PRECISIONS) == (Settings().sizes, Settings().precisions)
+    assert (Settings().sizes, Settings().precisions) == (SIZES, PRECISIONS)
 
 
 @pytest.mark.parametrize("word", ["-1e-4", "-1E+2", "-.5e-3", "-2.e1", "-1e-300", "-1e300", "-0.25", "-3"])
@@ -88,8 +88,8 @@ def test_what_only_looks_like_a_number_stays_a_word(capsys):
 
 
 @pytest.mark.parametrize("words", [
-    ["train", "--data", "x", "--out", "y", "--adversarial-weight", "-1e-4"], ["sample", "x.jpg", "--saturation", "-1e-1"],
-    ["evaluate", "--data", "x", "--saturation", "-1e-1"],
+    ["train", "--data", "x", "--out", "y", "--adversarial-weight", "-1e-4"],
+    ["sample", "x.jpg", "--saturation", "-1e-1"], ["evaluate", "--data", "x", "--saturation", "-1e-1"],
 ])  # fmt: skip
 def test_a_negative_number_out_of_range_is_told_in_one_line(words, capsys):
     assert main(words) == 2

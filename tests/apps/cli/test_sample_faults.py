@@ -10,26 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 import chromagan
 from chromagan.apps.cli.main import main
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
-from chromagan.inference.colorizer import Colorizer
-from chromagan.models.contract import ColorizationNetwork, Prediction
-from chromagan.models.look import Look
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
 HOSTILE = Path(__file__).parents[2] / "hostile"
-
-
-class Painter(ColorizationNetwork):
-    stride = ab_stride = 4
-    config = {}
-
-    def predict(self, L, hints):
-        return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
 
 
 # The command with a network that needs no weights. Argument 1 names the stage that hangs, from its third photo on.
@@ -123,9 +111,7 @@ def test_hostile_files_among_good_ones(tmp_path):
 @pytest.mark.parametrize("given", ["file", "folder", "pattern"])
 @pytest.mark.parametrize(("kind", "words"), [("pipe", "a named pipe"), ("link", "a named pipe"),
                                              ("socket", "a socket"), ("device", "a device")])  # fmt: skip
-def test_what_is_no_file_is_never_opened(tmp_path, monkeypatch, capsys, kind, words, given):
-    painter = Colorizer(Painter(), look=Look(size=32), device="cpu")
-    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *a, **k: painter)
+def test_what_is_no_file_is_never_opened(painter, tmp_path, monkeypatch, capsys, kind, words, given):
     photos = make_photos(tmp_path / "in", 2)
     monkeypatch.chdir(photos)  # names of sockets are short
     if kind == "socket":

@@ -1,6 +1,5 @@
 """What the command tells, what it leaves out, and where things come from and go."""
 
-import io
 import json
 import os
 import signal
@@ -9,57 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
 import chromagan
 from chromagan.apps.cli import sample as sample_command
 from chromagan.apps.cli.main import main
 from chromagan.errors import ModelError
-from chromagan.images.metadata import read_provenance
-from chromagan.inference.colorizer import Colorizer
-from chromagan.models.contract import ColorizationNetwork, Prediction
-from chromagan.models.look import Look
 
 REPOSITORY = Path(chromagan.__file__).parent.parent
 
-
-class Painter(ColorizationNetwork):
-    stride = ab_stride = 4
-    config = {}
-
-    def predict(self, L, hints):
-        return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 25.0))
-
-
-@pytest.fixture(autouse=True)
-def painter(monkeypatch):
-    """The command with a network that needs no weights; what it was asked for."""
-    asked = []
-
-    def build(name, device, batch_size):
-        asked.append((name, device, batch_size))
-        return Colorizer(Painter(), look=Look(size=32), device="cpu", batch_size=batch_size, sha256="7" * 64)
-
-    monkeypatch.setattr(Colorizer, "from_pretrained", build)
-    monkeypatch.setattr(sample_command, "weights_digest", lambda model: "7" * 64)
-    return asked
-
-
-@pytest.fixture
-def album(tmp_path, monkeypatch):
-    """Two photos, one of them in a folder, a sidecar and a raw file; the working folder is above."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("a.jpg", "sub/b.png"):
-        path = tmp_path / "in" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8))
-    for name in ("a.xmp", "c.dng", "sub/b.xmp"):
-        (tmp_path / "in" / name).write_text("x")
-    return tmp_path / "in"
+pytestmark = pytest.mark.usefixtures("painter")
 
 
 def sample(*arguments):
@@ -246,83 +204,6 @@ def test_help_is_in_groups(capsys):
     for group in ("what is colorized:", "how:", "what is written:", "what is told:"):
         assert f"\n{group}\n" in said
     assert max(map(len, said.splitlines())) <= 120
-
-
-class Streams:
-    """Standard streams of bytes."""
-
-    def __init__(self, monkeypatch, given=b""):
-        self.given, self.taken = io.TextIOWrapper(io.BytesIO(given)), io.TextIOWrapper(io.BytesIO())
-        monkeypatch.setattr(sys, "stdin", self.given)
-        monkeypatch.setattr(sys, "stdout", self.taken)
-
-    @property
-    def image(self):
-        return Image.open(io.BytesIO(self.taken.buffer.getvalue()))
-
-
-@pytest.mark.parametrize(("options", "kind"), [([], "JPEG"), (["-o", "-"], "JPEG"), (["--format", "png"], "PNG")])
-def test_a_photo_from_stdin_to_stdout(album, monkeypatch, capsys, options, kind):
-    streams = Streams(monkeypatch, (album / "a.jpg").read_bytes())
-    assert sample("-", *options) == 0
-    assert (streams.image.format, streams.image.size) == (kind, (30, 20))
-    assert b"1 colorized" not in streams.taken.buffer.getvalue()
-    assert capsys.readouterr().err == "chromagan: 1 colorized\n"
-    assert sample(album / "sub" / "b.png", "-o", "-", "--quiet") == 0
-    assert capsys.readouterr().err == ""
-
-
-class Full(io.BytesIO):
-    def write(self, data):
-        raise OSError(28, "No space left on device")
-
-
-def test_a_stdout_that_takes_no_photo(album, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Full()))
-    assert sample(album / "a.jpg", "-o", "-") == 1
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        "chromagan: error: stdout: cannot be written: No space left on device"
-    )
-
-
-def test_a_photo_from_stdin_to_a_file_or_folder(album, monkeypatch):
-    photo = (album / "sub" / "b.png").read_bytes()
-    Streams(monkeypatch, photo)
-    assert sample("-", "-o", "out") == 0
-    Streams(monkeypatch, photo)
-    assert sample("-", "-o", "b.jpg") == 0
-    assert files("out") == ["stdin.png"]
-    assert read_provenance(Path("b.jpg")).sha256 == "7" * 64
-
-
-@pytest.mark.parametrize("given", [b"", b"no photo at all", b"\xff\xd8\xff\xe0cut"])
-def test_stdin_that_is_no_photo(monkeypatch, capsys, given, tmp_path):
-    streams = Streams(monkeypatch, given)
-    assert sample("-") == 1
-    (line, summary) = capsys.readouterr().err.splitlines()
-    assert line.startswith("chromagan: error: stdin: ")
-    assert "/" not in line.replace("/ ", "")
-    assert summary == "chromagan: 0 colorized, 1 failed"
-    assert streams.taken.buffer.getvalue() == b""
-
-
-@pytest.mark.parametrize("arguments", [["-", "a.jpg"], ["in", "-o", "-"], ["in/a.jpg", "-o", "-", "--compare"],
-                                       ["in/a.jpg", "-o", "-", "--dry-run"]])  # fmt: skip
-def test_wrong_usage_of_standard_streams(album, monkeypatch, arguments):
-    (album / "b.jpg").write_bytes((album / "a.jpg").read_bytes())
-    streams = Streams(monkeypatch)
-    assert sample(*arguments) == 2
-    assert streams.taken.buffer.getvalue() == b""
-
-
-def test_terminals_neither_give_nor_take_photos(album, monkeypatch, capsys):
-    streams = Streams(monkeypatch)
-    monkeypatch.setattr(streams.taken, "isatty", lambda: True, raising=False)
-    assert sample(album / "a.jpg", "-o", "-") == 2
-    streams = Streams(monkeypatch)
-    monkeypatch.setattr(streams.given, "isatty", lambda: True, raising=False)
-    assert sample("-") == 2
-    assert capsys.readouterr().err.count("terminal") == 2
 
 
 def test_names_with_control_characters_forge_no_lines(album, capsys):

@@ -69,5 +69,5 @@ def words_of(error: BaseException) -> str:
     """What an error says, in one line; empty where it says nothing, or where saying it fails."""
     try:
         return " ".join(str(error).split())
-    except Exception:
+    except Exception:  # whatever a stranger's __str__ raises; the error itself is what is told
         return ""

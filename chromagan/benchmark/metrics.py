@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from chromagan.benchmark.photos import make_photo
+from chromagan.compute.threads import ahead, default_workers
 from chromagan.errors import UsageError, WriteError
-from chromagan.evaluation.engine import ahead, default_workers
 from chromagan.evaluation.study.pictures import centre_square
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import to_8bit_rgb

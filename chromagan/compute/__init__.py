@@ -1,1 +1,1 @@
-"""Where and how it is computed: devices, arithmetic, several processes."""
+"""Where and how it is computed: devices, arithmetic, threads, several processes."""

@@ -7,13 +7,10 @@ in the main thread. Memory holds a few images for each thread, whatever their nu
 from __future__ import annotations
 
 import contextlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from chromagan.compute.threads import ahead
 from chromagan.errors import ChromaganError, DataError
 from chromagan.evaluation.baselines import as_rgb, constant_colour, gray_of_8bit, mean_ab, mean_of_means
 from chromagan.evaluation.comparison import Comparison, Measured, Ranks, Unpainted
@@ -28,9 +26,6 @@ from chromagan.evaluation.store import Digests, SetStates, Store, files_digest, 
 from chromagan.images.read import read_photo
 from chromagan.metrics.eight_bit import lab_of_8bit, to_8bit_rgb
 from chromagan.metrics.metric import NetworkMetric, Pair, Picture, PictureMetric, Shown, measure_pair
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -56,27 +51,6 @@ class _Image:
     @property
     def index(self) -> int:
         return self.wanted.index
-
-
-def ahead(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], depth: int) -> Iterator[U]:
-    """Results in the order of the items, at most `depth` of them under way or waiting."""
-    waiting: deque[Future[U]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= depth:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def default_workers() -> int:
-    """Threads for this process: the processors that it may use, shared with other ranks of this machine; at most 8."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, usable // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def read_picture(path: Path) -> Picture:

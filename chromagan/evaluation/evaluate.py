@@ -11,13 +11,13 @@ from typing import Any
 
 from chromagan.compute.device import choose_device
 from chromagan.compute.distributed import process_group
+from chromagan.compute.threads import default_workers
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.compare import compare, files_root, pictures_of
 from chromagan.evaluation.comparison import Comparison, Painter
 from chromagan.evaluation.comparison_report import frontier
 from chromagan.evaluation.comparison_report.files import write_comparison
 from chromagan.evaluation.comparison_report.tables import plain_table
-from chromagan.evaluation.engine import default_workers
 from chromagan.evaluation.options import EvaluateOptions, Place
 from chromagan.evaluation.painters import KnownPainter, ModelPainter, SimulatedHints
 from chromagan.evaluation.pairs import Pairs, check_sizes, list_digest, match_pairs, parse_methods

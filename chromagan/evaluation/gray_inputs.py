@@ -10,9 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from chromagan.compute.threads import ahead, default_workers
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.evaluation.baselines import gray_of_8bit
-from chromagan.evaluation.engine import ahead, default_workers, read_picture
+from chromagan.evaluation.engine import read_picture
 from chromagan.evaluation.pairs import Pairs, match_pairs, without_suffix
 from chromagan.evaluation.protocols import Protocol
 from chromagan.files.atomic import write_atomically

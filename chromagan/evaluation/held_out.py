@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from chromagan.color.lab import rgb_to_lab
 from chromagan.compute.device import place
+from chromagan.compute.threads import default_workers
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.comparison import Column, Comparison, Ranks, Unpainted
-from chromagan.evaluation.engine import default_workers, measure
+from chromagan.evaluation.engine import measure
 from chromagan.evaluation.pairs import Pairs
 from chromagan.evaluation.protocols import protocol
 from chromagan.evaluation.summary import summarize

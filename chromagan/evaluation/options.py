@@ -145,7 +145,7 @@ class HeldOutOptions(Section):
     metrics: list[str] = option(["psnr", "ssim", "colourfulness"], "figures of an evaluation", free=True)
     best_metric: str = option(
         "",
-        "figure by which the best checkpoint is chosen; unless given psnr, or the first of --metrics that can be better",
+        "figure by which the best checkpoint is chosen; unless given psnr, or the first of --metrics with a direction",
         free=True,
     )
     look_size: int = option(

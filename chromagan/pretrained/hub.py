@@ -101,7 +101,9 @@ def _weights_of_folder(folder: Path) -> Path:
     if file.is_file():
         return file
     if (folder / "stats.jsonl").exists():
-        raise UnknownNameError(f"{folder} is a training run; write its weights with `chromagan export {folder} -o FILE`")
+        raise UnknownNameError(
+            f"{folder} is a training run; write its weights with `chromagan export {folder} -o FILE`"
+        )
     raise UnknownNameError(
         f"{folder} is a folder with neither {WEIGHTS_NAME} nor a training state; name the .safetensors file"
     )

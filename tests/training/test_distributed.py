@@ -22,30 +22,12 @@ from chromagan.training.run_folder import read_stats
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("distributed_program.py")
+TRAIN = Path(__file__).with_name("train_tiny.py")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.process,
     pytest.mark.skipif(sys.platform == "win32", reason="gloo and signals are POSIX here"),
 ]
-
-TRAIN = """
-import os, sys, time
-sys.path[:0] = [{root!r}, {here!r}]
-import tiny_network
-from chromagan.training import trainer
-step, hold = trainer.Trainer.train_batch, os.environ.get("HOLD", "")
-def step_or_wait(self, batch):
-    # After the first state, rank 1 says who it is and waits to be killed, while rank 0 waits for its gradients.
-    if hold and os.environ["RANK"] == "1" and self.images >= 24 and not os.path.exists(hold):
-        with open(hold + ".writing", "w") as file:
-            file.write(str(os.getpid()))
-        os.replace(hold + ".writing", hold)
-        time.sleep(3600)
-    return step(self, batch)
-trainer.Trainer.train_batch = step_or_wait
-from chromagan.apps.cli.main import main
-sys.exit(main(["train", *sys.argv[1:]]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +38,6 @@ def photos(tmp_path_factory):
         small = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / f"{i:02d}.png"), cv2.resize(small, (48, 40), interpolation=cv2.INTER_CUBIC))
     return folder
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    path = tmp_path_factory.mktemp("program") / "train_tiny.py"
-    path.write_text(TRAIN.format(root=str(ROOT), here=str(Path(__file__).parent)))
-    return path
 
 
 def torchrun(count, *words, **environment):
@@ -101,9 +76,9 @@ def test_gradients_equal_those_of_one_process_with_the_whole_batch(tmp_path, cou
             assert float((shared[name] - gradient).norm() / gradient.norm()) < 1e-6, name
 
 
-def test_a_shared_run_learns_writes_once_and_goes_on(program, photos, tmp_path):
+def test_a_shared_run_learns_writes_once_and_goes_on(photos, tmp_path):
     val = ("--val", photos, "--eval-every", "32", "--eval-size", "32", "--metrics", "psnr")
-    process = torchrun(2, program, *options(photos, tmp_path / "run", *val))
+    process = torchrun(2, TRAIN, *options(photos, tmp_path / "run", *val))
     _, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     assert error.count("photographs seen; stopped by the end of the run") == 1
@@ -113,9 +88,9 @@ def test_a_shared_run_learns_writes_once_and_goes_on(program, photos, tmp_path):
     state = load_state(tmp_path / "run")
     assert len(state["streams"]) == len(state["random"]) == 2
     assert sum(one["seen"] for one in state["streams"]) == 64
-    process = torchrun(2, program, *options(photos, tmp_path / "parts", *val, "--stop-at", "24"))
+    process = torchrun(2, TRAIN, *options(photos, tmp_path / "parts", *val, "--stop-at", "24"))
     assert process.wait(timeout=300) == 0
-    process = torchrun(2, program, *options(photos, tmp_path / "parts", *val))
+    process = torchrun(2, TRAIN, *options(photos, tmp_path / "parts", *val))
     assert process.wait(timeout=300) == 0
     parts = load_state(tmp_path / "parts")
     for name, tensor in state["generator"].items():
@@ -130,11 +105,11 @@ def wait_for(condition, seconds=180):
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
-def test_a_lost_rank_ends_the_run_and_a_restart_resumes_it(program, photos, tmp_path, restarts):
+def test_a_lost_rank_ends_the_run_and_a_restart_resumes_it(photos, tmp_path, restarts):
     out = tmp_path / "run"
     hold = tmp_path / "rank 1"
     words = options(photos, out, "--rank-timeout", "120")
-    process = torchrun(2, f"--max-restarts={restarts}", program, *words, HOLD=str(hold))
+    process = torchrun(2, f"--max-restarts={restarts}", TRAIN, *words, HOLD=str(hold))
     wait_for(hold.exists)
     before = load_state(out)["images"]
     assert before == 16
@@ -185,10 +160,10 @@ def test_no_thread_outlives_the_group(tmp_path):
     assert process.returncode == 0, error
 
 
-def test_a_batch_that_cannot_be_divided_is_refused(program, photos, tmp_path):
-    process = torchrun(3, program, *options(photos, tmp_path / "run"))
+def test_a_batch_that_cannot_be_divided_is_refused(photos, tmp_path):
+    process = torchrun(3, TRAIN, *options(photos, tmp_path / "run"))
     _, error = process.communicate(timeout=240)
     assert process.returncode != 0
     assert "--batch-size 4 is not a multiple of 3 processes" in error
-    assert 'Traceback (most recent call last):\n  File "' + str(program) not in error
+    assert 'Traceback (most recent call last):\n  File "' + str(TRAIN) not in error
     assert not list(tmp_path.glob("run/state-*"))

@@ -11,31 +11,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import chromagan
 from chromagan.errors import DataError, TrainingError, UsageError, WriteError
-from chromagan.models.contract import ColorizationNetwork, Prediction
-from chromagan.models.registry import register_model
 from chromagan.training import checkpoint
 from chromagan.training.checkpoint import load_state, read_state, save_state, state_files
 from chromagan.training.config import from_preset
 from chromagan.training.run_folder import RunFolder, read_saved, read_stats
-
-
-@register_model("tiny_for_folders", paper="a test")
-class Tiny(ColorizationNetwork):
-    ab_stride = 4
-
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-        self.body = nn.Sequential(
-            nn.Conv2d(1, 4, 5, stride=4, padding=2), nn.BatchNorm2d(4), nn.Dropout(0.2), nn.Conv2d(4, 2, 1)
-        )
-
-    def predict(self, L, hints):
-        return Prediction(self.body(L / 50 - 1) * 50)
 
 
 @pytest.fixture(autouse=True)

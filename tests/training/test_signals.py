@@ -1,6 +1,7 @@
 """Signals of a cluster, sent as clusters send them: to one process, to all of a group, to torchrun alone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,22 +17,7 @@ from chromagan.training.checkpoint import load_state
 
 ROOT = Path(__file__).parents[2]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX")
-
-PROGRAM = """
-import os, sys, time
-sys.path[:0] = [{root!r}, {here!r}]
-import tiny_network
-from chromagan.training import trainer
-step = trainer.Trainer.train_batch
-def told(self, batch):
-    if self.images == 8:
-        print("training", flush=True)
-    time.sleep(0.02)
-    return step(self, batch)
-trainer.Trainer.train_batch = told
-from chromagan.apps.cli.main import main
-sys.exit(main(["train", *sys.argv[1:]]))
-"""
+PROGRAM = Path(__file__).with_name("train_tiny.py")
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +26,15 @@ def command(tmp_path_factory):
     for i in range(8):
         small = np.random.default_rng(i).integers(0, 256, (4, 4, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / f"{i}.png"), cv2.resize(small, (44, 40), interpolation=cv2.INTER_CUBIC))
-    program = tmp_path_factory.mktemp("program") / "train_tiny.py"
-    program.write_text(PROGRAM.format(root=str(ROOT), here=str(Path(__file__).parent)))
     return [
-        str(program), "--data", str(folder), "--model", "tiny_process", "--no-pretrained", "--size", "32",
+        str(PROGRAM), "--data", str(folder), "--model", "tiny_process", "--no-pretrained", "--size", "32",
         "--batch-size", "4", "--images", "1000000", "--workers", "2", "--precision", "float32", "--class-weight", "0",
         "--adversarial-weight", "0", "--device", "cpu",
     ]  # fmt: skip
 
 
 def start(words):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TELL": ""}
     process = subprocess.Popen(
         [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -105,3 +89,34 @@ def test_a_signal_that_is_ignored_stays_so():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def real_process(photos, out, *more):
+    words = [
+        sys.executable, str(ROOT / "train_gan.py"), "--data", str(photos), "--out", str(out), "--size", "32",
+        "--batch-size", "2", "--images", "100000", "--workers", "0", "--no-pretrained", "--precision", "float32", *more,
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_ctrl_c_saves_and_the_same_command_goes_on(photos, tmp_path):
+    out = tmp_path / "run"
+    process = real_process(photos, out)
+    shown = ""
+    while not re.search(r" [1-9]\d*/100000 ", shown):  # the progress bar has counted photographs
+        assert process.poll() is None, shown
+        shown += process.stderr.read(1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=240)
+    assert process.returncode == 0, error
+    assert "stopped by SIGINT" in error
+    images = load_state(out)["images"]
+    assert images > 0
+    process = real_process(photos, out, "--max-minutes", "0")
+    _, error = process.communicate(timeout=240)
+    assert process.returncode == 0, error
+    assert "the time limit" in error
+    assert load_state(out)["images"] == images + 2

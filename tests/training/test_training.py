@@ -3,28 +3,21 @@
 import functools
 import json
 import math
-import os
 import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 import chromagan
 from chromagan.data.loader import Batch
 from chromagan.errors import ChromaganError, TrainingError, UsageError
 from chromagan.losses.chroma import ab_mse
 from chromagan.losses.wasserstein import gradient_penalty, mixing_weights
-from chromagan.models.contract import ColorizationNetwork, Prediction
-from chromagan.models.registry import register_model
 from chromagan.models.trunk import import_timm
 from chromagan.training.checkpoint import load_state, state_files
 from chromagan.training.config import from_preset
@@ -33,43 +26,6 @@ from chromagan.training.run_folder import RunFolder, read_stats
 from chromagan.training.step import prepare_truth
 from chromagan.training.train import open_loop
 from chromagan.training.trainer import Trainer
-
-ROOT = Path(__file__).parents[2]
-
-
-@register_model("tiny_for_training", paper="a test")
-class Tiny(ColorizationNetwork):
-    ab_stride = 4
-
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-        self.body = nn.Sequential(
-            nn.Conv2d(1, 16, 5, stride=4, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 2, 3, padding=1)
-        )
-
-    def predict(self, L, hints):
-        return Prediction(self.body(L / 50 - 1) * 50)
-
-
-@register_model("tiny_with_a_head", paper="a test")
-class Headed(Tiny):
-    """By its option `classes` it is one that a teacher teaches."""
-
-    def __init__(self, classes=10):
-        super().__init__()
-        self.config = {"classes": classes}
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Bright is orange, dark is blue: a rule that a few convolutions learn."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for i in range(24):
-        mask = cv2.resize(rng.random((5, 5)), (64, 64), interpolation=cv2.INTER_CUBIC)[..., None] > 0.5
-        cv2.imwrite(str(folder / f"{i:02d}.png"), np.where(mask, (60, 170, 240), (150, 60, 20)).astype(np.uint8))
-    return folder
 
 
 def config(photos, **given):
@@ -284,60 +240,6 @@ def test_one_backward_pass_serves_both_players(photos, tmp_path):
             torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6 * largest)
 
 
-def test_exam_and_preview_draw_no_random_numbers_of_the_run(photos, tmp_path):
-    run = config(photos, val=str(photos), eval_every=4, eval_size=32, metrics=["psnr"], images=4)
-    trainer = Trainer(run, tmp_path, torch.device("cpu"))
-    before = torch.get_rng_state()
-    loop = open_loop(trainer, 4)
-    loop.exam.sit()
-    loop.preview(tmp_path / "preview.jpg")
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_evaluation_marks_the_best_state(photos, tmp_path):
-    run = config(photos, val=str(photos), eval_every=16, eval_size=32, metrics=["psnr", "colourfulness"], images=48)
-    trainer = train(run, tmp_path)
-    lines = [line for line in read_stats(tmp_path) if "val/psnr" in line]
-    assert [line["images"] for line in lines] == [16, 32, 48]
-    best = max(lines, key=lambda line: line["val/psnr"])
-    assert trainer.best == {"images": best["images"], "value": best["val/psnr"]}
-    assert load_state(tmp_path, "best")["images"] == best["images"]
-
-
-def test_a_metric_without_its_network_is_left_out_and_told(photos, tmp_path, caplog, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
-    (tmp_path / "networks").mkdir()
-    run = config(
-        photos, val=str(photos), eval_every=16, eval_size=32, metrics=["psnr", "lpips_alex"], images=16,
-        metric_networks=str(tmp_path / "networks"),
-    )  # fmt: skip
-    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
-    train(run, tmp_path / "run")
-    told = [line for line in caplog.messages if "lpips_alex" in line]
-    assert len(told) == 1
-    assert "--metric-networks" in told[0]
-    assert "val/psnr" in read_stats(tmp_path / "run")[-1]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"metrics": ["psnr", "lpips_alex"], "best_metric": "lpips_alex"}, "--best-metric: lpips_alex is left out"),
-        ({"metrics": ["ssim"]}, "--best-metric psnr is none of --metrics ssim; add it there"),
-    ],
-)
-def test_the_best_metric_is_measured_or_the_run_does_not_begin(photos, tmp_path, monkeypatch, wrong, message):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
-    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
-    run = config(photos, val=str(photos), eval_every=16, eval_size=32, images=16, **wrong)
-    with pytest.raises(UsageError, match=message):
-        train(run, tmp_path / "run")
-
-
-def refuse(*_, **__):
-    raise OSError("no network")
-
-
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_and_the_critic_keeps_float32(photos, tmp_path, precision):
     seen = []
@@ -416,34 +318,3 @@ def test_the_dry_run_says_what_a_run_would_be(photos, tmp_path, capsys):
     assert re.search(r"generator: 17,\d{3},\d{3} parameters, 513,000 of them in the class head", told)
     assert float(re.search(r"memory: about ([0-9.]+) GiB", told)[1]) > 0.3
     assert not (tmp_path / "x").exists()
-
-
-def real_process(photos, out, *more):
-    words = [
-        sys.executable, str(ROOT / "train_gan.py"), "--data", str(photos), "--out", str(out), "--size", "32",
-        "--batch-size", "2", "--images", "100000", "--workers", "0", "--no-pretrained", "--precision", "float32", *more,
-    ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-@pytest.mark.slow
-@pytest.mark.process
-def test_ctrl_c_saves_and_the_same_command_goes_on(photos, tmp_path):
-    out = tmp_path / "run"
-    process = real_process(photos, out)
-    shown = ""
-    while not re.search(r" [1-9]\d*/100000 ", shown):  # the progress bar has counted photographs
-        assert process.poll() is None, shown
-        shown += process.stderr.read(1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=240)
-    assert process.returncode == 0, error
-    assert "stopped by SIGINT" in error
-    images = load_state(out)["images"]
-    assert images > 0
-    process = real_process(photos, out, "--max-minutes", "0")
-    _, error = process.communicate(timeout=240)
-    assert process.returncode == 0, error
-    assert "the time limit" in error
-    assert load_state(out)["images"] == images + 2

@@ -125,7 +125,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _with_plain_numbers(words: Sequence[str]) -> list[str]:
-    """The words with -0.0001 for -1e-4, which `argparse` before Python 3.14 takes for an option; files behind -- stay."""
+    """The words with -0.0001 for -1e-4, an option to `argparse` before Python 3.14; what stands behind -- stays."""
     words = list(words)
     end = words.index("--") if "--" in words else len(words)
     return [_plain(word) if _SCIENTIFIC.fullmatch(word) else word for word in words[:end]] + words[end:]

@@ -1,4 +1,4 @@
-"""What more colour costs: a model's saturations as lines of a table, with gray, one constant colour and truth beside them."""
+"""What more colour costs: a model's saturations as lines of a table, beside gray, one constant colour and the truth."""
 
 from __future__ import annotations
 

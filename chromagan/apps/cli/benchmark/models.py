@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sizes", type=int, nargs="+", action="extend", metavar="PIXELS",
         help=f"sides of the square input (default: {' '.join(map(str, SIZES))})")  # fmt: skip
     add("--precision", nargs="+", action="extend", metavar="NAME",
-        help=f"{', '.join(PRECISIONS)} (default: all); what the device has not is left out, with the reason")  # fmt: skip
+        help=f"{', '.join(PRECISIONS)} (default: all); what the device has not is left out and told")  # fmt: skip
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     add("--batch-size", type=int, default=4, metavar="N", help="photos a batch, for the throughput (default: 4)")
     add("--runs", type=int, default=20, metavar="N", help="timed forward passes of each cell (default: 20)")

@@ -76,3 +76,13 @@ def reduced_lightness(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:
             plane = cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     reduced = plane if given else plane.astype(np.float32) / np.float32(_SCALE)
     return torch.from_numpy(reduced)[None, None]
+
+
+def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
+    """A photo for the screen: (H, W) or (H, W, 3) of 8 or 16 bits to uint8, its long side `side` pixels at most."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

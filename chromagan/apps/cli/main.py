@@ -30,6 +30,7 @@ from chromagan.version import __version__
 
 COMMANDS = {
     "sample": "colorize photographs",
+    "studio": "colour photographs by hand, on a page in the browser",
     "train": "train a colorizer",
     "export": "write a run's averaged weights as one inference file",
     "train-upsampler": "train the learned x2 chroma step, or measure it",
@@ -42,7 +43,7 @@ COMMANDS = {
 }
 """What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
 
-PHOTOS_ALONE = ("sample", "gray", "evaluate", "fairness", "study")
+PHOTOS_ALONE = ("sample", "studio", "gray", "evaluate", "fairness", "study")
 """Commands that start no processes, whose words would be lost with those of decoders."""
 
 _SCIENTIFIC = re.compile(r"-(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)

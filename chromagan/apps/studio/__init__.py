@@ -1,0 +1,1 @@
+"""The studio: a page in the browser on which a person colours photographs by hand."""

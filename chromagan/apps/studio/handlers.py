@@ -1,0 +1,242 @@
+"""What the page asks for, as plain functions: a studio, a desk and values in, values or a picture out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from chromagan.apps.studio.batch import Batch
+from chromagan.apps.studio.desk import Desk, Picture
+from chromagan.apps.studio.studio import Studio
+from chromagan.conditioning.guidance import Guidance
+from chromagan.errors import ChromaganError, UsageError, WriteError
+from chromagan.files.atomic import write_text
+from chromagan.inference.batch import colorize_files
+from chromagan.inference.batch_plan import Job, check_jobs
+from chromagan.inference.request import Request
+
+Values = dict[str, Any]
+QUALITY = 92  # of what is shown; what is saved never passes through it
+GALLERY_SIDE = 480
+MOST_SHOWN = 9
+_KNOWN = {"guidance", "saturation", "warmth", "variations", "seed"}
+
+
+def listing(studio: Studio, desk: Desk) -> Values:
+    """The photos of a desk, and what there is to work with."""
+    return {
+        "desk": desk.key,
+        "photos": [shown(one) for one in desk.pictures.values()],
+        "limits": {"bytes": studio.limits.upload_bytes, "photos": studio.limits.photos},
+    }
+
+
+def shown(picture: Picture) -> Values:
+    """A photo as the page knows it."""
+    return {"key": picture.key, "name": picture.name, "uploaded": picture.uploaded}
+
+
+def open_photo(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Read a photo and answer its size in pixels, with its saved work where there is some."""
+    picture = desk.picture(values.get("photo"))
+    with studio.painting:
+        pixels = studio.session(desk, picture).photo.pixels
+    answer = {**shown(picture), "height": pixels.shape[0], "width": pixels.shape[1]}
+    guidance = _saved(studio, desk, picture)
+    return answer if guidance is None else {**answer, "saved": _work_of(desk, guidance)}
+
+
+def before(studio: Studio, desk: Desk, values: Values) -> bytes:
+    """The photo as it came, as a JPEG of the page's size."""
+    picture = desk.picture(values.get("photo"))
+    with studio.painting:
+        return jpeg(studio.session(desk, picture).proxy())
+
+
+def paint(studio: Studio, desk: Desk, values: Values) -> bytes:
+    """The photo as the work has it, as a JPEG of the page's size."""
+    picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
+    with studio.painting:
+        return jpeg(studio.session(desk, picture).preview(request)[0])
+
+
+def suggest(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Colours that one place could have."""
+    picture = desk.picture(values.get("photo"))
+    x, y = (_share(values, name) for name in ("x", "y"))
+    with studio.painting:
+        session = studio.session(desk, picture)
+        colours = session.suggest(x, y)
+    predicted = studio.colorizer.network.bins is not None
+    return {"colours": [_hex(one) for one in colours], "predicted": predicted}
+
+
+def variations(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Some variations of the work, small, each with the seed that draws it again."""
+    picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
+    count = values.get("count", 6)
+    if not isinstance(count, int) or not 1 <= count <= MOST_SHOWN:
+        raise UsageError(f"1 to {MOST_SHOWN} variations are shown at once")
+    asked = replace(request, variations=count)
+    with studio.painting:
+        made = studio.session(desk, picture).preview(asked, GALLERY_SIDE)
+    pictures = [f"data:image/jpeg;base64,{base64.b64encode(jpeg(one)).decode()}" for one in made]
+    seeds = [one.seed for one in asked.each]
+    return {"variations": [{"seed": seed, "picture": one} for seed, one in zip(seeds, pictures, strict=True)]}
+
+
+def save(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Colour the photo's file at its full size and depth into a file, as `chromagan sample` does."""
+    picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
+    job = writable(studio, desk, replace(picture.job, request=request))
+    failed: list[Exception] = []
+
+    def report(job: Job, error: Exception | None) -> None:
+        failed.extend([error] if error else [])
+
+    with studio.painting:
+        colorize_files([job], lambda: studio.colorizer, report, studio.files)
+    if failed:
+        raise failed[0]
+    save_hints(studio, desk, values)
+    return {"file": job.output.name, "path": "" if picture.uploaded else str(job.output)}
+
+
+def writable(studio: Studio, desk: Desk, job: Job) -> Job:
+    """The job, if its file may be written; `WriteError` where one stands that is not this program's."""
+    studio.check_inside(desk, job.source)
+    studio.check_inside(desk, job.output)
+    plan = check_jobs([job], studio.overwrite)
+    if plan.refused:
+        raise WriteError(plan.refused[0][1])
+    return job
+
+
+def save_hints(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Write the work beside the coloured photo, and hand it over."""
+    picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
+    text = request.guidance.to_json() + "\n"
+    studio.check_inside(desk, picture.hints)
+    picture.hints.parent.mkdir(parents=True, exist_ok=True)
+    write_text(picture.hints, text)
+    return {"file": picture.hints.name, "path": "" if picture.uploaded else str(picture.hints), "text": text}
+
+
+def read_hints(studio: Studio, desk: Desk, values: Values) -> Values:
+    """A file of hints that a person opens, checked, as the page's work."""
+    text = values.get("text")
+    if not isinstance(text, str):
+        raise UsageError("hints are text in JSON")
+    return {"work": _work_of(desk, Guidance.from_json(text, str(values.get("name", "hints"))[:80]))}
+
+
+def close_photo(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Take a photo off the desk."""
+    studio.drop(desk, desk.picture(values.get("photo")))
+    return listing(studio, desk)
+
+
+def start_batch(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Begin to colour all photos of the desk that are not coloured yet, each with its saved hints."""
+    if desk.batch and desk.batch.running:
+        raise UsageError("a batch is running; stop it first")
+    request = request_of(desk, values.get("work"))
+    jobs, refused = [], []
+    for picture in desk.pictures.values():
+        try:
+            studio.check_inside(desk, picture.job.source)
+            studio.check_inside(desk, picture.job.output)
+            own = replace(request, guidance=_saved(studio, desk, picture) or Guidance())
+            jobs.append(replace(picture.job, request=own))
+        except ChromaganError as error:
+            refused.append(f"{picture.name}: {error}")
+    plan = check_jobs(jobs, studio.overwrite)
+    refused += [f"{source.name}: {reason}" for source, reason in plan.refused]
+    desk.batch = Batch(plan.jobs, refused).begin(lambda: studio.colorizer, studio.files)
+    return {**desk.batch.state(), "skipped": len(plan.skipped) + len(plan.kept)}
+
+
+def batch_state(studio: Studio, desk: Desk, values: Values) -> Values:
+    """How far the batch is."""
+    return desk.batch.state() if desk.batch else {}
+
+
+def stop_batch(studio: Studio, desk: Desk, values: Values) -> Values:
+    """Begin no further photo."""
+    if desk.batch:
+        desk.batch.stop()
+    return batch_state(studio, desk, values)
+
+
+HANDLERS: dict[str, Callable[[Studio, Desk, Values], Values | bytes]] = {
+    "open": open_photo, "before": before, "paint": paint, "suggest": suggest, "variations": variations, "save": save,
+    "save-hints": save_hints, "read-hints": read_hints, "close": close_photo,
+    "batch": start_batch, "batch-state": batch_state, "batch-stop": stop_batch,
+}  # fmt: skip
+"""By what the page calls them."""
+
+
+def request_of(desk: Desk, work: Any) -> Request:
+    """The request that the page's work is.
+
+    Args:
+        desk: whose photos it may name as references, by their keys.
+        work: {"guidance": {...}, "saturation": ..., "warmth": ..., "variations": 0 or 1, "seed": ...}.
+
+    Raises:
+        UsageError: anything that is no such work.
+    """
+    if not isinstance(work, dict) or not work.keys() <= _KNOWN:
+        raise UsageError(f"the work is an object with {', '.join(sorted(_KNOWN))}")
+    guidance = Guidance.from_json(json.dumps({"version": 1, **(work.get("guidance") or {})}), "the work")
+    # A reference is the key of a photo here: a file that a stranger names is never opened.
+    references = tuple(replace(one, file=str(desk.picture(one.file).job.source)) for one in guidance.references)
+    values = {name: value for name, value in work.items() if name != "guidance"}
+    request = Request(guidance=replace(guidance, references=references), **values)
+    if request.variations > 1:
+        raise UsageError("one picture is painted at a time")
+    return request
+
+
+def _saved(studio: Studio, desk: Desk, picture: Picture) -> Guidance | None:
+    """The hints that were saved of a photo."""
+    if not picture.hints.exists():
+        return None
+    studio.check_inside(desk, picture.hints)
+    return Guidance.from_json(picture.hints.read_text(encoding="utf-8"), picture.hints.name)
+
+
+def _work_of(desk: Desk, guidance: Guidance) -> Values:
+    """Guidance as the page's work; references that this desk has not are left out, and said."""
+    keys = {str(one.job.source): key for key, one in desk.pictures.items()}
+    kept = tuple(replace(one, file=keys[one.file]) for one in guidance.references if one.file in keys)
+    missing = [one.file.rpartition("/")[2] for one in guidance.references if one.file not in keys]
+    values = json.loads(replace(guidance, references=kept).to_json())
+    values.pop("version")
+    return {"guidance": values, **({"missing": missing} if missing else {})}
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """(h, w) gray or (h, w, 3) RGB as a JPEG without chroma subsampling."""
+    order = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY,
+               cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # fmt: skip
+    return cv2.imencode(".jpg", order, options)[1].tobytes()
+
+
+def _share(values: Values, name: str) -> float:
+    value = values.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"{name} is a share of the photo's side, 0 to 1")
+    return float(value)
+
+
+def _hex(rgb: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)

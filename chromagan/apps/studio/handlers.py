@@ -101,8 +101,7 @@ def save(studio: Studio, desk: Desk, values: Values) -> Values:
     def report(job: Job, error: Exception | None) -> None:
         failed.extend([error] if error else [])
 
-    with studio.painting:
-        colorize_files([job], lambda: studio.colorizer, report, studio.files)
+    colorize_files([job], lambda: studio.colorizer, report, studio.files)
     if failed:
         raise failed[0]
     save_hints(studio, desk, values)
@@ -193,9 +192,10 @@ def request_of(desk: Desk, work: Any) -> Request:
     Raises:
         UsageError: anything that is no such work.
     """
-    if not isinstance(work, dict) or not work.keys() <= _KNOWN:
+    given = work.get("guidance", {}) if isinstance(work, dict) else None
+    if not isinstance(given, dict) or not work.keys() <= _KNOWN:
         raise UsageError(f"the work is an object with {', '.join(sorted(_KNOWN))}")
-    guidance = Guidance.from_json(json.dumps({"version": 1, **(work.get("guidance") or {})}), "the work")
+    guidance = Guidance.from_json(json.dumps({"version": 1, **given}), "the work")
     # A reference is the key of a photo here: a file that a stranger names is never opened.
     references = tuple(replace(one, file=str(desk.picture(one.file).job.source)) for one in guidance.references)
     values = {name: value for name, value in work.items() if name != "guidance"}

@@ -54,7 +54,7 @@ class Studio:
     ) -> None:
         self._make, self.overwrite, self.limits, self.files = make_colorizer, overwrite, limits or Limits(), Files()
         self.painting = threading.RLock()  # one at a time: each stroke has all of the processors
-        self._lock = threading.Lock()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
         self._desks: dict[str, Desk] = {}
         self._home = tempfile.TemporaryDirectory(prefix="chromagan-studio-")
@@ -67,8 +67,10 @@ class Studio:
     @functools.cached_property
     def colorizer(self) -> Colorizer:
         """The one colorizer; made by whoever asks first, while the others wait."""
-        with self.painting:
-            return self.__dict__.get("colorizer") or self._make()
+        with self._loading:
+            if "colorizer" not in self.__dict__:
+                self.__dict__["colorizer"] = self._make()
+            return self.__dict__["colorizer"]
 
     # Desks
 
@@ -165,7 +167,8 @@ class Studio:
         """Of the sessions touched before, keep the latest that fit."""
         held = 0
         for key in list(reversed(self._sessions))[1:]:
-            held += self._sessions[key].photo.pixels[..., :1].size
+            height, width = self._sessions[key].photo.pixels.shape[:2]
+            held += height * width
             if held > _PIXELS_KEPT:
                 del self._sessions[key]
 

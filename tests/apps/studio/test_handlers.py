@@ -1,0 +1,146 @@
+"""What the page asks for, as functions: colours at strokes, files like those of `sample`, work that comes back."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from chromagan.apps.studio import handlers
+from chromagan.apps.studio.batch import Batch
+from chromagan.conditioning.guidance import Guidance
+from chromagan.errors import UsageError, WriteError
+from chromagan.images.metadata import read_provenance
+from chromagan.inference.request import Request
+from tests.apps.studio.conftest import make_colorizer
+
+RED = {"kind": "colour", "points": [[0.25, 0.5]], "radius": 0.08, "rgb": "#c03028"}
+
+
+def decoded(data):
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2LAB).astype(float)
+
+
+@pytest.fixture
+def seated(make_studio, photos):
+    """A studio, a desk, and the key of its first photo."""
+    studio = make_studio(photos)
+    desk = studio.enter()
+    return studio, desk, next(iter(desk.pictures))
+
+
+def test_a_stroke_colours_its_place_and_no_other(seated):
+    studio, desk, key = seated
+    assert handlers.open_photo(studio, desk, {"photo": key})["width"] == 128
+    plain = decoded(handlers.paint(studio, desk, {"photo": key, "work": {}}))
+    work = {"guidance": {"strokes": [RED]}}
+    red = decoded(handlers.paint(studio, desk, {"photo": key, "work": work}))
+    moved = np.abs(red - plain)[..., 1:].max(-1)
+    assert moved[48, 32] > 20
+    assert moved[:, 80:].max() <= 4
+    assert np.abs(red - plain)[..., 0].mean() < 1  # JPEG's; lightness is the photo's own
+    again = decoded(handlers.paint(studio, desk, {"photo": key, "work": {}}))
+    assert np.array_equal(again, plain)
+
+
+def test_what_is_saved_is_what_the_program_writes_and_comes_back(seated, photos, tmp_path):
+    studio, desk, key = seated
+    work = {"guidance": {"strokes": [RED]}, "saturation": 1.3, "warmth": 0.2}
+    done = handlers.save(studio, desk, {"photo": key, "work": work})
+    guidance = Guidance.from_json((tmp_path / "out" / "0.hints.json").read_text())
+    request = Request(guidance=guidance, saturation=1.3, warmth=0.2)
+    (expected,) = make_colorizer().colorize([photos / "0.png"], request)[0]
+    expected.save(tmp_path / "expected.png")
+    assert (tmp_path / "out" / done["file"]).read_bytes() == (tmp_path / "expected.png").read_bytes()
+    assert read_provenance(done["path"]).request == request.digest
+    other = studio.enter()
+    saved = handlers.open_photo(studio, other, {"photo": key})["saved"]
+    assert saved["guidance"]["strokes"] == [RED]
+
+
+def test_hints_of_a_file_are_checked(seated):
+    studio, desk, _ = seated
+    text = json.dumps({"version": 1, "strokes": [RED]})
+    assert handlers.read_hints(studio, desk, {"text": text})["work"]["guidance"]["strokes"] == [RED]
+    for wrong in ("{", "[]", json.dumps({"version": 1, "strokes": [{**RED, "radius": 7}]}), None):
+        with pytest.raises(UsageError):
+            handlers.read_hints(studio, desk, {"text": wrong, "name": "mine.json"})
+
+
+def test_suggestions_are_colours_of_the_place(seated):
+    studio, desk, key = seated
+    found = handlers.suggest(studio, desk, {"photo": key, "x": 0.5, "y": 0.5})
+    assert not found["predicted"]
+    assert all(len(colour) == 7 for colour in found["colours"])
+    for wrong in ({"x": 2, "y": 0}, {"x": "a", "y": 0}, {"x": True, "y": 0}, {"y": 0}):
+        with pytest.raises(UsageError):
+            handlers.suggest(studio, desk, {"photo": key, **wrong})
+
+
+@pytest.mark.parametrize("work", [
+    [], {"size": 64}, {"saturation": -1}, {"saturation": "much"}, {"variations": 50}, {"guidance": {"strokes": [{}]}},
+    {"guidance": []}, {"guidance": {"references": [{"file": "/etc/hostname"}]}},
+])  # fmt: skip
+def test_work_that_is_none_is_refused_in_one_line(seated, work):
+    studio, desk, key = seated
+    with pytest.raises(Exception, match=r"^[^\n]+$") as told:
+        handlers.paint(studio, desk, {"photo": key, "work": work})
+    assert type(told.value).__module__.startswith("chromagan.")
+
+
+def test_a_reference_is_a_photo_of_the_desk(seated, photos):
+    studio, desk, _ = seated
+    keys = list(desk.pictures)
+    request = handlers.request_of(desk, {"guidance": {"references": [{"file": keys[1], "strength": 0.5}]}})
+    assert [one.file for one in request.guidance.references] == [str(photos / "1.png")]
+    saved = Guidance(references=request.guidance.references)
+    assert handlers._work_of(desk, saved)["guidance"]["references"] == [{"file": keys[1], "strength": 0.5}]
+
+
+def test_a_file_of_others_is_not_written_over(seated, tmp_path):
+    studio, desk, key = seated
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "0.png").write_bytes(b"mine")
+    with pytest.raises(WriteError, match=r"0\.png"):
+        handlers.save(studio, desk, {"photo": key, "work": {}})
+    assert (tmp_path / "out" / "0.png").read_bytes() == b"mine"
+
+
+def test_a_batch_colours_what_is_left_with_its_hints(seated, tmp_path):
+    studio, desk, key = seated
+    handlers.save(studio, desk, {"photo": key, "work": {}})
+    second = list(desk.pictures)[1]
+    handlers.save_hints(studio, desk, {"photo": second, "work": {"guidance": {"strokes": [RED]}}})
+    state = handlers.start_batch(studio, desk, {"work": {"saturation": 1.0}})
+    assert (state["total"], state["skipped"]) == (2, 1)
+    desk.batch.wait()
+    state = handlers.batch_state(studio, desk, {})
+    assert (state["done"], state["failed"], state["running"]) == (2, 0, False)
+    wished = Request(guidance=Guidance.from_json((tmp_path / "out" / "1.hints.json").read_text()))
+    assert read_provenance(tmp_path / "out" / "1.png").request == wished.digest
+    assert read_provenance(tmp_path / "out" / "2.png").request == Request().digest
+
+
+def test_a_batch_stops(seated):
+    studio, desk, _ = seated
+    batch = Batch([one.job for one in desk.pictures.values()])
+    begun = []
+
+    def make():
+        begun.append(1)
+        batch.stop()
+        return make_colorizer()
+
+    batch.stop()
+    batch.begin(make, studio.files).wait()
+    state = batch.state()
+    assert state["stopped"]
+    assert state["done"] == 0
+    assert not state["running"]
+
+
+def test_a_picture_is_shown_small(seated):
+    pixels = np.full((10, 20, 3), (200, 30, 30), np.uint8)
+    lab = decoded(handlers.jpeg(pixels))
+    assert lab[..., 1].mean() > 170
+    assert decoded(handlers.jpeg(pixels[..., 0])).shape == (10, 20, 3)

@@ -175,3 +175,20 @@ def test_a_request_takes_numbers_of_numpy_and_equal_ones_have_one_digest(coloriz
             Request(**values)
     with pytest.raises(UsageError, match="is a Request"):
         colorizer(np.zeros((4, 4), np.uint8), "vivid")
+
+
+@pytest.mark.parametrize("side", [200, 40, 12])
+def test_a_preview_has_the_colours_of_the_picture(colorizer, side):
+    """Reduced, the picture of full size and the preview are the same but for rounding, of 8 bits and of 16."""
+    pixels = photo(1, 120, 160)
+    for kind, one in ((np.uint8, pixels), (np.uint16, pixels.astype(np.uint16) * 257)):
+        session = colorizer.open(one)
+        (shown,) = session.preview(side=side, saturation=1.2)
+        (whole,) = session.paint(saturation=1.2)
+        size = (min(side, 160), min(side, 160) * 3 // 4)
+        assert (shown.shape, shown.dtype) == ((size[1], size[0], 3), np.uint8)
+        expected = (whole.photo.pixels // (257 if kind == np.uint16 else 1)).astype(np.uint8)
+        expected = np.asarray(Image.fromarray(expected).resize(size, Image.Resampling.BOX))
+        assert np.abs(rgb2lab(shown) - rgb2lab(expected)).mean() < 1
+        assert session.proxy(side).shape == (size[1], size[0])
+    assert len(session.preview(side=side, variations=2)) == 2

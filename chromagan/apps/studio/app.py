@@ -135,9 +135,10 @@ async def _file(studio: Studio, request: Request) -> Any:
     """The coloured file of an upload."""
     desk = _desk(studio, request)
     picture = desk.picture((await _values(request)).get("photo"))
-    if not picture.uploaded or not picture.job.output.is_file():
+    path = desk.saved.get(picture.key)
+    if not picture.uploaded or path is None or not path.is_file():
         raise UnknownPhoto("there is no coloured file of this photo; save it first")
-    return FileResponse(picture.job.output, media_type="application/octet-stream")
+    return FileResponse(path, media_type="application/octet-stream")
 
 
 async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:

@@ -43,11 +43,15 @@ class Picture:
 
 @dataclass
 class Desk:
-    """What one tab sees: its own uploads, in a folder of their own, and the studio's photos."""
+    """What one tab sees: its own uploads, in a folder of their own, and the studio's photos.
+
+    `saved` is where each was saved last, `batch` what runs, `seen` when the tab last gave a sign, in monotonic seconds.
+    """
 
     key: str
     folder: Path
     pictures: dict[str, Picture]
+    saved: dict[str, Path] = field(default_factory=dict)
     batch: Batch | None = None
     seen: float = field(default_factory=time.monotonic)
 

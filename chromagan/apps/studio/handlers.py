@@ -95,7 +95,7 @@ def variations(studio: Studio, desk: Desk, values: Values) -> Values:
 def save(studio: Studio, desk: Desk, values: Values) -> Values:
     """Colour the photo's file at its full size and depth into a file, as `chromagan sample` does."""
     picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
-    job = writable(studio, desk, replace(picture.job, request=request))
+    job = writable(studio, desk, picture.job.with_request(request))
     failed: list[Exception] = []
 
     def report(job: Job, error: Exception | None) -> None:
@@ -105,13 +105,15 @@ def save(studio: Studio, desk: Desk, values: Values) -> Values:
     if failed:
         raise failed[0]
     save_hints(studio, desk, values)
-    return {"file": job.output.name, "path": "" if picture.uploaded else str(job.output)}
+    desk.saved[picture.key] = output = job.pictures[0].output
+    return {"file": output.name, "path": "" if picture.uploaded else str(output)}
 
 
 def writable(studio: Studio, desk: Desk, job: Job) -> Job:
     """The job, if its file may be written; `WriteError` where one stands that is not this program's."""
     studio.check_inside(desk, job.source)
-    studio.check_inside(desk, job.output)
+    for path in job.outputs:
+        studio.check_inside(desk, path)
     plan = check_jobs([job], studio.overwrite)
     if plan.refused:
         raise WriteError(plan.refused[0][1])

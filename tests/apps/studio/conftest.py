@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from chromagan.apps.studio.studio import Studio
 from chromagan.inference.colorizer import Colorizer
@@ -22,12 +23,12 @@ class Copier(ColorizationNetwork):
     config = {}
 
     def predict(self, L, condition):
-        low = torch.nn.functional.avg_pool2d(L, 4)
+        low = F.avg_pool2d(L, 4)
         ab = torch.cat((low * 0.1, 12 - low * 0.1), 1)
         if condition.local is not None:
-            mask = torch.nn.functional.max_pool2d(condition.local.mask, 4)
-            shown = torch.nn.functional.avg_pool2d(condition.local.ab * condition.local.mask, 4)
-            ab = torch.where(mask > 0, shown / torch.nn.functional.avg_pool2d(condition.local.mask, 4).clamp_min(1e-6), ab)
+            local = condition.local
+            mask, shown = (F.avg_pool2d(one, 4) for one in (local.mask, local.ab * local.mask))
+            ab = torch.where(mask > 0, shown / mask.clamp_min(1e-6), ab)
         return Prediction(ab)
 
 

@@ -23,7 +23,10 @@ def decoded(data):
 
 @pytest.fixture
 def seated(make_studio, photos):
-    """A studio, a desk, and the key of its first photo."""
+    """A studio, a desk, and the key of its first photo, which has an edge in its middle."""
+    edged = cv2.imread(str(photos / "0.png")) // 4
+    edged[:, 64:] += 150
+    cv2.imwrite(str(photos / "0.png"), edged)
     studio = make_studio(photos)
     desk = studio.enter()
     return studio, desk, next(iter(desk.pictures))
@@ -37,7 +40,7 @@ def test_a_stroke_colours_its_place_and_no_other(seated):
     red = decoded(handlers.paint(studio, desk, {"photo": key, "work": work}))
     moved = np.abs(red - plain)[..., 1:].max(-1)
     assert moved[48, 32] > 20
-    assert moved[:, 80:].max() <= 4
+    assert moved[:, 72:].max() <= 5
     assert np.abs(red - plain)[..., 0].mean() < 1  # JPEG's; lightness is the photo's own
     again = decoded(handlers.paint(studio, desk, {"photo": key, "work": {}}))
     assert np.array_equal(again, plain)
@@ -56,6 +59,19 @@ def test_what_is_saved_is_what_the_program_writes_and_comes_back(seated, photos,
     other = studio.enter()
     saved = handlers.open_photo(studio, other, {"photo": key})["saved"]
     assert saved["guidance"]["strokes"] == [RED]
+
+
+def test_a_variation_that_was_picked_is_saved(seated, tmp_path):
+    studio, desk, key = seated
+    shown = handlers.variations(studio, desk, {"photo": key, "work": {"seed": 5}, "count": 3})["variations"]
+    assert [one["seed"] for one in shown] == [5, 6, 7]
+    assert len({one["picture"] for one in shown}) == 3
+    work = {"variations": 1, "seed": 6}
+    done = handlers.save(studio, desk, {"photo": key, "work": work})
+    mark = read_provenance(done["path"])
+    assert (mark.seed, mark.request) == (6, Request(variations=1, seed=6).digest)
+    with pytest.raises(UsageError):
+        handlers.variations(studio, desk, {"photo": key, "work": {}, "count": 1000})
 
 
 def test_hints_of_a_file_are_checked(seated):

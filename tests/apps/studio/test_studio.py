@@ -57,7 +57,8 @@ def test_what_is_brought_is_bounded(make_studio, tmp_path):
     studio = make_studio(limits=Limits(photos=2, pixels=20_000, desks=2))
     desk = studio.enter()
     photo = gray_photo(tmp_path / "a.png")
-    for name in ("../../a.png", "..\\a.png", "a\n.png", "a.exe", "", ".", "a.png/..", "/etc/passwd", "x" * 300 + ".png"):
+    names = ("../../a.png", "..\\a.png", "a\n.png", "a.exe", "", ".", "a.png/..", "/etc/passwd", "x" * 300 + ".png")
+    for name in names:
         try:
             path = studio.place(desk, name)
         except UsageError:

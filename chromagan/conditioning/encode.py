@@ -25,8 +25,6 @@ def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
     parts = {
         "a palette": guidance.palette is not None,
         "reference photos": bool(guidance.references),
-        "a region to colour alone": guidance.only is not None,
-        "a region to keep": guidance.keep is not None,
     }
     return tuple(name for name, there in parts.items() if there)
 

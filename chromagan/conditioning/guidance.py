@@ -97,24 +97,47 @@ class Reference:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the photo: what lies inside of one of its polygons, (x, y) of three corners or more each."""
+    """A part of the photo: what lies inside of one of its polygons, or what is white in a picture.
 
-    polygons: tuple[tuple[Point, ...], ...]
+    Attributes:
+        polygons: (x, y) of three corners or more each.
+        file: a picture of the photo's shape, of any size: white is inside, black outside, gray is a soft edge. Whoever
+            paints reads it.
+        sha256: of the file's content, where it is known: another picture of that name is then refused.
+    """
+
+    polygons: tuple[tuple[Point, ...], ...] = ()
+    file: str = ""
+    sha256: str = ""
 
     def __post_init__(self) -> None:
-        _need(_is_list(self.polygons) and len(self.polygons) > 0, "region: give at least one polygon")
+        _need(_is_list(self.polygons), "region: polygons are a list")
+        _need(isinstance(self.file, str), f"region: file {self.file!r}; name a picture")
+        _need(bool(self.polygons or self.file), "region: give at least one polygon, or the file of a picture")
         object.__setattr__(self, "polygons", tuple(_points(one, "region", 3) for one in self.polygons))
+        fine = isinstance(self.sha256, str) and re.fullmatch(r"([0-9a-f]{64})?", self.sha256)
+        _need(bool(fine), f"region: sha256 {self.sha256!r}; 64 digits of 0-9 and a-f, or leave it out")
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """All that a person gives for one photo; `only` is what alone is coloured, `keep` what stays as it is."""
+    """All that a person gives for one photo.
+
+    Attributes:
+        strokes: of a brush.
+        palette: that the photo should be made of.
+        references: photos whose colours are wanted.
+        only: what alone is coloured; the rest stays as it is.
+        keep: where the photo's own colours stay, as far as it has some.
+        vary: what alone differs between variations.
+    """
 
     strokes: tuple[Stroke, ...] = ()
     palette: Palette | None = None
     references: tuple[Reference, ...] = ()
     only: Region | None = None
     keep: Region | None = None
+    vary: Region | None = None
 
     def __post_init__(self) -> None:
         for name in ("strokes", "references"):
@@ -150,7 +173,7 @@ class Guidance:
         _need(_is_whole(version), f'give "version": {VERSION}')
         _need(version == VERSION, f"version {version!r}; this program reads version {VERSION}")
         known = _known(cls, values, "guidance")
-        for name, single in (("palette", Palette), ("only", Region), ("keep", Region)):
+        for name, single in (("palette", Palette), ("only", Region), ("keep", Region), ("vary", Region)):
             if name in known:
                 known[name] = _built(single, known[name], name)
         for name, several in (("strokes", Stroke), ("references", Reference)):

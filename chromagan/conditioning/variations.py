@@ -21,6 +21,7 @@ from torch import Tensor
 THINGS = 8
 AMOUNT = 0.5  # of the way to the drawn colour: bins are learned with rare colours weighed up, and are too bold
 _SHARED = 0.8  # of a draw's variance, by all things
+_POOLED = 0.5  # of a pixel's distribution, that of its thing
 _WINDOW = 0.2  # around a quantile, on either side
 _DIMENSIONS = 8  # kept of the features, and of the distributions
 _WEIGHTS = {"features": 1.0, "colours": 1.0, "lightness": 0.3, "place": 0.3}
@@ -47,10 +48,13 @@ class Doubt:
         self.size = (logits.shape[2], logits.shape[3])
         self._centres = centres.float().cpu()
         self._bins = logits[0].float().cpu().flatten(1).softmax(0).T.contiguous()
-        self._mean = self._bins @ self._centres
         features = None if features is None else features.float().cpu()
         self.shares = _things(_described(self._bins, L.float().cpu(), features, self.size), self.size)
-        self._axes = self._doubtful_axes()
+        # Noise in what single pixels say would show as blotches: each leans on its thing.
+        pooled = self.shares.T @ self._bins / self.shares.sum(0)[:, None].clamp_min(1e-9)
+        self._bins = torch.lerp(self._bins, self.shares @ pooled, _POOLED)
+        self._mean = self._bins @ self._centres
+        self._axes = self._doubtful_axes(pooled)
 
     def draw(self, seed: int) -> Tensor:
         """How a variation differs from the plain painting.
@@ -78,9 +82,8 @@ class Doubt:
         weights = window.clamp_min(0)
         return (weights @ self._centres[order]) / weights.sum(1, keepdim=True).clamp_min(1e-9)
 
-    def _doubtful_axes(self) -> Tensor:
+    def _doubtful_axes(self, pooled: Tensor) -> Tensor:
         """(T, 2) the main axis of each thing's pooled distribution, all of them pointing to the warm side."""
-        pooled = self.shares.T @ self._bins / self.shares.sum(0)[:, None].clamp_min(1e-9)
         away = self._centres - (pooled @ self._centres)[:, None]  # (T, Q, 2)
         axes = torch.linalg.eigh(torch.einsum("tq,tqi,tqj->tij", pooled, away, away))[1][:, :, 1]
         return axes * torch.where(axes @ axes.new_tensor(_WARM) < 0, -1, 1)[:, None]

@@ -255,6 +255,7 @@ class Colorizer(OldNames, HubColorizer):
         """Begin a photo's way through the stages; on the CPU, in any thread."""
         walk = Walk(photo.pixels, request.over(self.look), request).start(self.network)
         walk.condition = self._shown(walk)
+        walk.ground.kept(request.guidance)  # what is wrong with a region is told before the network runs
         return walk
 
     def answer(self, walks: Sequence[Walk]) -> None:
@@ -270,7 +271,7 @@ class Colorizer(OldNames, HubColorizer):
         elif self.network.accepts and request.guidance.strokes != before.guidance.strokes:
             asked.condition = self._shown(asked)
             self.answer([asked])
-        elif (request.variations, request.seed) != (before.variations, before.seed):
+        elif _drawn(request) != _drawn(before):
             colour(self.network, asked, self.step, self._adviser).guided()
         else:
             asked.guided()
@@ -363,6 +364,11 @@ class Session:
         else:
             self._walk = self.colorizer.go_on(self._walk, self.photo, asked)
         return self._walk
+
+
+def _drawn(request: Request) -> tuple[Any, ...]:
+    """What of a request variations hang on."""
+    return request.variations, request.seed, request.guidance.vary
 
 
 def _photo(image: Any) -> Photo:

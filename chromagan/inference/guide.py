@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.encode import paint_strokes
+from chromagan.conditioning.guidance import Guidance, Region
 from chromagan.conditioning.local_saturation import saturate_locally
 from chromagan.conditioning.spread import spread
 from chromagan.conditioning.terrain import Terrain
 from chromagan.images.resize import resize_antialiased
+from chromagan.inference.kept import kept_mask, own_ab
+from chromagan.inference.masks import fitted, mask_of
 from chromagan.inference.request import Request
 
+Regions = tuple[Region | None, Region | None]
 _WARMEST = (4.0, 12.0)  # Lab units of a* and b* at warmth 1
 
 
@@ -35,6 +41,7 @@ class Ground:
     def __init__(self, L: Tensor, pixels: NDArray[Any]) -> None:
         self.L, self.pixels = L, pixels
         self._terrain: Terrain | None = None
+        self._kept: tuple[Regions, NDArray[np.uint8] | None] = ((None, None), None)
 
     def lightness(self, size: tuple[int, int]) -> Tensor:
         """L (1, 1, rows, columns) at the size that ab has."""
@@ -47,9 +54,30 @@ class Ground:
             self._terrain = Terrain(self.lightness(size)[0, 0].numpy(), features)
         return self._terrain
 
+    def kept(self, guidance: Guidance) -> NDArray[np.uint8] | None:
+        """Where the photo's own pixels stay, see `kept_mask`."""
+        asked = (guidance.only, guidance.keep)
+        if self._kept[0] != asked:
+            self._kept = (asked, kept_mask(self.pixels, guidance))
+        return self._kept[1]
+
+    def share(self, region: Region, size: tuple[int, int]) -> Tensor:
+        """How far each pixel lies in a region, (rows, columns) in [0, 1]."""
+        mask = fitted(mask_of(region, (self.pixels.shape[0], self.pixels.shape[1])), size)
+        return torch.from_numpy(mask.astype(np.float32) / 255)
+
+    def keep(self, ab: Tensor, guidance: Guidance) -> Tensor:
+        """Painted colours (1, 2, h, w), with the photo's own ones where they stay."""
+        kept = self.kept(guidance)
+        if kept is None:
+            return ab
+        size = (ab.shape[2], ab.shape[3])
+        share = cv2.resize(kept, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        return torch.lerp(ab, own_ab(self.pixels, size), torch.from_numpy(share))
+
 
 def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | None = None) -> Tensor:
-    """What a person wishes, laid over painted colours: of the whole photo first, of places last.
+    """What a person wishes, laid over painted colours: of the whole photo first, of places last; then comes `keep`.
 
     Args:
         ab: (1, 2, h, w) float32 in Lab units on the CPU, with its saturation.

@@ -10,11 +10,16 @@ from typing import Any
 
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
+from chromagan.inference.masks import REGIONS, identified
 from chromagan.models.look import Look
 
 MOST_SATURATION = 10.0
 MOST_VARIATIONS = 100
-_LATER = {"warmth": 0.0, "variations": 0}  # fields that the digest leaves out as by default, of guidance too
+_LATER = {
+    "warmth": 0.0,
+    "variations": 0,
+    "vary": None,
+}  # fields that the digest leaves out as by default, of guidance too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,7 @@ class Request:
 
     Raises:
         UsageError: a value out of range, or of another type.
+        ReadError: a region's picture that cannot be read.
     """
 
     guidance: Guidance = Guidance()
@@ -44,6 +50,7 @@ class Request:
     def __post_init__(self) -> None:
         if not isinstance(self.guidance, Guidance):
             raise UsageError(f"the guidance of a request must be a Guidance, not {self.guidance!r}")
+        object.__setattr__(self, "guidance", identified(self.guidance))
         # Plain numbers, of one type each: equal requests have one digest.
         object.__setattr__(self, "saturation", float(_number("saturation", self.saturation, Real)))
         object.__setattr__(self, "warmth", float(_number("warmth", self.warmth, Real)))
@@ -82,6 +89,8 @@ class Request:
         """As plain values, without what came later and is not used: outputs of before keep their digest."""
         values = _used(asdict(self))
         values["guidance"] = _used(values["guidance"])
+        for name in REGIONS:  # a picture is its content, wherever it lies
+            (values["guidance"].get(name) or {}).pop("file", None)
         return values
 
 

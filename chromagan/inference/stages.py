@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
@@ -28,14 +28,15 @@ from chromagan.conditioning.variations import Doubt
 from chromagan.errors import ModelError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma as join
+from chromagan.images.keep import put_back
 from chromagan.images.resize import reduced_lightness, resize_antialiased
+from chromagan.inference.draw import Adviser, doubt_of, drawn
 from chromagan.inference.guide import Ground, guide
 from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look, settle
 
 T = TypeVar("T")
-Adviser = Callable[[Tensor], Doubt]
 LONGEST_ASPECT = 4
 _NO_COLOUR = 0.01  # Lab units; a network that answers less everywhere has answered gray
 GUIDE_PIXELS = 400_000  # of the learned steps; a larger photo gets its last octaves bicubically
@@ -177,7 +178,8 @@ class Walk:
         prediction: after `answer`.
         doubt: what variations are drawn from, once some were.
         painted: for each picture that is asked for, (1, 2, h, w) on the CPU, without saturation, after `answer`.
-        abs: for each picture that is asked for, (1, 2, h, w) on the CPU, after `answer`.
+        free: the same with all that is wished, as if nothing stayed as it is.
+        abs: the same with the photo's own colours where they stay.
         gray: whether the network answered no colour anywhere, after `answer`.
         wishes: colours at places that are carried on where the request has no strokes, of one photo, at any size.
     """
@@ -187,6 +189,7 @@ class Walk:
     prediction: Prediction
     doubt: Doubt | None = None
     painted: list[Tensor]
+    free: list[Tensor]
     abs: list[Tensor]
     gray: bool
     wishes: LocalHints | None = None
@@ -221,7 +224,8 @@ class Walk:
     def guided(self) -> Walk:
         """The stage after the network's: the look's saturation, and what a person wishes."""
         factor = self.look.saturation
-        self.abs = [guide(factor * ab, self.ground, self.request, self.wishes) for ab in self.painted]
+        self.free = [guide(factor * ab, self.ground, self.request, self.wishes) for ab in self.painted]
+        self.abs = [self.ground.keep(ab, self.request.guidance) for ab in self.free]
         return self
 
     def end(self, lightness: float | None = None, spend: bool = False, number: int = 0) -> NDArray[Any]:
@@ -236,7 +240,12 @@ class Walk:
             (H, W, 3) RGB at the photo's depth.
         """
         own = self.pixels if spend and self.pixels.ndim == 3 and self.pixels.flags.writeable else None
-        return np.ascontiguousarray(join(self.pixels, self.abs[number], lightness, None, own))
+        kept = None if lightness is not None else self.ground.kept(self.request.guidance)
+        if kept is None:
+            return np.ascontiguousarray(join(self.pixels, self.abs[number], lightness, None, own))
+        made = np.ascontiguousarray(join(self.pixels, self.free[number]))
+        put_back(made, self.pixels, kept)
+        return made
 
 
 def answer(
@@ -277,25 +286,16 @@ def colour(
     """
     plain = settle(walk.prediction, walk.look, network.bins)
     walk.gray = float(plain.abs().max()) < _NO_COLOUR
-    walk.painted = [enlarge(plain + change, walk.prepared, step).cpu() for change in _changes(network, walk, adviser)]
+    changes, vary = [torch.zeros_like(plain)], walk.request.guidance.vary
+    if walk.request.variations:
+        walk.doubt = walk.doubt or doubt_of(walk.prediction, network.bins, walk.prepared.L, adviser)
+        changes = drawn(walk.doubt, walk.request, plain)
+    walk.painted = [enlarge(plain + change, walk.prepared, step).cpu() for change in changes]
+    if walk.request.variations and vary is not None:
+        same = enlarge(plain, walk.prepared, step).cpu()
+        share = walk.ground.share(vary, (same.shape[2], same.shape[3]))
+        walk.painted = [torch.lerp(same, ab, share) for ab in walk.painted]
     return walk
-
-
-def _changes(network: ColorizationNetwork, walk: Walk, adviser: Adviser | None) -> Iterator[Tensor | float]:
-    """How each picture that is asked for differs from the plain painting, at the size of the predicted ab."""
-    if not walk.request.variations:
-        yield 0.0
-        return
-    answer, bins, L = walk.prediction, network.bins, walk.prepared.L
-    if walk.doubt is None and bins is not None and answer.bin_logits is not None:
-        walk.doubt = Doubt(answer.bin_logits, bins.centres, L, answer.features)
-    elif walk.doubt is None and adviser is not None:
-        walk.doubt = adviser(L)
-    elif walk.doubt is None:
-        raise ModelError("variations: this network predicts no ab bins to draw from; use --model chromagan@small")
-    for one in walk.request.each:
-        change = walk.doubt.draw(one.seed).to(answer.ab.device)
-        yield F.interpolate(change, size=answer.ab.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def paint(

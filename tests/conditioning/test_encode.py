@@ -7,12 +7,11 @@ from skimage.color import rgb2lab
 
 from chromagan.conditioning.condition import NOTHING
 from chromagan.conditioning.encode import encode, paint_strokes, unmet
-from chromagan.conditioning.guidance import Guidance, Palette, Reference, Region, Stroke
+from chromagan.conditioning.guidance import Guidance, Palette, Reference, Stroke
 from chromagan.errors import UsageError
 
 LOCAL = frozenset({"local"})
 RED, BLUE = (200, 30, 40), (20, 60, 210)
-SQUARE = Region((((0.1, 0.1), (0.4, 0.1), (0.4, 0.4)),))
 
 
 def dot(x, y, radius=0.1, rgb=RED, **more):
@@ -91,7 +90,6 @@ def test_nothing_is_nothing_and_strokes_are_local():
     [
         (Guidance(palette=Palette((RED,))), LOCAL, "a palette"),
         (Guidance(references=(Reference("a.jpg"),)), LOCAL, "reference photos"),
-        (Guidance(only=SQUARE), LOCAL, "a region to colour alone"), (Guidance(keep=SQUARE), LOCAL, "a region to keep"),
     ],
 )  # fmt: skip
 def test_what_a_network_cannot_be_shown_is_refused_or_reported(guidance, accepts, told):

@@ -1,0 +1,69 @@
+"""What of a photo stays as it is: outside of what alone is coloured, and the own colours that a person keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chromagan.color.lab import rgb_to_lab
+from chromagan.conditioning.guidance import Guidance
+from chromagan.inference.masks import mask_of
+
+_FAINT, _CLEAR = 2.0, 4.0  # mean chroma around a pixel, in Lab units: none of its own, and one that is kept
+_AROUND = 1 / 40  # of the short side
+_SMALL = 512  # pixels on the long side, where own colours are looked for
+_GRAIN = 5  # of those: coloured noise within is averaged out
+
+
+def kept_mask(pixels: NDArray[Any], guidance: Guidance) -> NDArray[np.uint8] | None:
+    """Where a photo's own pixels stay.
+
+    Args:
+        pixels: (H, W) gray or (H, W, 3) RGB codes.
+        guidance: of a person.
+
+    Returns:
+        (H, W), 255 where they stay; None where nothing of the kind is asked for.
+
+    Raises:
+        ReadError: the picture of a region cannot be read.
+        UsageError: it does not suit the photo.
+    """
+    size = (pixels.shape[0], pixels.shape[1])
+    parts = []
+    if guidance.only is not None:
+        parts.append(255 - mask_of(guidance.only, size))
+    if guidance.keep is not None:
+        parts.append(np.minimum(mask_of(guidance.keep, size), own_colours(pixels)))
+    return np.maximum.reduce(parts) if parts else None
+
+
+def own_colours(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """(H, W): 255 where a photo has colours of its own, 0 where it is gray but for noise."""
+    height, width = pixels.shape[:2]
+    if pixels.ndim == 2:
+        return np.zeros((height, width), np.uint8)
+    scale = min(1.0, _SMALL / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    a, b = (cv2.blur(plane, (_GRAIN, _GRAIN)) for plane in own_ab(pixels, size)[0].numpy())
+    chroma = np.hypot(a, b)
+    # A neutral spot among colours, as the white of an eye, is kept with them.
+    side = 2 * round(_AROUND * min(size) / 2) + 1
+    around = np.maximum(chroma, cv2.blur(chroma, (side, side)))
+    around = cv2.morphologyEx(around, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    found = np.rint(255 * np.clip((around - _FAINT) / (_CLEAR - _FAINT), 0, 1)).astype(np.uint8)
+    return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def own_ab(pixels: NDArray[Any], size: tuple[int, int]) -> Tensor:
+    """A photo's own colours, (1, 2, rows, columns) in Lab units; 0 for a gray one."""
+    if pixels.ndim == 2:
+        return torch.zeros(1, 2, *size)
+    top = np.float32(np.iinfo(pixels.dtype).max)
+    small = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / top
+    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None])[:, 1:].contiguous()

@@ -1,10 +1,15 @@
 """What all tests share: the mark `quick`, Ctrl-C as a terminal has it, and photographs that scikit-image ships."""
 
+import os
 import signal
 from pathlib import Path
 
 import cv2
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several test processes share the cores: PyTorch's threads of one would wait for those of another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Rooms and files whose tests train networks, time them, or build large ones.
 UNHURRIED = {"training", "benchmark", "test_onnx.py", "test_export.py", "test_zoo.py"}

@@ -5,8 +5,6 @@ Clipping channels instead (what most colorizers do) shifts lightness by up to te
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -16,6 +14,8 @@ from chromagan.color.lab import lab_to_linear_rgb
 # Linear light this far beyond [0, 1] still counts as inside: float32 rounding (at black it is 0.002 of L).
 _SLACK = 2e-6
 _BISECTIONS = 12
+_CORNERS = 360  # of a polygon around what sRGB shows at one lightness
+_EDGES: dict[float, Tensor] = {}  # by lightness, in quarters: 401 of 3 kB at most
 
 
 def _excess(L: Tensor, ab: Tensor, share: Tensor) -> Tensor:
@@ -93,24 +93,34 @@ def nearest_in_gamut(L: Tensor, ab: Tensor) -> Tensor:
     # Many pixels share a lightness and a colour: each such pair is looked for once.
     pairs = torch.stack([(L[outside] * 4).round() / 4, *ab[:, outside]])
     distinct, which = pairs.unique(dim=1, return_inverse=True)
-    nearest = torch.stack([_nearest_on(gamut_edge(float(one[0])), one[1:]) for one in distinct.T], dim=1)
+    levels, level = distinct[0].unique(return_inverse=True)
+    nearest = _nearest_on(gamut_edges(levels)[level], distinct[1:].T).T
     # The edge is that of a lightness close by: what is left goes by the hue.
     found = fit_chroma(L[outside].view(1, 1, 1, -1), nearest[:, which].view(1, 2, 1, -1))
     moved[:, outside] = found.view(2, -1)
     return moved
 
 
-@lru_cache(maxsize=512)
-def gamut_edge(lightness: float, corners: int = 360) -> Tensor:
-    """The edge of what sRGB shows at a lightness in [0, 100], as a closed polygon around gray: (2, corners) in ab."""
-    angle = torch.arange(corners, dtype=torch.float32) * (2 * torch.pi / corners)
-    far = 150 * torch.stack([angle.cos(), angle.sin()])
-    return fit_chroma(torch.full((1, 1, 1, corners), lightness), far.view(1, 2, 1, corners)).view(2, corners)
+def gamut_edges(lightness: Tensor) -> Tensor:
+    """The edges of what sRGB shows at K lightnesses in [0, 100], closed polygons around gray: (K, 2, 360) in ab.
+
+    Edges are kept: those that are not known yet are worked out together.
+    """
+    levels = [round(float(level), 3) for level in lightness]
+    new = [level for level in dict.fromkeys(levels) if level not in _EDGES]
+    if new:
+        angle = torch.arange(_CORNERS, dtype=torch.float32) * (2 * torch.pi / _CORNERS)
+        far = 150 * torch.stack([angle.cos(), angle.sin()]).view(1, 2, 1, -1)
+        L = torch.tensor(new).view(-1, 1, 1, 1).expand(-1, 1, 1, _CORNERS)
+        found = fit_chroma(L, far.expand(len(new), -1, -1, -1))[:, :, 0]
+        _EDGES.update(zip(new, found, strict=True))
+    return torch.stack([_EDGES[level] for level in levels])
 
 
-def _nearest_on(edge: Tensor, point: Tensor) -> Tensor:
-    """The point (2,) of a closed polygon (2, corners) that lies closest to another (2,)."""
-    step = edge.roll(-1, 1) - edge
-    share = ((point[:, None] - edge) * step).sum(0) / step.square().sum(0).clamp_min(1e-12)
-    feet = edge + share.clamp(0, 1) * step
-    return feet[:, (feet - point[:, None]).square().sum(0).argmin()]
+def _nearest_on(edges: Tensor, points: Tensor) -> Tensor:
+    """The points of K closed polygons (K, 2, corners) that lie closest to K others (K, 2); (K, 2)."""
+    step = edges.roll(-1, 2) - edges
+    share = ((points[..., None] - edges) * step).sum(1) / step.square().sum(1).clamp_min(1e-12)
+    feet = edges + share.clamp(0, 1)[:, None] * step
+    closest = (feet - points[..., None]).square().sum(1).argmin(1)
+    return feet[torch.arange(len(feet)), :, closest]

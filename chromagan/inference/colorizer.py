@@ -12,19 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chromagan.color.ab_bins import AbBins
 from chromagan.compute.device import choose_device, place
 from chromagan.conditioning.condition import Condition
 from chromagan.conditioning.encode import encode
-from chromagan.conditioning.suggest import suggest
 from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
 from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, lacks_grays, to_photo
-from chromagan.images.resize import reduced
 from chromagan.images.write import write_photo
 from chromagan.inference.adviser import Adviser
 from chromagan.inference.batch import stream
@@ -32,6 +30,7 @@ from chromagan.inference.batch_plan import Job
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
+from chromagan.inference.screen import Screen
 from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet, silent
 from chromagan.inference.stages import Walk, answer, colour
 from chromagan.models.contract import ColorizationNetwork
@@ -42,7 +41,6 @@ from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
 from chromagan.version import __version__
 
 log = logging.getLogger(__name__)
-PREVIEW_SIDE = 1200  # pixels
 
 
 @dataclass(frozen=True)
@@ -295,7 +293,7 @@ class Colorizer(OldNames, HubColorizer):
         return replace(self.mark, seed=request.seed, request=request.digest)
 
 
-class Session:
+class Session(Screen):
     """One photo, read and prepared once and painted many times: only what a request changes is worked out anew.
 
     Args:
@@ -305,8 +303,8 @@ class Session:
 
     def __init__(self, colorizer: Colorizer, photo: Photo) -> None:
         self.colorizer, self.photo = colorizer, photo
+        super().__init__()
         self._walk: Walk | None = None
-        self._proxies: dict[int, NDArray[np.uint8]] = {}
 
     def paint(self, request: Request | None = None, **changes: Any) -> list[Colored]:
         """The photo as the request has it; the same as `Colorizer.colorize` gives.
@@ -317,44 +315,6 @@ class Session:
         """
         return self.colorizer.end(self.photo, self._asked(request, changes))
 
-    def preview(
-        self, request: Request | None = None, side: int = PREVIEW_SIDE, **changes: Any
-    ) -> list[NDArray[np.uint8]]:
-        """The pictures of `paint` for the screen: the same colours, joined with the photo at a smaller size.
-
-        Args:
-            request: as for a call.
-            side: the long side in pixels; no more than the photo's own.
-            **changes: as for a call.
-
-        Returns:
-            For each picture (h, w, 3) uint8 RGB.
-        """
-        walk, proxy = self._asked(request, changes), self.proxy(side)
-        return [np.ascontiguousarray(join_chroma(proxy, ab)) for ab in walk.abs]
-
-    def proxy(self, side: int = PREVIEW_SIDE) -> NDArray[np.uint8]:
-        """The photo as it came, at the size of a preview: (h, w) gray or (h, w, 3) RGB, uint8."""
-        if side not in self._proxies:
-            self._proxies[side] = reduced(self.photo.pixels, side)
-        return self._proxies[side]
-
-    def suggest(self, x: float, y: float, count: int = 6) -> list[tuple[int, int, int]]:
-        """Colours that one place could have, the likeliest first, as `chromagan.conditioning.suggest` finds them.
-
-        Args:
-            x: share of the photo's width, from the left.
-            y: share of its height, from the top.
-            count: of colours, at most.
-
-        Returns:
-            sRGB of 8 bits each, at the lightness of that place.
-        """
-        walk = self._walk or self._asked(None, {})
-        return suggest(
-            (x, y), walk.prepared.guide, walk.painted[0], walk.prediction.bin_logits, self.colorizer.network.bins, count
-        )
-
     def _asked(self, request: Request | float | None, changes: dict[str, Any]) -> Walk:
         """The photo's way as the request has it."""
         asked = _request(request, changes)
@@ -364,6 +324,12 @@ class Session:
         else:
             self._walk = self.colorizer.go_on(self._walk, self.photo, asked)
         return self._walk
+
+    def _latest(self) -> Walk:
+        return self._walk or self._asked(None, {})
+
+    def _bins(self) -> AbBins | None:
+        return self.colorizer.network.bins
 
 
 def _drawn(request: Request) -> tuple[Any, ...]:

@@ -64,7 +64,9 @@ def paint(studio: Studio, desk: Desk, values: Values) -> bytes:
     """The photo as the work has it, as a JPEG of the page's size."""
     picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
     with studio.painting:
-        return jpeg(studio.session(desk, picture).preview(request)[0])
+        pixels = studio.session(desk, picture).preview(request)[0]
+    studio.look_ahead(desk, picture)
+    return jpeg(pixels)
 
 
 def suggest(studio: Studio, desk: Desk, values: Values) -> Values:

@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from weakref import WeakSet
 
 from chromagan.apps.studio.desk import Desk, Limits, Picture, UnknownDesk, UnknownPhoto
 from chromagan.errors import ChromaganError, ReadError, UsageError
@@ -56,6 +57,7 @@ class Studio:
         self.painting = threading.RLock()  # one at a time: each stroke has all of the processors
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._ahead: WeakSet[Session] = WeakSet()  # that have been looked ahead for
         self._desks: dict[str, Desk] = {}
         self._home = tempfile.TemporaryDirectory(prefix="chromagan-studio-")
         plan = plan_jobs(inputs, out, overwrite=True) if inputs else None
@@ -162,6 +164,17 @@ class Studio:
             self._sessions.move_to_end(key)
             self._let_go()
         return session
+
+    def look_ahead(self, desk: Desk, picture: Picture) -> None:
+        """Work out in the background what the first stroke on a photo would wait for; returns at once."""
+        session = self._sessions.get((desk.key, picture.key))
+        if session is not None and session not in self._ahead:
+            self._ahead.add(session)
+            threading.Thread(target=self._work_ahead, args=(session,), name="ahead", daemon=True).start()
+
+    def _work_ahead(self, session: Session) -> None:
+        with self.painting:
+            session.ready()
 
     def _let_go(self) -> None:
         """Of the sessions touched before, keep the latest that fit."""

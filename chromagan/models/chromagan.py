@@ -74,6 +74,12 @@ def _at_scale(hints: Tensor, size: torch.Size) -> Tensor:
     return torch.cat((mean[:, :2] / covered.clamp_min(1e-6), (covered > 0).to(mean.dtype), covered), dim=1)
 
 
+def _beside(branches: Sequence[dict[int, Tensor]], stride: int) -> Tensor | None:
+    """The branches' maps of a stride side by side; None where none has one."""
+    maps = [found[stride] for found in branches if stride in found]
+    return torch.cat(maps, dim=1) if maps else None
+
+
 @register_model(
     "chromagan",
     title="Semantic branches, laterals at every scale, chroma decoder; our own",
@@ -181,8 +187,9 @@ class ChromaGAN(ColorizationNetwork):
         ab = self.to_ab(x).float() * AB_SCALE
         bins = None if self.to_bins is None else self.to_bins(F.avg_pool2d(x, 2) if self.training else x)
         classes = None if self.class_head is None else self.class_head(features)
-        seen = [maps[_SEMANTIC] for maps in branches if _SEMANTIC in maps]
-        return Prediction(ab, bins, classes, torch.cat(seen, dim=1) if seen and not self.training else None)
+        if self.training:
+            return Prediction(ab, bins, classes)
+        return Prediction(ab, bins, classes, _beside(branches, _SEMANTIC), _beside(branches, _SEMANTIC // 2))
 
     def _deep_or_zero(self, features: Tensor, stride: int) -> Tensor:
         return features if self.semantic or stride < _SEMANTIC else torch.zeros_like(features)

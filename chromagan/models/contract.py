@@ -35,12 +35,14 @@ class Prediction:
         bin_logits: (N, Q, h, w) over the quantised ab gamut, where the network predicts one.
         class_logits: (N, C) over the teacher's classes, while the class head is attached.
         features: (N, F, h'', w'') of the semantic branch, at 1/`feature_stride` of the input, where there is one.
+        fine_features: (N, F', 2 h'', 2 w'') of that branch too, at half the stride, for whoever matches photos.
     """
 
     ab: Tensor
     bin_logits: Tensor | None = None
     class_logits: Tensor | None = None
     features: Tensor | None = None
+    fine_features: Tensor | None = None
 
     def split(self) -> list[Prediction]:
         """That of each photo of a batch."""
@@ -156,14 +158,19 @@ class ColorizationNetwork(nn.Module):
         height, width = L.shape[-2:]
         prediction = self.predict(pad_to_stride(L, self.stride), condition.pad(self.stride))
         rows, columns = -(-height // self.ab_stride), -(-width // self.ab_stride)
-        bins, features = prediction.bin_logits, prediction.features
+        bins = prediction.bin_logits
         if bins is not None:
             step = self.bin_stride or self.ab_stride
             bins = bins[..., : -(-height // step), : -(-width // step)]
-        if features is not None and self.feature_stride is not None:
-            features = features[..., : -(-height // self.feature_stride), : -(-width // self.feature_stride)]
+        # A branch's maps, cropped like ab; where the stride is not known they stay as they are.
+        features, fine = prediction.features, prediction.fine_features
+        if self.feature_stride is not None:
+            step = self.feature_stride
+            features = None if features is None else features[..., : -(-height // step), : -(-width // step)]
+            step //= 2
+            fine = None if fine is None else fine[..., : -(-height // step), : -(-width // step)]
         ab = prediction.ab[..., :rows, :columns].float()
-        return Prediction(ab, bins, prediction.class_logits, features)
+        return Prediction(ab, bins, prediction.class_logits, features, fine)
 
     def _refuse(self, condition: Condition, L: Tensor) -> None:
         name = self.registered_as or type(self).__name__

@@ -24,7 +24,6 @@ def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
     """
     parts = {
         "a palette": guidance.palette is not None,
-        "reference photos": bool(guidance.references),
     }
     return tuple(name for name, there in parts.items() if there)
 

@@ -84,15 +84,24 @@ class Palette:
 
 @dataclass(frozen=True)
 class Reference:
-    """A photo whose colours are wanted, and how far they count: above 0 and up to 1. Whoever paints reads the file."""
+    """A photo whose colours are wanted. Whoever paints reads the file.
+
+    Attributes:
+        file: of the photo.
+        strength: how far its colours count, above 0 and up to 1.
+        sha256: of the file's content, where it is known: another photo of that name is then refused.
+    """
 
     file: str
     strength: float = 1.0
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         _need(isinstance(self.file, str) and self.file != "", f"reference: file {self.file!r}; name a photo")
         _need(_is_share(self.strength), f"reference: strength {self.strength!r}; above 0, at most 1")
         object.__setattr__(self, "strength", float(self.strength))
+        fine = isinstance(self.sha256, str) and re.fullmatch(r"([0-9a-f]{64})?", self.sha256)
+        _need(bool(fine), f"reference: sha256 {self.sha256!r}; 64 digits of 0-9 and a-f, or leave it out")
 
 
 @dataclass(frozen=True)

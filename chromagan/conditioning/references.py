@@ -37,12 +37,14 @@ class Influence:
         share: 0 to 1: of what all references did to the photo, its part; 0 where none did anything.
         where: (1, 1, h, w) in [0, 1]: how far each place goes by it.
         same_scene: 0 to 1: how much of the photo shows the very scene of the reference.
+        name: of the reference.
     """
 
     score: float
     share: float
     where: Tensor
     same_scene: float = 0.0
+    name: str = ""
 
 
 @dataclass(frozen=True)

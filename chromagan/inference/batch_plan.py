@@ -36,6 +36,7 @@ class Job:
         request: what is asked for.
         shared: another photo beside it has the same name up to its ending.
         name: the photo's name, with the folders below its input; that of the source unless given.
+        told: what is to be told of the photo when it is done, by name, as plain values; filled on its way.
     """
 
     source: Path
@@ -48,6 +49,7 @@ class Job:
     request: Request = field(default_factory=Request)
     name: Path = Path()
     shared: bool = False
+    told: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def outputs(self) -> list[Path]:

@@ -18,6 +18,7 @@ from chromagan.color.ab_bins import AbBins
 from chromagan.compute.device import choose_device, place
 from chromagan.conditioning.condition import Condition
 from chromagan.conditioning.encode import encode
+from chromagan.conditioning.references import Influence
 from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
 from chromagan.images.join import join_chroma
@@ -25,6 +26,7 @@ from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, lacks_grays, to_photo
 from chromagan.images.write import write_photo
 from chromagan.inference.adviser import Adviser
+from chromagan.inference.album import Album
 from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.old_names import OldNames, deprecated, look_of
@@ -52,12 +54,14 @@ class Colored:
         ab: (1, 2, h, w) float32 in Lab units: the colours as they were brought up, before they met the pixels.
         seed: that it was made with.
         mark: that its file will carry.
+        references: what each reference did: its name, how far it can be trusted, its share, and where it won.
     """
 
     photo: Photo
     ab: Tensor
     seed: int
     mark: ProvenanceMark
+    references: tuple[Influence, ...] = ()
 
     def save(self, path: str | os.PathLike[str], keep_metadata: bool = True, quality: int = 95) -> None:
         """Write exactly the file that `chromagan sample` writes.
@@ -126,6 +130,7 @@ class Colorizer(OldNames, HubColorizer):
         if isinstance(upsampler, nn.Module):
             upsampler = place(upsampler.eval().requires_grad_(False), self.device)
         self.step: ChromaStep = upsampler or bicubic_step
+        self.album = Album(self.network, sha256)
         self._card: WeightsCard | None = None
         self._adviser = Adviser(self.device)
         self.mark = ProvenanceMark(model or type(network).__name__, sha256, f"chromagan {__version__}")
@@ -252,6 +257,7 @@ class Colorizer(OldNames, HubColorizer):
     def start(self, photo: Photo, request: Request) -> Walk:
         """Begin a photo's way through the stages; on the CPU, in any thread."""
         walk = Walk(photo.pixels, request.over(self.look), request).start(self.network)
+        walk.ground.tell = self.album.tell
         walk.condition = self._shown(walk)
         walk.ground.kept(request.guidance)  # what is wrong with a region is told before the network runs
         return walk
@@ -280,7 +286,7 @@ class Colorizer(OldNames, HubColorizer):
         if walk.gray:
             log.warning("model %s answered gray for a whole photo: use other weights", self.mark.model)
         return [
-            Colored(replace(photo, pixels=walk.end(number=number)), ab, one.seed, self.mark_of(one))
+            Colored(replace(photo, pixels=walk.end(number=number)), ab, one.seed, self.mark_of(one), walk.ground.influences)
             for number, (ab, one) in enumerate(zip(walk.abs, walk.request.each, strict=True))
         ]
 

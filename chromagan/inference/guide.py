@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import cv2
@@ -12,8 +15,9 @@ from torch import Tensor
 
 from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.encode import paint_strokes
-from chromagan.conditioning.guidance import Guidance, Region
+from chromagan.conditioning.guidance import Guidance, Reference, Region
 from chromagan.conditioning.local_saturation import saturate_locally
+from chromagan.conditioning.references import Influence, Seen, Told, transfer
 from chromagan.conditioning.spread import spread
 from chromagan.conditioning.terrain import Terrain
 from chromagan.images.resize import resize_antialiased
@@ -34,12 +38,20 @@ class Ground:
 
     Attributes:
         features: (1, F, h', w') of the semantic branch, where the network hands some over, once it has been run.
+        tell: finds out what a reference tells of this photo; set by whoever can read references.
+        seen: the photo as references are matched with it, once they are.
+        told: by each reference, by the digest of its content.
+        influences: what each reference did when the photo was last guided.
     """
 
     features: Tensor | None = None
+    tell: Callable[[Ground, Reference], Told]
+    seen: Seen | None = None
+    influences: tuple[Influence, ...] = ()
 
     def __init__(self, L: Tensor, pixels: NDArray[Any]) -> None:
         self.L, self.pixels = L, pixels
+        self.told: dict[str, Told] = {}
         self._terrain: Terrain | None = None
         self._kept: tuple[Regions, NDArray[np.uint8] | None] = ((None, None), None)
 
@@ -90,6 +102,7 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
     """
     if request.warmth:
         ab = ab + request.warmth * ab.new_tensor(_WARMEST).view(1, 2, 1, 1)
+    ab = _as_references(ab, ground, request.guidance.references)
     # Saturation under strokes, then their colours.
     size, strokes = (ab.shape[2], ab.shape[3]), request.guidance.strokes
     if strokes:
@@ -100,6 +113,18 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
         wishes = brought(wishes, size)
     if wishes is not None and wishes.mask.any():
         ab = spread(ab, wishes, ground.lightness(size), ground.terrain(size))
+    return ab
+
+
+def _as_references(ab: Tensor, ground: Ground, references: Sequence[Reference]) -> Tensor:
+    """Colours of reference photos, where they can be trusted; the ground keeps what each did."""
+    ground.influences = ()
+    if not references:
+        return ab
+    told = [ground.tell(ground, reference) for reference in references]
+    ab, did = transfer(ab, ground.lightness((ab.shape[2], ab.shape[3])), told, [one.strength for one in references])
+    names = [PurePath(reference.file).name for reference in references]
+    ground.influences = tuple(replace(one, name=name) for one, name in zip(did, names, strict=True))
     return ab
 
 

@@ -1,4 +1,4 @@
-"""The pictures of regions: read, told apart by their content, and laid over a photo."""
+"""The pictures that guidance names, told apart by their content; those of regions are read and laid over a photo."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _ASPECTS = 0.02  # by which the ratio of the sides may differ, beside rounding t
 
 
 def identified(guidance: Guidance) -> Guidance:
-    """With the digest of each region's picture, by which it is told apart.
+    """With the digest of each region's picture and of each reference, by which it is told apart.
 
     Raises:
         ReadError: a picture that is not there.
     """
     named = {name: getattr(guidance, name) for name in REGIONS}
-    return replace(guidance, **{
-        name: replace(region, sha256=_digest(region.file))
+    references = tuple(one if one.sha256 else replace(one, sha256=digest_of(one.file)) for one in guidance.references)
+    return replace(guidance, references=references, **{
+        name: replace(region, sha256=digest_of(region.file))
         for name, region in named.items() if region and region.file and not region.sha256
     })  # fmt: skip
 
@@ -68,7 +69,7 @@ def fitted(mask: NDArray[np.uint8], size: tuple[int, int], name: str = "mask") -
 def _read(region: Region) -> NDArray[np.uint8]:
     from chromagan.images.read import read_photo
 
-    if region.sha256 and _digest(region.file) != region.sha256:
+    if region.sha256 and digest_of(region.file) != region.sha256:
         raise UsageError(f"{region.file}: it is another picture than it was; name the right one")
     photo = read_photo(region.file)
     pixels = photo.pixels if photo.pixels.ndim == 2 else cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2GRAY)
@@ -77,7 +78,8 @@ def _read(region: Region) -> NDArray[np.uint8]:
     return np.rint(255 * np.prod(shares, axis=0)).astype(np.uint8)
 
 
-def _digest(file: str) -> str:
+def digest_of(file: str) -> str:
+    """SHA-256 of a file's content; `ReadError` where it is not there."""
     from chromagan.images.read_header import open_file
 
     with open_file(file) as opened:

@@ -37,7 +37,7 @@ class Request:
 
     Raises:
         UsageError: a value out of range, or of another type.
-        ReadError: a region's picture that cannot be read.
+        ReadError: a region's picture, or a reference, that cannot be read.
     """
 
     guidance: Guidance = Guidance()
@@ -91,6 +91,8 @@ class Request:
         values["guidance"] = _used(values["guidance"])
         for name in REGIONS:  # a picture is its content, wherever it lies
             (values["guidance"].get(name) or {}).pop("file", None)
+        for reference in values["guidance"]["references"]:
+            del reference["file"]
         return values
 
 

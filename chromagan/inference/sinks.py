@@ -79,6 +79,7 @@ class Files:
         except OSError as error:
             reason = error.strerror or error
             raise WriteError(f"cannot make the folder {job.output.parent}: {reason}; choose another with -o") from error
+        _tell_references(job, pages)
         pictures, cells = job.pictures, []
         for number, picture in enumerate(pictures):
             last = number + 1 == len(pictures)
@@ -118,6 +119,23 @@ class Files:
             write_pages(photos, path, marks, self.keep_metadata)
         else:
             write_photo(photos[0], path, marks[0], self.keep_metadata, self.quality, spend=True)
+
+
+def _tell_references(job: Job, pages: Pages) -> None:
+    """One line of what the references did, and the same in figures for whoever reports."""
+    found = [one for _, walk in pages for one in walk.ground.influences]
+    if not found:
+        return
+    job.told["references"] = [
+        {"name": one.name, "score": round(one.score, 3), "share": round(one.share, 3),
+         "same_scene": round(one.same_scene, 3)}
+        for one in found
+    ]  # fmt: skip
+    words = (
+        f"{one.name}: score {one.score:.2f}, share {one.share:.0%}{', the same scene' if one.same_scene else ''}"
+        for one in found
+    )
+    log.info("%s: references: %s", job.source, "; ".join(words))
 
 
 def _date_like(source: Path, outputs: Sequence[Path]) -> None:

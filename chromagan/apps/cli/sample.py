@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chromagan.apps.cli import words
+from chromagan.conditioning.guidance import Guidance, Reference
 from chromagan.errors import ChromaganError, UsageError, WriteError
 from chromagan.files.atomic import remove_abandoned
 from chromagan.files.suffixes import WRITTEN, is_photo_name
@@ -61,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hints", type=Path, action="append", default=[], metavar="FILE|FOLDER", help="colours at places, for weights "
         "that take them: a JSON file for one photo, or NAME.json, or a folder of such, for photos called NAME (may be "
         "given again)")  # fmt: skip
+
+    add("--reference", nargs="+", action="extend", default=[], metavar="PHOTO", help="colour photos whose colours are "
+        "wanted, for all inputs: where the photo shows something like it, and nowhere else (may be given again)")  # fmt: skip
 
     add = parser.add_argument_group("what is written").add_argument
     add("-o", "--out", metavar="OUT", help="output folder, or the output file of one photo; - for stdout (default: "
@@ -143,6 +147,7 @@ def _check(args: argparse.Namespace) -> Request:
         args.out = "-" if args.inputs == ["-"] else None if args.suffix and not args.demo else "colorized"
     _check_stdout(args)
     return Request(
+        guidance=Guidance(references=tuple(Reference(file) for file in args.reference)),
         saturation=args.saturation, warmth=args.warmth, size=args.size, variations=args.variations, seed=args.seed
     )
 
@@ -241,7 +246,11 @@ def _colorize(args: argparse.Namespace, plan: Plan, record: _Record) -> int:
     def make_colorizer() -> Colorizer:
         from chromagan.inference.colorizer import Colorizer
 
-        return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
+        colorizer = Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
+        # One that has no colours is told once, before any photo is painted.
+        for reference in {one for job in plan.jobs for one in job.request.guidance.references}:
+            colorizer.album.seen(reference)
+        return colorizer
 
     for place in {path.parent for job in plan.jobs for path in job.outputs}:
         remove_abandoned(place)
@@ -337,7 +346,7 @@ class _Progress:
     def report(self, job: Job, error: Exception | None) -> None:
         """Count a photo; say what failed."""
         if error is None:
-            self._record.add(job.source, "done", outputs=list(map(str, job.outputs)))
+            self._record.add(job.source, "done", outputs=list(map(str, job.outputs)), **job.told)
         else:
             self._record.add(job.source, "failed", error=str(error))
             log.error("%s", error, exc_info=error if self._debug else None)

@@ -21,7 +21,7 @@ _TEMPERATURE = 0.1  # of likeness, among partners
 _LIGHTNESS = 0.0005  # what a difference of L, and of its local deviation, takes off likeness, a squared Lab unit
 _NEAR = 3.0  # cells: partners of neighbours that lie so near each other agree
 _MOST_CELLS = 4096
-# Of closeness, mutuality, coherence, the photos' likeness as wholes, mean closeness: the middle, and the slope of trust.
+# Of closeness, mutuality, coherence, likeness of the photos as wholes, mean closeness: middle, and slope of trust.
 _EVIDENCE = ((0.385, 1.488), (-0.124, 6.684), (0.396, 0.109), (0.771, 26.684), (0.385, 14.691))
 _OFFSET = -4.658
 _CLOSE = 0.3  # below it there is nothing like it in the reference

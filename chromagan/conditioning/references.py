@@ -25,6 +25,7 @@ _NODES = 4096  # of the grid that the equation is solved on, at most
 _EDGE = 8.0  # Lab units of L between two nodes at which their tie is weak
 _TIE = 0.5  # strength of a tie, of a firm wish of 1
 _HOLD = 0.15  # how firmly a node stays as it is painted, or as matching has it, where nothing is known for sure
+_SCENE_FIRST = 3.0  # by how much more the very scene counts beside other references
 _SURE = 8.0  # how firmly the very scene is held to
 
 
@@ -71,9 +72,7 @@ def tell(photo: Seen, reference: Seen) -> Told:
     return Told(match(photo, reference), find_same_scene(photo.L, reference.L, reference.colours))
 
 
-def transfer(
-    ab: Tensor, L: Tensor, told: Sequence[Told], strengths: Sequence[float]
-) -> tuple[Tensor, list[Influence]]:
+def transfer(ab: Tensor, L: Tensor, told: Sequence[Told], strengths: Sequence[float]) -> tuple[Tensor, list[Influence]]:
     """Bring the colours of references into painted ones.
 
     Args:
@@ -100,7 +99,8 @@ def transfer(
         trust.append(strength * trusted)
         wishes.append(strength * change)
         firm.append(sure)
-    given = torch.cat(trust).square()
+    # A place goes by who is trusted most there; the very scene goes before whatever is alike.
+    given = (torch.cat(trust) * (1 + _SCENE_FIRST * torch.cat(firm))).square()
     shares = given / given.sum(0, keepdim=True).clamp_min(1e-9)
     wish = (shares * torch.cat(wishes)).sum(0, keepdim=True)
     hold = (shares * (_HOLD + torch.cat(trust) + _SURE * torch.cat(firm))).sum(0, keepdim=True)
@@ -108,11 +108,11 @@ def transfer(
     # 2. Smooth within things, and up to the size of ab.
     change = _brought_up(_screened(wish, hold, resized(L, (rows, columns))), resized(L, (rows, columns)), L)
     # 3. The very scene, pixel by pixel.
-    sharp = [None if one.scene is None else one.scene for one in told]
-    for number, scene in enumerate(sharp):
-        if scene is not None:
-            part = resized(shares[number : number + 1], L.shape[-2:]) * resized(scene[1], L.shape[-2:])
-            change = change + part * (strengths[number] * (resized(scene[0], L.shape[-2:]) - ab) - change)
+    smooth, size = change, L.shape[-2:]
+    for share, strength, one in zip(shares, strengths, told, strict=True):
+        if one.scene is not None:
+            colours, agreed = (resized(values, size) for values in one.scene)
+            change = change + resized(share[None], size) * agreed * (strength * (colours - ab) - smooth)
     # 4. What each did.
     where = [share[None] * trusted for share, trusted in zip(shares, trust, strict=True)]
     total = max(1e-9, sum(float(one.mean()) for one in where))
@@ -159,6 +159,7 @@ def _screened(wish: Tensor, hold: Tensor, L: Tensor) -> Tensor:
 
 def _brought_up(values: Tensor, L: Tensor, guide: Tensor) -> Tensor:
     """A small field at the size of the guide, its edges where L has some: straight in L, piece by piece."""
+
     def mean(field: Tensor) -> Tensor:
         return F.avg_pool2d(F.pad(field, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from chromagan.color.lab import rgb_to_lab
 from chromagan.conditioning.guidance import Reference
 from chromagan.conditioning.references import Seen, Told, tell
-from chromagan.errors import ReadError, UsageError
+from chromagan.errors import UsageError
 from chromagan.images.read import read_photo
 from chromagan.inference.guide import Ground
 from chromagan.inference.masks import digest_of
@@ -92,7 +92,8 @@ class Album:
                 self._eyes = self._open_eyes()
         walk = Walk(pixels, _LOOK).start(self._eyes)
         prediction = predict(self._eyes, [walk.prepared.L])[0]
-        assert prediction.features is not None and prediction.fine_features is not None
+        assert prediction.features is not None
+        assert prediction.fine_features is not None
         return walk.prepared.guide, prediction.features.float().cpu(), prediction.fine_features.float().cpu()
 
     def _open_eyes(self) -> ColorizationNetwork:

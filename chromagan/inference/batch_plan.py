@@ -271,7 +271,7 @@ def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
         if len(jobs) > 1:
             said = f"--hints {files[0]} is of one photo, and there are {len(jobs)}"
             raise UsageError(f"{said}; give a folder with NAME.json")
-        return [replace(job, request=replace(job.request, guidance=_read_guidance(files[0]))) for job in jobs]
+        return [_with(job, _read_guidance(files[0])) for job in jobs]
     # Others are called like their photo, and each is of one.
     found: dict[Path, Job] = {}
     for job in jobs:
@@ -285,8 +285,13 @@ def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
     if stray is not None:
         raise UsageError(f"--hints {stray} is called like none of the photos; call it NAME.json")
     told = {job.source: _read_guidance(file) for file, job in found.items()}
-    return [replace(job, request=replace(job.request, guidance=told.get(job.source, job.request.guidance)))
-            for job in jobs]  # fmt: skip
+    return [_with(job, told[job.source]) if job.source in told else job for job in jobs]
+
+
+def _with(job: Job, guidance: Guidance) -> Job:
+    """A job with guidance of its own, beside the references that are for all."""
+    references = (*job.request.guidance.references, *guidance.references)
+    return replace(job, request=replace(job.request, guidance=replace(guidance, references=references)))
 
 
 def _hints_of(job: Job, place: Path) -> list[Path]:
@@ -299,9 +304,12 @@ def _hints_of(job: Job, place: Path) -> list[Path]:
 
 def _read_guidance(file: Path) -> Guidance:
     try:
-        return Guidance.from_json(file.read_text(encoding="utf-8-sig"), str(file))
+        guidance = Guidance.from_json(file.read_text(encoding="utf-8-sig"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--hints {file}: cannot be read: {error}") from error
+    # Photos that it names lie where they do as seen from it.
+    near = (replace(one, file=str(file.parent / one.file)) for one in guidance.references)
+    return replace(guidance, references=tuple(near))
 
 
 def _file_identity(path: Path) -> tuple[int, int] | None:

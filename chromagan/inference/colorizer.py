@@ -285,8 +285,9 @@ class Colorizer(OldNames, HubColorizer):
         """The photo at the end of its way; on the CPU, in any thread; a network that saw no colour is told."""
         if walk.gray:
             log.warning("model %s answered gray for a whole photo: use other weights", self.mark.model)
+        did = walk.ground.influences
         return [
-            Colored(replace(photo, pixels=walk.end(number=number)), ab, one.seed, self.mark_of(one), walk.ground.influences)
+            Colored(replace(photo, pixels=walk.end(number=number)), ab, one.seed, self.mark_of(one), did)
             for number, (ab, one) in enumerate(zip(walk.abs, walk.request.each, strict=True))
         ]
 

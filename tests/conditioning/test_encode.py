@@ -7,7 +7,7 @@ from skimage.color import rgb2lab
 
 from chromagan.conditioning.condition import NOTHING
 from chromagan.conditioning.encode import encode, paint_strokes, unmet
-from chromagan.conditioning.guidance import Guidance, Palette, Reference, Stroke
+from chromagan.conditioning.guidance import Guidance, Palette, Stroke
 from chromagan.errors import UsageError
 
 LOCAL = frozenset({"local"})
@@ -89,7 +89,6 @@ def test_nothing_is_nothing_and_strokes_are_local():
     ("guidance", "accepts", "told"),
     [
         (Guidance(palette=Palette((RED,))), LOCAL, "a palette"),
-        (Guidance(references=(Reference("a.jpg"),)), LOCAL, "reference photos"),
     ],
 )  # fmt: skip
 def test_what_a_network_cannot_be_shown_is_refused_or_reported(guidance, accepts, told):

@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that take them: a JSON file for one photo, or NAME.json, or a folder of such, for photos called NAME (may be "
         "given again)")  # fmt: skip
 
-    add("--reference", nargs="+", action="extend", default=[], metavar="PHOTO", help="colour photos whose colours are "
-        "wanted, for all inputs: where the photo shows something like it, and nowhere else (may be given again)")  # fmt: skip
+    add("--reference", nargs="+", action="extend", default=[], metavar="PHOTO", help="colour photos to "
+        "take colours from, for all inputs: where a photo shows the like, and nowhere else (may be given again)")  # fmt: skip
 
     add = parser.add_argument_group("what is written").add_argument
     add("-o", "--out", metavar="OUT", help="output folder, or the output file of one photo; - for stdout (default: "

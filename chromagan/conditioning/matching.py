@@ -119,7 +119,7 @@ def resized(values: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(values.shape[-2:]) == tuple(size):
         return values
     if values.shape[-2] >= size[0] and values.shape[-1] >= size[1]:
-        return F.adaptive_avg_pool2d(values, tuple(size))
+        return F.adaptive_avg_pool2d(values, (size[0], size[1]))
     return F.interpolate(values, size=tuple(size), mode="bilinear", align_corners=False)
 
 

@@ -51,7 +51,8 @@ def find_same_scene(L: Tensor, other: Tensor, colours: Tensor) -> tuple[Tensor, 
     if mirrored:
         far = np.ascontiguousarray(far[:, ::-1])
     brought = _fetch(far, places)
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(small, brought, None)
+    still = np.zeros((*small.shape, 2), np.float32)
+    flow = np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(small, brought, still))
     moved = places + np.einsum("ij,hwj->hwi", way[:, :2], flow).astype(np.float32)
     # Of the two, what agrees better; flow wanders where there is nothing to hold on to.
     plain, flown = _agreement(small, far, places), _agreement(small, far, moved)
@@ -73,7 +74,7 @@ def _similarity(here: NDArray[Any], there: NDArray[Any]) -> tuple[NDArray[np.flo
     """(2, 3) from places here to places there, and whether there it is seen in a mirror."""
     import cv2
 
-    sift = cv2.SIFT_create(nfeatures=_POINTS, contrastThreshold=0.01)
+    sift = cv2.SIFT.create(nfeatures=_POINTS, contrastThreshold=0.01)
     points, told = sift.detectAndCompute(here, None)
     best, chosen = _LEAST_MATCHES - 1, None
     for mirrored in (False, True):
@@ -122,7 +123,7 @@ def _inside(places: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[Any]
 def _fetch(picture: NDArray[Any], places: NDArray[np.float32]) -> NDArray[Any]:
     import cv2
 
-    return cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _plane(L: Tensor) -> NDArray[np.float32]:

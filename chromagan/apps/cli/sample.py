@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "given again)")  # fmt: skip
 
     add("--reference", nargs="+", action="extend", default=[], metavar="PHOTO", help="colour photos to "
-        "take colours from, for all inputs: where a photo shows the like, and nowhere else (may be given again)")  # fmt: skip
+        "take colours from, where a photo shows the like and nowhere else (may be given again)")  # fmt: skip
 
     add = parser.add_argument_group("what is written").add_argument
     add("-o", "--out", metavar="OUT", help="output folder, or the output file of one photo; - for stdout (default: "

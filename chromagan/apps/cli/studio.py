@@ -11,7 +11,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from chromagan.apps.cli import words
-from chromagan.errors import UsageError
+from chromagan.errors import ChromaganError, UsageError
 
 if TYPE_CHECKING:
     from chromagan.inference.colorizer import Colorizer
@@ -62,14 +62,32 @@ def run(args: argparse.Namespace) -> int:
         host, port = door.getsockname()[:2]
         address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/#{token}"
         print(f"the studio is at {address}\nCtrl-C ends it", flush=True)
-        threading.Thread(target=lambda: studio.colorizer, name="loading", daemon=True).start()
-        if not args.no_browser:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         app = make_app(studio, token, tuple(args.allow_host))
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=2
         )
-        uvicorn.Server(config).run(sockets=[door])
+        server, failed = uvicorn.Server(config), list[Exception]()
+
+        def load() -> None:
+            try:
+                _ = studio.colorizer
+            except ChromaganError as error:
+                failed.append(error)
+                server.should_exit = True
+
+        # The weights are read while the page opens.
+        loading = threading.Thread(target=load, name="loading", daemon=True)
+        loading.start()
+        if not args.no_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        try:
+            server.run(sockets=[door])
+        except KeyboardInterrupt:  # uvicorn's, after it has ended: the way in which a studio is closed
+            pass
+        finally:
+            loading.join()
+    if failed:
+        raise failed[0]
     return 0
 
 

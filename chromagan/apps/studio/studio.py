@@ -57,6 +57,7 @@ class Studio:
         self.painting = threading.RLock()  # one at a time: each stroke has all of the processors
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._closed, self._threads = False, list[threading.Thread]()
         self._ahead: WeakSet[Session] = WeakSet()  # that have been looked ahead for
         self._desks: dict[str, Desk] = {}
         self._home = tempfile.TemporaryDirectory(prefix="chromagan-studio-")
@@ -96,7 +97,10 @@ class Studio:
         return desk
 
     def leave(self, desk: Desk) -> None:
-        """Clear a desk: its uploads are deleted."""
+        """Clear a desk: its batch ends, its uploads are deleted."""
+        if desk.batch:
+            desk.batch.stop()
+            desk.batch.wait()
         with self._lock:
             self._desks.pop(desk.key, None)
             for key in [key for key in self._sessions if key[0] == desk.key]:
@@ -106,11 +110,15 @@ class Studio:
     def clear_left(self) -> None:
         """Clear the desks that gave no sign for long."""
         latest = time.monotonic() - self.limits.idle_seconds
-        for desk in [one for one in list(self._desks.values()) if one.seen < latest]:
-            self.leave(desk)
+        for desk in list(self._desks.values()):
+            if desk.seen < latest and not (desk.batch and desk.batch.running):
+                self.leave(desk)
 
     def close(self) -> None:
-        """Clear all desks."""
+        """Clear all desks, and end what goes on in the background."""
+        self._closed = True
+        for thread in self._threads:
+            thread.join()
         for desk in list(self._desks.values()):
             self.leave(desk)
         self._home.cleanup()
@@ -170,11 +178,14 @@ class Studio:
         session = self._sessions.get((desk.key, picture.key))
         if session is not None and session not in self._ahead:
             self._ahead.add(session)
-            threading.Thread(target=self._work_ahead, args=(session,), name="ahead", daemon=True).start()
+            thread = threading.Thread(target=self._work_ahead, args=(session,), name="ahead", daemon=True)
+            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+            thread.start()
 
     def _work_ahead(self, session: Session) -> None:
         with self.painting:
-            session.ready()
+            if not self._closed:
+                session.ready()
 
     def _let_go(self) -> None:
         """Of the sessions touched before, keep the latest that fit."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.color.gamut import gamut_edges
+from chromagan.conditioning.references import Influence
 from chromagan.conditioning.suggest import suggest
 from chromagan.images.join import join_chroma
+from chromagan.images.keep import put_back
 from chromagan.images.read import Photo
 from chromagan.images.resize import reduced
 from chromagan.inference.request import Request
@@ -54,7 +57,19 @@ class Screen:
             For each picture (h, w, 3) uint8 RGB.
         """
         walk, proxy = self._asked(request, changes), self.proxy(side)
-        return [np.ascontiguousarray(join_chroma(proxy, ab)) for ab in walk.abs]
+        kept = walk.ground.kept(walk.request.guidance)
+        if kept is None:
+            return [np.ascontiguousarray(join_chroma(proxy, ab)) for ab in walk.abs]
+        mask = np.asarray(cv2.resize(kept, proxy.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        pictures: list[NDArray[np.uint8]] = [np.ascontiguousarray(join_chroma(proxy, ab)) for ab in walk.free]
+        for picture in pictures:
+            put_back(picture, proxy, mask)
+        return pictures
+
+    @property
+    def influences(self) -> tuple[Influence, ...]:
+        """What each reference did to the picture that was asked for last."""
+        return self._latest().ground.influences
 
     def proxy(self, side: int = SIDE) -> NDArray[np.uint8]:
         """The photo as it came, at the size of a preview: (h, w) gray or (h, w, 3) RGB, uint8."""

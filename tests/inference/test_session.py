@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from chromagan.conditioning.guidance import Guidance, Stroke
+from chromagan.conditioning.guidance import Guidance, Region, Stroke
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.images.read import to_photo
 from chromagan.images.write import write_photo
@@ -192,3 +192,7 @@ def test_a_preview_has_the_colours_of_the_picture(colorizer, side):
         assert np.abs(rgb2lab(shown) - rgb2lab(expected)).mean() < 1
         assert session.proxy(side).shape == (size[1], size[0])
     assert len(session.preview(side=side, variations=2)) == 2
+    left = Guidance(only=Region([[(0, 0), (0.5, 0), (0.5, 1), (0, 1)]]))
+    (part,), size = session.preview(side=side, guidance=left), session.proxy(side).shape[1]
+    assert np.array_equal(part[:, -size // 3 :, 0], session.proxy(side)[:, -size // 3 :])
+    assert not np.array_equal(part[:, : size // 3, 0], session.proxy(side)[:, : size // 3])

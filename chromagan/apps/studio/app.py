@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -102,7 +103,12 @@ async def _handle(studio: Studio, request: Request) -> Any:
     handler = handlers.HANDLERS.get(request.path_params["what"])
     if handler is None:
         return JSONResponse({"error": "the studio knows no such wish"}, 404)
-    return await run_in_threadpool(handler, studio, _desk(studio, request), await _values(request))
+    desk = _desk(studio, request)
+    try:
+        return await run_in_threadpool(handler, studio, desk, await _values(request))
+    except ChromaganError as error:  # where an upload lies is nobody's business
+        words = re.sub(re.escape(str(desk.folder)) + r"[/\\][^/\\]+[/\\]", "", str(error))
+        raise type(error)(words) from error
 
 
 async def _values(request: Request) -> handlers.Values:

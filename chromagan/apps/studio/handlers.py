@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import cv2
@@ -67,6 +68,14 @@ def paint(studio: Studio, desk: Desk, values: Values) -> bytes:
         pixels = studio.session(desk, picture).preview(request)[0]
     studio.look_ahead(desk, picture)
     return jpeg(pixels)
+
+
+def told(studio: Studio, desk: Desk, values: Values) -> Values:
+    """What each reference did to the photo as it was painted last."""
+    picture = desk.picture(values.get("photo"))
+    with studio.painting:
+        found = studio.session(desk, picture).influences
+    return {"references": [{"score": one.score, "share": one.share} for one in found]}
 
 
 def suggest(studio: Studio, desk: Desk, values: Values) -> Values:
@@ -179,8 +188,8 @@ def stop_batch(studio: Studio, desk: Desk, values: Values) -> Values:
 
 
 HANDLERS: dict[str, Callable[[Studio, Desk, Values], Values | bytes]] = {
-    "open": open_photo, "before": before, "paint": paint, "suggest": suggest, "variations": variations, "save": save,
-    "save-hints": save_hints, "read-hints": read_hints, "close": close_photo,
+    "open": open_photo, "before": before, "paint": paint, "told": told, "suggest": suggest, "variations": variations,
+    "save": save, "save-hints": save_hints, "read-hints": read_hints, "close": close_photo,
     "batch": start_batch, "batch-state": batch_state, "batch-stop": stop_batch,
 }  # fmt: skip
 """By what the page calls them."""
@@ -200,7 +209,9 @@ def request_of(desk: Desk, work: Any) -> Request:
     if not isinstance(given, dict) or not work.keys() <= _KNOWN:
         raise UsageError(f"the work is an object with {', '.join(sorted(_KNOWN))}")
     guidance = Guidance.from_json(json.dumps({"version": 1, **given}), "the work")
-    # A reference is the key of a photo here: a file that a stranger names is never opened.
+    # A reference is the key of a photo here: a file that a stranger names is never opened, nor looked for.
+    if any(region and region.file for region in (guidance.only, guidance.keep, guidance.vary)):
+        raise UsageError("a region is drawn as polygons here; the picture of one goes with `chromagan sample`")
     references = tuple(replace(one, file=str(desk.picture(one.file).job.source)) for one in guidance.references)
     values = {name: value for name, value in work.items() if name != "guidance"}
     request = Request(guidance=replace(guidance, references=references), **values)
@@ -221,8 +232,11 @@ def _work_of(desk: Desk, guidance: Guidance) -> Values:
     """Guidance as the page's work; references that this desk has not are left out, and said."""
     keys = {str(one.job.source): key for key, one in desk.pictures.items()}
     kept = tuple(replace(one, file=keys[one.file]) for one in guidance.references if one.file in keys)
-    missing = [one.file.rpartition("/")[2] for one in guidance.references if one.file not in keys]
-    values = json.loads(replace(guidance, references=kept).to_json())
+    missing = [PurePath(one.file).name for one in guidance.references if one.file not in keys]
+    regions = {name: getattr(guidance, name) for name in ("only", "keep", "vary")}
+    pictures: dict[str, Any] = {name: None for name, region in regions.items() if region and region.file}
+    missing += [f"the picture of the region {name!r}" for name in pictures]
+    values = json.loads(replace(guidance, references=kept, **pictures).to_json())
     values.pop("version")
     return {"guidance": values, **({"missing": missing} if missing else {})}
 

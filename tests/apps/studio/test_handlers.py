@@ -8,7 +8,7 @@ import pytest
 
 from chromagan.apps.studio import handlers
 from chromagan.apps.studio.batch import Batch
-from chromagan.conditioning.guidance import Guidance
+from chromagan.conditioning.guidance import Guidance, Reference, Region
 from chromagan.errors import UsageError, WriteError
 from chromagan.images.metadata import read_provenance
 from chromagan.inference.request import Request
@@ -96,12 +96,14 @@ def test_suggestions_are_colours_of_the_place(seated):
 @pytest.mark.parametrize("work", [
     [], {"size": 64}, {"saturation": -1}, {"saturation": "much"}, {"variations": 50}, {"guidance": {"strokes": [{}]}},
     {"guidance": []}, {"guidance": {"references": [{"file": "/etc/hostname"}]}},
+    {"guidance": {"only": {"file": "/etc/hostname"}}}, {"guidance": {"keep": {"file": "x.png"}}},
 ])  # fmt: skip
 def test_work_that_is_none_is_refused_in_one_line(seated, work):
     studio, desk, key = seated
     with pytest.raises(Exception, match=r"^[^\n]+$") as told:
         handlers.paint(studio, desk, {"photo": key, "work": work})
     assert type(told.value).__module__.startswith("chromagan.")
+    assert "hostname" not in str(told.value)
 
 
 def test_a_reference_is_a_photo_of_the_desk(seated, photos):
@@ -110,7 +112,12 @@ def test_a_reference_is_a_photo_of_the_desk(seated, photos):
     request = handlers.request_of(desk, {"guidance": {"references": [{"file": keys[1], "strength": 0.5}]}})
     assert [one.file for one in request.guidance.references] == [str(photos / "1.png")]
     saved = Guidance(references=request.guidance.references)
-    assert handlers._work_of(desk, saved)["guidance"]["references"] == [{"file": keys[1], "strength": 0.5}]
+    (back,) = handlers._work_of(desk, saved)["guidance"]["references"]
+    assert (back["file"], back["strength"]) == (keys[1], 0.5)
+    others = Guidance(references=[Reference("/home/else/b.png")], only=Region(file="/home/else/mask.png"))
+    work = handlers._work_of(desk, others)
+    assert len(work["missing"]) == 2
+    assert "/home" not in json.dumps(work)
 
 
 def test_a_file_of_others_is_not_written_over(seated, tmp_path):

@@ -58,6 +58,7 @@ async function paint() {
       if (after && asked.photo === studio.photo?.key) {
         view.after = after;
         view.draw();
+        if (!wished) panels.painted();
       }
     }
   });

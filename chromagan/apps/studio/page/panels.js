@@ -49,13 +49,25 @@ export function makePanels({ studio, change, receive, during, value, say, attemp
     if (studio.work?.now.references.length) change({ references: studio.work.now.references.map((one) => ({ ...one, strength })) }, "references");
   });
 
+  let told = null;
+  async function painted() {
+    told = null;
+    if (studio.work?.now.references.length) {
+      const photo = studio.photo.key, found = await attempt(() => ask("told", { photo }));
+      if (photo === studio.photo.key) told = found?.references;
+    }
+    references();
+  }
   function references() {
     const { references } = studio.work?.now ?? { references: [] };
-    $("references").replaceChildren(...references.map((reference) => {
+    $("references").replaceChildren(...references.map((reference, place) => {
       const button = document.createElement("button"), name = document.createElement("span");
       name.textContent = studio.photos.find(({ key }) => key === reference.file)?.name ?? "a photo";
       button.title = "Take it away";
-      button.append(name, " \u00d7");
+      const did = told?.[place];
+      const words = document.createElement("span");
+      words.textContent = did ? `trusted ${Math.round(100 * did.score)} %, did ${Math.round(100 * did.share)} %` : "";
+      button.append(name, " \u00d7", document.createElement("br"), words);
       button.onclick = () => change({ references: studio.work.now.references.filter((one) => one !== reference) });
       return button;
     }));
@@ -134,6 +146,7 @@ export function makePanels({ studio, change, receive, during, value, say, attemp
   }
 
   return {
+    painted,
     refresh() { references(); palette(); picked(); $("vary").disabled = !studio.photo; $("batch").disabled = !studio.photos.length; },
     changed() { $("gallery").replaceChildren(); $("vary").textContent = "Show six"; },
   };

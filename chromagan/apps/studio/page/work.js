@@ -1,6 +1,6 @@
 // What a person has done to one photo, with all that came before: plain data, as the studio's requests have it.
 
-const BLANK = { strokes: [], palette: null, references: [], saturation: 1, warmth: 0, seed: null };
+const BLANK = { strokes: [], palette: null, references: [], regions: {}, saturation: 1, warmth: 0, seed: null };
 
 export class Work {
   constructor(saved) {
@@ -35,8 +35,8 @@ export class Work {
   }
 
   request() {
-    const { strokes, palette, references, saturation, warmth, seed } = this.now;
-    const guidance = { strokes: strokes.map((stroke, order) => ({ ...stroke, order })), references };
+    const { strokes, palette, references, regions, saturation, warmth, seed } = this.now;
+    const guidance = { strokes: strokes.map((stroke, order) => ({ ...stroke, order })), references, ...regions };
     if (palette?.colours.length) guidance.palette = palette;
     return { guidance, saturation, warmth, ...(seed === null ? {} : { variations: 1, seed }) };
   }
@@ -44,7 +44,7 @@ export class Work {
 
 function read(saved) {
   if (!saved) return {};
-  const { strokes = [], palette = null, references = [] } = saved.guidance ?? {};
+  const { strokes = [], palette = null, references = [], ...regions } = saved.guidance ?? {}; // regions are kept as they are
   const { saturation = 1, warmth = 0 } = saved;
-  return { strokes: strokes.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0)), palette, references, saturation, warmth };
+  return { strokes: strokes.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0)), palette, references, regions, saturation, warmth };
 }

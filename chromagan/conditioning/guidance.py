@@ -1,7 +1,7 @@
 """What a person wishes of one photo's colours, as plain data that can be stored beside the photo.
 
 Every coordinate is a share of the upright photo, x from its left and y from its top edge, 0 to 1, so that the same
-guidance fits a scan and its thumbnail. `to_json` and `from_json` are its form on disk, described in docs/sampling.md.
+guidance fits a scan and its thumbnail. `to_json` and `from_json` are its form on disk, described in docs/guide/strokes.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from chromagan.errors import UsageError
@@ -19,7 +19,8 @@ Point = tuple[float, float]
 RGB = tuple[int, int, int]
 Kind = Literal["colour", "neutral", "saturation"]
 
-VERSION = 1
+VERSION = 2
+_FIRST = 1  # is read too, and written where nothing of later ones is in use
 _LARGEST_SATURATION = 4.0
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -36,6 +37,8 @@ class Stroke:
         strength: of a colour or neutral stroke how firm the wish is, above 0 and up to 1; of a saturation stroke the
             factor, 0 to 4.
         order: strokes of a higher order lie on top, those of one order as they follow each other.
+        applied: sRGB of what a colour stroke comes to at the photo's lightness, where that is known; it is told to
+            whoever reads, and changes nothing.
 
     Raises:
         UsageError: a value that is out of range or does not belong to the kind.
@@ -47,6 +50,7 @@ class Stroke:
     rgb: RGB | None = None
     strength: float = 1.0
     order: int = 0
+    applied: RGB | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _need(self.kind in get_args(Kind), f"stroke: kind {self.kind!r}; give {', '.join(get_args(Kind))}")
@@ -63,6 +67,8 @@ class Stroke:
         object.__setattr__(self, "radius", float(self.radius))
         object.__setattr__(self, "strength", float(self.strength))
         _need(_is_whole(self.order), f"stroke: order {self.order!r}; a whole number")
+        if self.applied is not None:
+            object.__setattr__(self, "applied", _rgb(self.applied, "stroke: applied"))
 
 
 @dataclass(frozen=True)
@@ -129,16 +135,49 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A picture with an alpha, of any editor, whose opaque pixels are wishes; half opaque ones are half as firm.
+
+    Attributes:
+        file: the picture, of the photo's size or a scaled one. Whoever paints reads it.
+        sha256: of its content, which tells one layer from another in a photo's mark.
+    """
+
+    file: str
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _need(isinstance(self.file, str) and self.file != "", f"layer: file {self.file!r}; name a PNG")
+        _need(isinstance(self.sha256, str), f"layer: sha256 {self.sha256!r}; hexadecimal digits")
+
+
+@dataclass(frozen=True)
+class Lightness:
+    """Which photo some guidance is for: its upright size in pixels, and the SHA-256 of its lightness in 8 bits."""
+
+    width: int
+    height: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        sizes = (self.width, self.height)
+        _need(all(_is_whole(side) and side > 0 for side in sizes), f"photo: size {sizes}; whole numbers above 0")
+        _need(isinstance(self.sha256, str), f"photo: sha256 {self.sha256!r}; hexadecimal digits")
+
+
+@dataclass(frozen=True)
 class Guidance:
     """All that a person gives for one photo.
 
     Attributes:
-        strokes: of a brush.
+        strokes: of a brush; they lie over the layer.
         palette: that the photo should be made of.
         references: photos whose colours are wanted.
         only: what alone is coloured; the rest stays as it is.
         keep: where the photo's own colours stay, as far as it has some.
         vary: what alone differs between variations.
+        layer: wishes as a picture.
+        photo: which photo it is for; another one is told.
     """
 
     strokes: tuple[Stroke, ...] = ()
@@ -147,6 +186,8 @@ class Guidance:
     only: Region | None = None
     keep: Region | None = None
     vary: Region | None = None
+    layer: Layer | None = None
+    photo: Lightness | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("strokes", "references"):
@@ -154,14 +195,15 @@ class Guidance:
 
     def to_json(self) -> str:
         """As text in JSON, of one line, the same for equal guidance; what is as by default is left out."""
-        return json.dumps({"version": VERSION, **_plain(self)}, separators=(",", ":"))
+        later = self.layer or self.photo or any(stroke.applied for stroke in self.strokes)
+        return json.dumps({"version": VERSION if later else _FIRST, **_plain(self)}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, source: str = "guidance") -> Guidance:
         """Read what `to_json` writes.
 
         Args:
-            text: JSON, see docs/sampling.md.
+            text: JSON, see docs/guide/strokes.md.
             source: name of the file, for errors.
 
         Raises:
@@ -173,16 +215,17 @@ class Guidance:
         except UsageError as error:
             raise UsageError(f"{source}: {error}") from error
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{source}: not JSON ({error}); see docs/sampling.md") from error
+            raise UsageError(f"{source}: not JSON ({error}); see docs/guide/strokes.md") from error
 
     @classmethod
     def _from_values(cls, values: Any) -> Guidance:
         _need(isinstance(values, dict), 'guidance is an object such as {"version": 1, "strokes": []}')
         version = values.pop("version", None)
         _need(_is_whole(version), f'give "version": {VERSION}')
-        _need(version == VERSION, f"version {version!r}; this program reads version {VERSION}")
+        read = f"version {version!r}; this program reads versions {_FIRST} to {VERSION}"
+        _need(_FIRST <= version <= VERSION, read)
         known = _known(cls, values, "guidance")
-        for name, single in (("palette", Palette), ("only", Region), ("keep", Region), ("vary", Region)):
+        for name, single in _SINGLE.items():
             if name in known:
                 known[name] = _built(single, known[name], name)
         for name, several in (("strokes", Stroke), ("references", Reference)):
@@ -192,12 +235,17 @@ class Guidance:
         return cls(**known)
 
 
+_SINGLE: dict[str, Any] = {
+    "palette": Palette, "only": Region, "keep": Region, "vary": Region, "layer": Layer, "photo": Lightness,
+}  # fmt: skip
+
+
 def _plain(value: Any, name: str = "") -> Any:
     """A dataclass as a dictionary of what is not as by default, colours as #rrggbb; other values as they are."""
     if is_dataclass(value):
-        given = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: _plain(one, field.name) for field, one in given if one != field.default}
-    if name == "rgb":
+        given = ((known, getattr(value, known.name)) for known in fields(value))
+        return {known.name: _plain(one, known.name) for known, one in given if one != known.default}
+    if name in ("rgb", "applied"):
         return "#{:02x}{:02x}{:02x}".format(*value)
     if isinstance(value, tuple):
         return [_plain(one, "rgb" if name == "colours" else "") for one in value]
@@ -205,7 +253,7 @@ def _plain(value: Any, name: str = "") -> Any:
 
 
 def _known(kind: Any, values: Any, name: str) -> dict[str, Any]:
-    names = [field.name for field in fields(kind)]
+    names = [known.name for known in fields(kind)]
     _need(isinstance(values, dict), f"{name} is an object with {', '.join(names)}")
     unknown = sorted(set(values) - set(names))
     _need(not unknown, f"{name} has no {', '.join(unknown)}; it has {', '.join(names)}")

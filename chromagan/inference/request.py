@@ -15,11 +15,8 @@ from chromagan.models.look import Look
 
 MOST_SATURATION = 10.0
 MOST_VARIATIONS = 100
-_LATER = {
-    "warmth": 0.0,
-    "variations": 0,
-    "vary": None,
-}  # fields that the digest leaves out as by default, of guidance too
+# Fields that the digest leaves out as by default, of guidance too.
+_LATER = {"warmth": 0.0, "variations": 0, "vary": None, "layer": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +85,16 @@ class Request:
     def _given(self) -> dict[str, Any]:
         """As plain values, without what came later and is not used: outputs of before keep their digest."""
         values = _used(asdict(self))
-        values["guidance"] = _used(values["guidance"])
+        values["guidance"] = given = _used(values["guidance"])
         for name in REGIONS:  # a picture is its content, wherever it lies
-            (values["guidance"].get(name) or {}).pop("file", None)
-        for reference in values["guidance"]["references"]:
+            (given.get(name) or {}).pop("file", None)
+        for reference in given["references"]:
             del reference["file"]
+        if "layer" in given:
+            given["layer"] = given["layer"]["sha256"]
+        # What tells and changes nothing is no part of it.
+        given.pop("photo")
+        given["strokes"] = [{name: one[name] for name in one if name != "applied"} for one in given["strokes"]]
         return values
 
 

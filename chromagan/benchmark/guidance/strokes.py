@@ -137,19 +137,25 @@ def figures(
 
 
 def behind_edges(edges: Plane, centre: tuple[int, int]) -> Plane:
-    """(H, W) bool: what lies within 40 pixels of a centre, 8 or more past an edge on the straight line from there."""
+    """(H, W) bool: what lies within 40 pixels of a centre, 8 or more past an edge on the straight line from there.
+
+    Edges under the stroke itself are none: whoever paints over one means both of its sides.
+    """
     height, width = edges.shape
-    found = np.zeros(edges.shape, bool)
-    y, x = np.mgrid[-_FAR : _FAR + 1, -_FAR : _FAR + 1]
+    y, x = np.mgrid[:height, :width]
+    y, x = y - centre[0], x - centre[1]
     distance = np.hypot(y, x)
-    rows, columns = centre[0] + y, centre[1] + x
-    seen = (distance <= _FAR) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (distance > 0)
-    for dy, dx, far, row, column in zip(y[seen], x[seen], distance[seen], rows[seen], columns[seen], strict=True):
-        if far < _PAST:
-            continue
-        along = np.arange(0, far - _PAST + 1e-9, 0.5) / far
-        crossed = edges[np.rint(centre[0] + along * dy).astype(int), np.rint(centre[1] + along * dx).astype(int)]
-        found[row, column] = crossed.any()
+    seen = (distance <= _FAR) & (distance > RADIUS + _PAST)
+    # Every half pixel of each line, from the stroke's rim on to 8 pixels before its end.
+    along = np.arange(RADIUS + 0.5, _FAR - _PAST + 1e-9, 0.5)
+    direction = np.stack([y[seen], x[seen]]) / distance[seen]
+    rows, columns = (
+        np.rint(place + step[:, None] * along).astype(int).clip(0, side - 1)
+        for place, step, side in zip(centre, direction, edges.shape, strict=True)
+    )
+    crossed = edges[rows, columns] & (along <= distance[seen][:, None] - _PAST)
+    found = np.zeros(edges.shape, bool)
+    found[seen] = crossed.any(1)
     return found
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from chromagan.color.lab import rgb_to_lab
 from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
 from chromagan.conditioning.guidance import Guidance, Stroke
+from chromagan.conditioning.layer import layer_hints, over
 from chromagan.errors import UsageError
 
 _LEAST_RADIUS = 0.5**0.5  # a dot reaches the middle of at least one pixel
@@ -28,13 +29,16 @@ def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name, there in parts.items() if there)
 
 
-def encode(guidance: Guidance, size: tuple[int, int], accepts: Collection[str]) -> Condition:
+def encode(
+    guidance: Guidance, size: tuple[int, int], accepts: Collection[str], layer: NDArray[np.uint8] | None = None
+) -> Condition:
     """What a network that accepts these kinds of condition is shown of some guidance.
 
     Args:
         guidance: of a person.
         size: rows and columns of L.
         accepts: kinds of condition.
+        layer: the picture of its layer, (H, W, 4) uint8, where it has one.
 
     Returns:
         Of one photo, on the CPU, float32.
@@ -45,8 +49,24 @@ def encode(guidance: Guidance, size: tuple[int, int], accepts: Collection[str]) 
     refused = unmet(guidance, accepts)
     if refused:
         raise UsageError(f"{refused[0]}: this version takes colour and neutral strokes alone; leave the others out")
+    wishes = local_wishes(guidance, size, layer) if "local" in accepts else None
+    return NOTHING if wishes is None else Condition(local=wishes)
+
+
+def local_wishes(
+    guidance: Guidance, size: tuple[int, int], layer: NDArray[np.uint8] | None = None
+) -> LocalHints | None:
+    """The colours that some guidance wishes at places, of its strokes and of the layer below them; None for none.
+
+    Args:
+        guidance: of a person.
+        size: rows and columns that they are wanted at.
+        layer: the picture of its layer, (H, W, 4) uint8, where it has one.
+    """
     coloured = any(stroke.kind != "saturation" for stroke in guidance.strokes)
-    return Condition(local=paint_strokes(guidance.strokes, size)) if coloured and "local" in accepts else NOTHING
+    strokes = paint_strokes(guidance.strokes, size) if coloured else None
+    below = None if layer is None else layer_hints(layer, size)
+    return over(strokes, below) if strokes and below else strokes or below
 
 
 def paint_strokes(strokes: Sequence[Stroke], size: tuple[int, int]) -> LocalHints:

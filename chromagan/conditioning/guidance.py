@@ -1,7 +1,8 @@
 """What a person wishes of one photo's colours, as plain data that can be stored beside the photo.
 
 Every coordinate is a share of the upright photo, x from its left and y from its top edge, 0 to 1, so that the same
-guidance fits a scan and its thumbnail. `to_json` and `from_json` are its form on disk, described in docs/guide/strokes.md.
+guidance fits a scan and its thumbnail. `to_json` and `from_json` are its form on disk; docs/guide/strokes.md says what
+is in it.
 """
 
 from __future__ import annotations

@@ -18,9 +18,14 @@ from chromagan.color.gamut import nearest_in_gamut
 from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.terrain import Floats, Terrain
 
+MOST_PIECES = 200
 _PIECE = 16  # nodes on a side of the squares that strokes are cut by
 _NEARER = 2.0  # the power by which nearer pieces count for more
-LOW, HIGH = 0.05, 0.6  # influence below the one is none, above the other it is whole
+LOW, HIGH = 0.1, 0.7  # influence below the one is none, above the other it is whole
+
+
+LIKE = 0.5  # how much one wish that is like a place, but does not reach it, counts against none
+CAST = 12.0  # units of ab: a difference well below it may be one of the whole photo, one above is of a thing alone
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,19 @@ def _pieces(ab: Tensor, wishes: LocalHints, met: LocalHints, terrain: Terrain) -
     wanted = strength * (met.ab - ab)[0].numpy()[:, y, x]
     node = terrain.node_of[y, x]
     row, column = np.divmod(node, terrain.shape[1])
-    key = np.stack([*colour, strength, row // _PIECE, column // _PIECE], axis=1)
-    _, label = np.unique(key, axis=0, return_inverse=True)
+    # Coarser and coarser, until there are few enough: a picture may have wishes everywhere.
+    for coarse in range(6):
+        side = _PIECE << coarse
+        parts = [np.rint(plane / (6 << coarse)) for plane in colour] + [np.rint(strength * 10 / (1 + coarse))]
+        key = np.stack([gray, *parts, row // side, column // side], axis=1)
+        _, label = np.unique(key, axis=0, return_inverse=True)
+        if label.max() < MOST_PIECES:
+            break
     order = np.argsort(label.ravel(), kind="stable")
     pieces = []
     for part in np.split(order, np.flatnonzero(np.diff(label.ravel()[order])) + 1):
         if gray[part[0]]:
-            difference, less = (0.0, 0.0), float(strength[part[0]])
+            difference, less = (0.0, 0.0), float(strength[part].mean())
         else:
             difference, less = (float(wanted[0, part].mean()), float(wanted[1, part].mean())), 0.0
         pieces.append(_Piece(np.unique(node[part]), difference, less))
@@ -92,15 +103,29 @@ def _pieces(ab: Tensor, wishes: LocalHints, met: LocalHints, terrain: Terrain) -
 
 def _blend(pieces: list[_Piece], terrain: Terrain) -> Floats:
     """What reaches each node of all pieces: (nodes, 3) difference in a* and b*, and the share of colour taken away."""
-    summed = np.zeros((terrain.L.size, 3), np.float32)
+    cast = _cast(pieces, terrain)
+    summed = np.zeros_like(cast)
     weights, farthest = np.zeros(terrain.L.size, np.float32), np.zeros(terrain.L.size, np.float32)
     for piece in pieces:
         share = terrain.influence(piece.nodes)
         weight = (share / (1.001 - share)) ** _NEARER
-        summed += weight[:, None] * np.array([*piece.difference, piece.gray], np.float32)
+        left = np.array([*piece.difference, piece.gray], np.float32) - cast[piece.nodes].mean(0)
+        summed += weight[:, None] * left
         weights += weight
         np.maximum(farthest, share, out=farthest)
-    return np.asarray(summed * (_firm(farthest) / np.maximum(weights, 1e-12))[:, None], np.float32)
+    return np.asarray(cast + summed * (_firm(farthest) / np.maximum(weights, 1e-12))[:, None], np.float32)
+
+
+def _cast(pieces: list[_Piece], terrain: Terrain) -> Floats:
+    """What all pieces together say of like places that none reaches: the more of them agree, the more."""
+    summed, weights = np.zeros((terrain.L.size, 3), np.float32), np.ones(terrain.L.size, np.float32)
+    for piece in pieces:
+        if piece.gray == 0:
+            trust = LIKE / (1 + (np.hypot(*piece.difference) / CAST) ** 2)
+            weight = trust * terrain.likeness(piece.nodes)
+            summed[:, :2] += weight[:, None] * np.array(piece.difference, np.float32)
+            weights += weight
+    return np.asarray(summed / weights[:, None], np.float32)
 
 
 def _firm(share: Floats) -> Floats:

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 MOST_NODES = 25_000
-REACH = 60.0  # nodes that a wish reaches over even ground, a photo of 25,000 nodes being about 158 on a side
+REACH = 15.0  # nodes that a wish reaches over even ground, a photo of 25,000 nodes being about 158 on a side
 _EDGE_SHARE = 0.85  # the share of a photo's links that are weaker in contrast than its typical edge
 _LEAST_EDGE = 0.5  # Lab units of L: lower contrasts are noise
 _WEAKEST = 1e-5
 _UNLIKE = 0.25  # distance of features, as 1 - cosine, at which a link is as weak as over a typical edge
+LIKE_LIGHTNESS, LIKE_FEATURES = 30.0, 0.5  # Lab units of L and 1 - cosine, at which likeness is 1 / e
 _KEPT = 1_000  # influences of the last pieces, 0.1 MB each
 
 
@@ -50,6 +51,7 @@ class Terrain:
         self.L = np.asarray(cv2.resize(L, self.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
         self._factor = _factor(self.L.reshape(self.shape), features)
         self._up = _upward(L, self.L.reshape(self.shape))
+        self._directions = None if features is None else _unit(features)
         self._known: dict[bytes, Floats] = {}
 
     def influence(self, nodes: NDArray[np.int32]) -> Floats:
@@ -69,6 +71,20 @@ class Terrain:
             share[nodes] = 1
             self._known[key] = share
         return self._known[key]
+
+    def likeness(self, nodes: NDArray[np.int32]) -> Floats:
+        """How like the rest of the photo is to some nodes, wherever it lies: (nodes of the net,) in [0, 1]."""
+        L = self.L.ravel()
+        like = np.exp(-(((L - L[nodes].mean()) / LIKE_LIGHTNESS) ** 2))
+        if self._directions is None:
+            return np.asarray(like, np.float32)
+        grid = self._directions.shape[1:]
+        place = zip(np.divmod(nodes, self.shape[1]), grid, self.shape, strict=True)
+        row, column = (one * side // own for one, side, own in place)
+        mean = self._directions[:, row, column].mean(1)
+        cosine = np.tensordot(mean / max(float(np.linalg.norm(mean)), 1e-6), self._directions, 1)
+        near = cv2.resize(np.exp((cosine - 1) / LIKE_FEATURES).astype(np.float32), self.shape[::-1])
+        return np.asarray(like * near.ravel(), np.float32)
 
     def enlarge(self, values: Floats) -> Floats:
         """Bring (nodes, K) values up to the pixels, under L: (h, w, K)."""
@@ -105,6 +121,11 @@ def _factor(L: Floats, features: Floats | None) -> SuperLU:
     # The system is symmetric and positive definite: no pivots, and the order for such.
     options: dict[str, Any] = {"SymmetricMode": True}
     return splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+
+
+def _unit(features: Floats) -> Floats:
+    """Features of length 1 each, (F, h, w)."""
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=0, keepdims=True), 1e-6), np.float32)
 
 
 def _directions(features: Floats, shape: tuple[int, int]) -> Floats:

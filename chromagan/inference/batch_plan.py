@@ -17,6 +17,7 @@ from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo
 from chromagan.images.write import output_suffix
+from chromagan.inference.hint_files import read_hints
 from chromagan.inference.request import Request
 from chromagan.inference.sources import find_photos, read_mark
 
@@ -132,7 +133,8 @@ def plan_jobs(
         layer: also write NAME-layer (PNG; TIFF for a TIFF, which may have pages).
         overwrite: write over outputs that exist. Never over an input.
         request: what is asked for, of every photo.
-        hints: the file with the guidance of the one photo; or files NAME.json, and folders of such, for photos NAME.
+        hints: the file with the guidance of the one photo; or files NAME.hints.json,
+            NAME.hints.png and NAME.json, and folders of such, for photos NAME.
         suffix: put behind the names of outputs, before the ending.
         exclude: patterns of names and paths below an input that are left out.
         recursive: look into the folders of a folder.
@@ -262,29 +264,31 @@ def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
     for place in hints:
         kind = special_kind(place)
         if kind is not None:
-            raise UsageError(f"--hints {place} is {kind}, which is never opened; name a JSON file")
+            raise UsageError(f"--hints {place} is {kind}, which is never opened; name a JSON file or a PNG")
         if not os.path.exists(place):
             raise UsageError(f"--hints {place}: there is no such file or folder; check the name")
+    # A picture of hints that lies among the photos is none of them.
+    jobs = [job for job in jobs if not job.source.name.lower().endswith(".hints.png")]
     files = [place for place in hints if not place.is_dir()]
     # One file is of one photo, however it is called.
     if files == hints and len(hints) == 1:
         if len(jobs) > 1:
             said = f"--hints {files[0]} is of one photo, and there are {len(jobs)}"
-            raise UsageError(f"{said}; give a folder with NAME.json")
-        return [_with(job, _read_guidance(files[0])) for job in jobs]
+            raise UsageError(f"{said}; give a folder with NAME.hints.json")
+        return [_with(job, read_hints(files[0])) for job in jobs]
     # Others are called like their photo, and each is of one.
     found: dict[Path, Job] = {}
     for job in jobs:
         file = next((file for place in hints for file in _hints_of(job, place) if file.is_file()), None)
         if file in found:
             said = f"--hints {file} could be of {found[file].source} and {job.source}"
-            raise UsageError(f"{said}; call it {job.source.name}.json, in a folder as theirs")
+            raise UsageError(f"{said}; call it {job.source.name}.hints.json, in a folder as theirs")
         if file is not None:
             found[file] = job
     stray = next((file for file in files if file not in found), None)
     if stray is not None:
-        raise UsageError(f"--hints {stray} is called like none of the photos; call it NAME.json")
-    told = {job.source: _read_guidance(file) for file, job in found.items()}
+        raise UsageError(f"--hints {stray} is called like none of the photos; call it NAME.hints.json")
+    told = {job.source: read_hints(file) for file, job in found.items()}
     return [_with(job, told[job.source]) if job.source in told else job for job in jobs]
 
 
@@ -296,20 +300,11 @@ def _with(job: Job, guidance: Guidance) -> Job:
 
 def _hints_of(job: Job, place: Path) -> list[Path]:
     """Files that could be of a photo: by its whole name or its stem, in a folder as its own or in the uppermost one."""
-    names = f"{job.source.name}.json", f"{job.source.stem}.json"
+    endings = (".hints.json", ".hints.png", ".json")
+    names = [f"{name}{ending}" for name in (job.source.name, job.source.stem) for ending in endings]
     if place.is_dir():
         return [place / folder / name for name in names for folder in (job.name.parent, "")]
     return [place] if place.name in names else []
-
-
-def _read_guidance(file: Path) -> Guidance:
-    try:
-        guidance = Guidance.from_json(file.read_text(encoding="utf-8-sig"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--hints {file}: cannot be read: {error}") from error
-    # Photos that it names lie where they do as seen from it.
-    near = (replace(one, file=str(file.parent / one.file)) for one in guidance.references)
-    return replace(guidance, references=tuple(near))
 
 
 def _file_identity(path: Path) -> tuple[int, int] | None:

@@ -29,6 +29,7 @@ from chromagan.inference.adviser import Adviser
 from chromagan.inference.album import Album
 from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
+from chromagan.inference.hint_files import layer_pixels, tell
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
@@ -260,6 +261,7 @@ class Colorizer(OldNames, HubColorizer):
         walk.ground.tell = self.album.tell
         walk.condition = self._shown(walk)
         walk.ground.kept(request.guidance)  # what is wrong with a region is told before the network runs
+        tell(request.guidance, photo)
         return walk
 
     def answer(self, walks: Sequence[Walk]) -> None:
@@ -272,7 +274,7 @@ class Colorizer(OldNames, HubColorizer):
         if asked.look.size != walk.look.size:
             asked = self.start(photo, request)
             self.answer([asked])
-        elif self.network.accepts and request.guidance.strokes != before.guidance.strokes:
+        elif self.network.accepts and _shown_of(request) != _shown_of(before):
             asked.condition = self._shown(asked)
             self.answer([asked])
         elif _drawn(request) != _drawn(before):
@@ -293,7 +295,8 @@ class Colorizer(OldNames, HubColorizer):
 
     def _shown(self, walk: Walk) -> Condition:
         rows, columns = walk.prepared.L.shape[2:]
-        return encode(walk.request.guidance, (rows, columns), self.network.accepts)
+        guidance = walk.request.guidance
+        return encode(guidance, (rows, columns), self.network.accepts, layer_pixels(guidance))
 
     def mark_of(self, request: Request) -> ProvenanceMark:
         """The mark of what this colorizer makes for a request."""
@@ -342,6 +345,12 @@ class Session(Screen):
 def _drawn(request: Request) -> tuple[Any, ...]:
     """What of a request variations hang on."""
     return request.variations, request.seed, request.guidance.vary
+
+
+def _shown_of(request: Request) -> Any:
+    """What of a request a network may be shown."""
+    guidance = request.guidance
+    return [stroke for stroke in guidance.strokes if stroke.kind != "saturation"], guidance.layer
 
 
 def _photo(image: Any) -> Photo:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.conditioning.condition import LocalHints
-from chromagan.conditioning.encode import paint_strokes
+from chromagan.conditioning.encode import local_wishes
 from chromagan.conditioning.guidance import Guidance, Reference, Region
 from chromagan.conditioning.local_saturation import saturate_locally
 from chromagan.conditioning.references import Influence, Seen, Told, transfer
 from chromagan.conditioning.spread import spread
 from chromagan.conditioning.terrain import Terrain
 from chromagan.images.resize import resize_antialiased
+from chromagan.inference.hint_files import layer_pixels
 from chromagan.inference.kept import kept_mask, own_ab
 from chromagan.inference.masks import fitted, mask_of
 from chromagan.inference.request import Request
@@ -105,10 +106,9 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
     ab = _as_references(ab, ground, request.guidance.references)
     # Saturation under strokes, then their colours.
     size, strokes = (ab.shape[2], ab.shape[3]), request.guidance.strokes
-    if strokes:
+    if strokes or request.guidance.layer:
         ab = saturate_locally(ab, strokes, ground.lightness(size))
-        coloured = any(stroke.kind != "saturation" for stroke in strokes)
-        wishes = paint_strokes(strokes, size) if coloured else None
+        wishes = local_wishes(request.guidance, size, layer_pixels(request.guidance))
     elif wishes is not None:
         wishes = brought(wishes, size)
     if wishes is not None and wishes.mask.any():

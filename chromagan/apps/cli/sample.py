@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "contact sheet NAME-variations.jpg; none is the plain painting")  # fmt: skip
     add("--seed", type=int, default=0, metavar="S", help="of the first variation, that of the next is one higher; it "
         "stands in each file's mark, and with --variations 1 it draws that picture again (default: 0)")  # fmt: skip
-    add("--hints", type=Path, action="append", default=[], metavar="FILE|FOLDER", help="colours at places, for weights "
-        "that take them: a JSON file for one photo, or NAME.json, or a folder of such, for photos called NAME (may be "
-        "given again)")  # fmt: skip
+    add("--hints", type=Path, action="append", default=[], metavar="FILE|FOLDER", help="colours at places: of one "
+        "photo a JSON file, or a PNG whose opaque pixels are the hints; or files and folders of NAME.hints.json, "
+        "NAME.hints.png and NAME.json for photos called NAME (may be given again)")  # fmt: skip
 
     add("--reference", nargs="+", action="extend", default=[], metavar="PHOTO", help="colour photos to "
         "take colours from, where a photo shows the like and nowhere else (may be given again)")  # fmt: skip

@@ -7,6 +7,7 @@ counts for more, so that nothing goes beyond what was wished. Inside a stroke th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,10 @@ from chromagan.conditioning.terrain import Floats, Terrain
 MOST_PIECES = 200
 _PIECE = 16  # nodes on a side of the squares that strokes are cut by
 _NEARER = 2.0  # the power by which nearer pieces count for more
-LOW, HIGH = 0.1, 0.7  # influence below the one is none, above the other it is whole
+LOW, HIGH = 0.2, 0.7  # influence below the one is none, above the other it is whole
 
 
-LIKE = 0.5  # how much one wish that is like a place, but does not reach it, counts against none
+LIKE = 0.8  # how much one wish counts at a place that is like its own, but that it does not reach
 CAST = 12.0  # units of ab: a difference well below it may be one of the whole photo, one above is of a thing alone
 
 
@@ -35,6 +36,7 @@ class _Piece:
     nodes: NDArray[np.int32]
     difference: tuple[float, float]  # that is carried, in Lab units
     gray: float  # share of the colour that is taken away
+    wish: int  # pieces of one colour are one wish
 
 
 def applied(wishes: LocalHints, L: Tensor) -> LocalHints:
@@ -97,7 +99,7 @@ def _pieces(ab: Tensor, wishes: LocalHints, met: LocalHints, terrain: Terrain) -
             difference, less = (0.0, 0.0), float(strength[part].mean())
         else:
             difference, less = (float(wanted[0, part].mean()), float(wanted[1, part].mean())), 0.0
-        pieces.append(_Piece(np.unique(node[part]), difference, less))
+        pieces.append(_Piece(np.unique(node[part]), difference, less, hash(colour[:, part[0]].tobytes())))
     return pieces
 
 
@@ -117,15 +119,17 @@ def _blend(pieces: list[_Piece], terrain: Terrain) -> Floats:
 
 
 def _cast(pieces: list[_Piece], terrain: Terrain) -> Floats:
-    """What all pieces together say of like places that none reaches: the more of them agree, the more."""
-    summed, weights = np.zeros((terrain.L.size, 3), np.float32), np.ones(terrain.L.size, np.float32)
+    """What all pieces together say of like places that none reaches: little where one says it, most where many do."""
+    summed, weights = np.zeros((terrain.L.size, 3), np.float32), np.zeros(terrain.L.size, np.float32)
+    pieces_of = Counter(piece.wish for piece in pieces)
     for piece in pieces:
         if piece.gray == 0:
-            trust = LIKE / (1 + (np.hypot(*piece.difference) / CAST) ** 2)
+            trust = LIKE / (1 + (np.hypot(*piece.difference) / CAST) ** 2) / pieces_of[piece.wish]
             weight = trust * terrain.likeness(piece.nodes)
             summed[:, :2] += weight[:, None] * np.array(piece.difference, np.float32)
             weights += weight
-    return np.asarray(summed / weights[:, None], np.float32)
+    # Their weighted mean, of which a share is believed that grows with the square of their weight.
+    return np.asarray(summed * (weights / (1 + weights**2))[:, None], np.float32)
 
 
 def _firm(share: Floats) -> Floats:

@@ -26,7 +26,7 @@ _EDGE_SHARE = 0.85  # the share of a photo's links that are weaker in contrast t
 _LEAST_EDGE = 0.5  # Lab units of L: lower contrasts are noise
 _WEAKEST = 1e-5
 _UNLIKE = 0.25  # distance of features, as 1 - cosine, at which a link is as weak as over a typical edge
-LIKE_LIGHTNESS, LIKE_FEATURES = 30.0, 0.5  # Lab units of L and 1 - cosine, at which likeness is 1 / e
+LIKE_LIGHTNESS, LIKE_FEATURES = 60.0, 2.0  # Lab units of L and 1 - cosine, at which likeness is 1 / e
 _KEPT = 1_000  # influences of the last pieces, 0.1 MB each
 
 

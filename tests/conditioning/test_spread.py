@@ -35,7 +35,7 @@ def carried(L, given, ab=None, features=None):
 def test_a_wish_is_met_reaches_its_side_and_stops_at_the_edge():
     ab = carried(HALVES, wishes((40, 20, 5, (20.0, 10.0), 1.0)))
     assert np.abs(ab[:, 40:45, 20:25] - np.array([20, 10])[:, None, None]).max() < 1e-5
-    assert ab[0, 30:55, 10:40].min() > 16  # no dot
+    assert ab[0, 34:51, 14:31].min() > 16  # no dot
     assert np.abs(ab[:, :, 68:]).max() < 1
 
 
@@ -52,14 +52,15 @@ def test_two_wishes_each_hold_their_place_and_nothing_lies_beyond_them():
 
 def test_a_weak_wish_goes_as_far_as_it_is_firm():
     weak, firm = (carried(HALVES, wishes((40, 20, 5, (20.0, 10.0), strength))) for strength in (0.25, 1.0))
-    np.testing.assert_allclose(weak, 0.25 * firm, atol=1e-4)
+    assert np.abs(weak - 0.25 * firm)[:, 34:51, 14:31].max() < 0.3
+    np.testing.assert_allclose(weak[:, 40:45, 20:25], 0.25 * firm[:, 40:45, 20:25], atol=1e-5)
 
 
 def test_gray_takes_all_colour_away_whatever_is_painted():
     painted = torch.from_numpy(np.random.default_rng(1).uniform(-30, 30, (1, 2, 96, 128)).astype(np.float32))
     ab = carried(HALVES, wishes((40, 20, 5, (0.0, 0.0), 1.0)), painted)
-    assert np.abs(ab[:, 30:55, 10:40]).max() < 8
-    assert np.array_equal(ab[:, :, 70:], painted[0, :, :, 70:].numpy())
+    assert np.abs(ab[:, 34:51, 14:31]).max() < 8
+    assert np.abs(ab[:, :, 70:] - painted[0, :, :, 70:].numpy()).max() < 1e-3
 
 
 def test_nothing_wished_changes_nothing_and_a_photo_of_one_pixel_can_be_wished_for():
@@ -94,3 +95,17 @@ def test_saturation_strokes_act_under_the_brush_and_keep_to_edges():
     assert np.abs(made[:, 80:] - 10).max() < 0.2
     assert made[5, 30] == pytest.approx(10, abs=0.1)
     assert saturate_locally(ab, (Stroke("neutral", ((0.5, 0.5),), 0.1),), L) is ab
+
+
+def test_small_differences_that_agree_are_a_cast_and_one_large_one_is_not():
+    L = np.random.default_rng(2).uniform(20, 80, (96, 128)).astype(np.float32)  # edges everywhere: nothing is reached
+    places = [(10 + 30 * row, 10 + 24 * column) for row in range(3) for column in range(5)]
+    far = (slice(None), slice(24, 27), slice(94, 97))
+    one = carried(L, wishes((40, 10, 4, (30.0, 0.0), 1.0)))[far]
+    small = carried(L, wishes((40, 10, 4, (6.0, 0.0), 1.0)))[far]
+    many = carried(L, wishes(*((*place, 4, (6.0, 0.1 * n), 1.0) for n, place in enumerate(places))))[far]
+    large = carried(L, wishes((5, 2, 50, (6.0, 0.0), 1.0)))[far]  # a large wish is one wish
+    assert np.abs(one).max() < 1
+    assert np.abs(small).max() < 3
+    assert many[0].min() > 5
+    assert np.abs(large).max() < 3

@@ -12,7 +12,7 @@ A stroke is a disc of 4 pixels' radius in a photo of 256 pixels on its short sid
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from chromagan.images.read import read_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.metrics.eight_bit import lab_of_8bit, to_8bit_rgb
 from chromagan.metrics.metric import Picture
+from chromagan.reports.tables import format_table
 
 SIDE, RADIUS, WISH = 256, 4, 30.0
 _FAR, _PAST, _BEYOND = 40, 8, 12
@@ -54,14 +55,14 @@ class StrokeFigures:
     strokes: int
 
 
-def measure_strokes(colorizer: Colorizer, photos: Sequence[Path], count: int = 50, seed: int = 0) -> StrokeFigures:
+def measure(colorizer: Colorizer, photos: Sequence[Path], seed: int = 0, count: int = 50) -> StrokeFigures:
     """Draw strokes, as evenly over the photos as goes, and measure what they do.
 
     Args:
         colorizer: that paints.
         photos: colour photos; their segments are those of the true colours.
-        count: strokes in all.
         seed: decides where they lie.
+        count: strokes in all.
 
     Raises:
         UsageError: scikit-image is not installed.
@@ -86,9 +87,17 @@ def measure_strokes(colorizer: Colorizer, photos: Sequence[Path], count: int = 5
             centre, stroke, wish = draw(L, before, rng)
             after = _ab(session.paint(guidance=Guidance((stroke,)))[0].photo.pixels)
             rows.append(figures(before, after, wish, centre, edges, segments))
-    table = np.array(rows)
-    met, leak, carried = (float(np.nanmean(column)) for column in table.T)
+    met, leak, carried = (float(np.nanmean(column)) for column in np.array(rows).T)
     return StrokeFigures(met, leak, carried, len(rows))
+
+
+def table(made: Mapping[str, StrokeFigures]) -> str:
+    """The figures of some models for a terminal."""
+    rows = [
+        (name, f"{one.met:.2f}", f"{100 * one.leak:.0f} %", f"{100 * one.carried:.0f} %", str(one.strokes))
+        for name, one in made.items()
+    ]
+    return format_table(("strokes", "met within (ab)", "leak", "carried 12 px on", "drawn"), rows)
 
 
 def draw(L: Plane, ab: Plane, rng: np.random.Generator) -> tuple[tuple[int, int], Stroke, Plane]:

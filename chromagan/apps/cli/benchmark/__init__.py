@@ -10,6 +10,7 @@ KINDS = {
     "models": "time the networks: latency, throughput, memory, roofline, whole photos",
     "networks": "train the networks for the same budget, and compare them on held-out photos",
     "metrics": "time the metrics of `chromagan evaluate` against scikit-image's",
+    "guidance": "measure what strokes of colour do: met, leaking, carried",
     "train": "time the training loop against its arithmetic and a plain loop",
 }
 _OLD_NAMES = {"networks": ["zoo"]}

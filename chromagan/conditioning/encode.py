@@ -13,20 +13,8 @@ from chromagan.color.lab import rgb_to_lab
 from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
 from chromagan.conditioning.guidance import Guidance, Stroke
 from chromagan.conditioning.layer import layer_hints, over
-from chromagan.errors import UsageError
 
 _LEAST_RADIUS = 0.5**0.5  # a dot reaches the middle of at least one pixel
-
-
-def unmet(guidance: Guidance, accepts: Collection[str]) -> tuple[str, ...]:
-    """What of some guidance a network that accepts these kinds of condition cannot be shown, in words.
-
-    For a caller that brings it in after the network.
-    """
-    parts = {
-        "a palette": guidance.palette is not None,
-    }
-    return tuple(name for name, there in parts.items() if there)
 
 
 def encode(
@@ -41,14 +29,8 @@ def encode(
         layer: the picture of its layer, (H, W, 4) uint8, where it has one.
 
     Returns:
-        Of one photo, on the CPU, float32.
-
-    Raises:
-        UsageError: guidance that this network cannot be shown; see `unmet`.
+        Of one photo, on the CPU, float32; the rest is brought in after the network.
     """
-    refused = unmet(guidance, accepts)
-    if refused:
-        raise UsageError(f"{refused[0]}: this version takes colour and neutral strokes alone; leave the others out")
     wishes = local_wishes(guidance, size, layer) if "local" in accepts else None
     return NOTHING if wishes is None else Condition(local=wishes)
 

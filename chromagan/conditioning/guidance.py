@@ -74,10 +74,17 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours that a photo should be made of, sRGB of 8 bits each; in equal parts where there are no shares."""
+    """Colours that a photo should be made of.
+
+    Attributes:
+        colours: sRGB of 8 bits each.
+        shares: of the photo, one a colour; equal ones unless given.
+        strength: how far the painting goes towards them, above 0 and up to 1.
+    """
 
     colours: tuple[RGB, ...]
     shares: tuple[float, ...] = ()
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         _need(_is_list(self.colours) and len(self.colours) > 0, "palette: give at least one colour")
@@ -87,6 +94,8 @@ class Palette:
         _need(not self.shares or len(self.shares) == len(self.colours), "palette: as many shares as colours, or none")
         _need(all(_is_number(s) and s > 0 for s in self.shares), "palette: shares are numbers above 0")
         object.__setattr__(self, "shares", tuple(map(float, self.shares)))
+        _need(_is_share(self.strength), f"palette: strength {self.strength!r}; above 0, at most 1")
+        object.__setattr__(self, "strength", float(self.strength))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chromagan.conditioning.clusters import cluster_centres
+
 THINGS = 8
 AMOUNT = 0.5  # of the way to the drawn colour: bins are learned with rare colours weighed up, and are too bold
 _SHARED = 0.8  # of a draw's variance, by all things
@@ -126,16 +128,8 @@ def _reduced(points: Tensor) -> Tensor:
 
 
 def _things(points: Tensor, size: tuple[int, int]) -> Tensor:
-    """(P, T) soft membership in clusters of points: k-means from points far apart, the same each time."""
-    centres = points[(points - points.mean(0)).square().sum(1).argmin()][None]
-    while len(centres) < min(THINGS, len(points)):
-        far = torch.cdist(points, centres).amin(1).argmax()
-        centres = torch.cat((centres, points[far][None]))
-    for _ in range(12):
-        nearest = torch.cdist(points, centres).argmin(1)
-        members = F.one_hot(nearest, len(centres)).to(points)
-        counts = members.sum(0)[:, None]
-        centres = torch.where(counts > 0, members.T @ points / counts.clamp_min(1), centres)
+    """(P, T) soft membership in clusters of points: by k-means."""
+    centres = cluster_centres(points, THINGS)
     shares = torch.softmax(-torch.cdist(points, centres).square() / _SOFTNESS**2, 1)
     planes = F.avg_pool2d(shares.T.reshape(1, -1, *size), 3, 1, 1, count_include_pad=False)
     return planes.flatten(2)[0].T.contiguous()

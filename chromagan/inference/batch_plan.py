@@ -114,6 +114,7 @@ def plan_jobs(
     overwrite: bool = False,
     request: Request | None = None,
     hints: Sequence[str | os.PathLike[str]] = (),
+    masks: Callable[[list[Job]], list[Job]] | None = None,
     suffix: str = "",
     exclude: Sequence[str] = (),
     recursive: bool = True,
@@ -135,6 +136,7 @@ def plan_jobs(
         request: what is asked for, of every photo.
         hints: the file with the guidance of the one photo; or files NAME.hints.json,
             NAME.hints.png and NAME.json, and folders of such, for photos NAME.
+        masks: adds the regions of each photo.
         suffix: put behind the names of outputs, before the ending.
         exclude: patterns of names and paths below an input that are left out.
         recursive: look into the folders of a folder.
@@ -159,7 +161,8 @@ def plan_jobs(
     # What is asked for, and what of it is done.
     jobs = [job.with_request(request or Request()) for job in jobs]
     plan = Plan(refused=found.refused, passed=found.passed, ours=found.ours)
-    return check_jobs(_guided(jobs, [Path(one) for one in hints]) if hints else jobs, overwrite, plan, weights)
+    jobs = _guided(jobs, [Path(one) for one in hints]) if hints else jobs
+    return check_jobs(masks(jobs) if masks else jobs, overwrite, plan, weights)
 
 
 def check_jobs(
@@ -293,9 +296,10 @@ def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
 
 
 def _with(job: Job, guidance: Guidance) -> Job:
-    """A job with guidance of its own, beside the references that are for all."""
+    """A job with guidance of its own, beside what is for all."""
     references = (*job.request.guidance.references, *guidance.references)
-    return replace(job, request=replace(job.request, guidance=replace(guidance, references=references)))
+    guidance = replace(guidance, references=references, palette=guidance.palette or job.request.guidance.palette)
+    return replace(job, request=replace(job.request, guidance=guidance))
 
 
 def _hints_of(job: Job, place: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.encode import local_wishes
 from chromagan.conditioning.guidance import Guidance, Reference, Region
 from chromagan.conditioning.local_saturation import saturate_locally
+from chromagan.conditioning.palette import towards_palette
 from chromagan.conditioning.references import Influence, Seen, Told, transfer
 from chromagan.conditioning.spread import spread
 from chromagan.conditioning.terrain import Terrain
@@ -104,6 +105,8 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
     if request.warmth:
         ab = ab + request.warmth * ab.new_tensor(_WARMEST).view(1, 2, 1, 1)
     ab = _as_references(ab, ground, request.guidance.references)
+    if request.guidance.palette is not None:
+        ab = towards_palette(ab, ground.lightness((ab.shape[2], ab.shape[3])), request.guidance.palette)
     # Saturation under strokes, then their colours.
     size, strokes = (ab.shape[2], ab.shape[3]), request.guidance.strokes
     if strokes or request.guidance.layer:

@@ -24,6 +24,7 @@ from chromagan.errors import ReadError, UsageError
 from chromagan.files.atomic import write_text
 from chromagan.images.read import Photo, read_photo
 from chromagan.images.resize import reduced_lightness
+from chromagan.inference.masks import REGIONS
 
 log = logging.getLogger(__name__)
 PICTURES = (".png",)
@@ -48,9 +49,15 @@ def read_hints(file: Path) -> Guidance:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--hints {file}: cannot be read: {error}") from error
     # Files that it names lie where they do as seen from it.
-    near = (replace(one, file=str(file.parent / one.file)) for one in guidance.references)
+    near: dict[str, Any] = {"references": tuple(_beside(one, file) for one in guidance.references)}
+    regions = {name: getattr(guidance, name) for name in REGIONS}
+    near |= {name: _beside(region, file) for name, region in regions.items() if region and region.file}
     layer = guidance.layer and _layer(file.parent / guidance.layer.file)
-    return replace(guidance, references=tuple(near), layer=layer)
+    return replace(guidance, layer=layer, **near)
+
+
+def _beside(named: Any, file: Path) -> Any:
+    return replace(named, file=str(file.parent / named.file))
 
 
 def write_hints(guidance: Guidance, photo: Photo, file: str | os.PathLike[str]) -> Guidance:

@@ -64,6 +64,15 @@ def own_ab(pixels: NDArray[Any], size: tuple[int, int]) -> Tensor:
     """A photo's own colours, (1, 2, rows, columns) in Lab units; 0 for a gray one."""
     if pixels.ndim == 2:
         return torch.zeros(1, 2, *size)
+    return reduced_lab(pixels, size)[:, 1:].contiguous()
+
+
+def reduced_lab(pixels: NDArray[Any], size: tuple[int, int] | None = None) -> Tensor:
+    """A picture as (1, 3, rows, columns) Lab; with 256 pixels on the long side, or what it has, unless told."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, 256 / max(height, width))
+    size = size or (max(1, round(height * scale)), max(1, round(width * scale)))
     top = np.float32(np.iinfo(pixels.dtype).max)
     small = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / top
-    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None])[:, 1:].contiguous()
+    small = small if small.ndim == 3 else cv2.merge([small] * 3)
+    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None])

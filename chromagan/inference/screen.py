@@ -43,9 +43,7 @@ class Screen:
         """Those that the network predicts."""
         raise NotImplementedError
 
-    def preview(
-        self, request: Request | None = None, side: int = SIDE, **changes: Any
-    ) -> list[NDArray[np.uint8]]:
+    def preview(self, request: Request | None = None, side: int = SIDE, **changes: Any) -> list[NDArray[np.uint8]]:
         """The pictures of `paint` for the screen: the same colours, joined with the photo at a smaller size.
 
         Args:
@@ -96,6 +94,4 @@ class Screen:
             sRGB of 8 bits each, at the lightness of that place.
         """
         walk = self._latest()
-        return suggest(
-            (x, y), walk.prepared.guide, walk.painted[0], walk.prediction.bin_logits, self._bins(), count
-        )
+        return suggest((x, y), walk.prepared.guide, walk.painted[0], walk.prediction.bin_logits, self._bins(), count)

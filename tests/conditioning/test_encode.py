@@ -6,9 +6,8 @@ import torch
 from skimage.color import rgb2lab
 
 from chromagan.conditioning.condition import NOTHING
-from chromagan.conditioning.encode import encode, paint_strokes, unmet
-from chromagan.conditioning.guidance import Guidance, Palette, Stroke
-from chromagan.errors import UsageError
+from chromagan.conditioning.encode import encode, paint_strokes
+from chromagan.conditioning.guidance import Guidance, Stroke
 
 LOCAL = frozenset({"local"})
 RED, BLUE = (200, 30, 40), (20, 60, 210)
@@ -83,17 +82,3 @@ def test_nothing_is_nothing_and_strokes_are_local():
     assert encode(Guidance((dot(0.5, 0.5),)), (8, 8), frozenset({"overall"})) is NOTHING  # they are carried later
     assert encode(Guidance((Stroke("saturation", ((0.5, 0.5),), 0.1),)), (8, 8), LOCAL) is NOTHING
     assert condition.local.ab.dtype == condition.local.mask.dtype == torch.float32
-
-
-@pytest.mark.parametrize(
-    ("guidance", "accepts", "told"),
-    [
-        (Guidance(palette=Palette((RED,))), LOCAL, "a palette"),
-    ],
-)  # fmt: skip
-def test_what_a_network_cannot_be_shown_is_refused_or_reported(guidance, accepts, told):
-    assert unmet(guidance, accepts) == (told,)
-    with pytest.raises(UsageError, match=told) as caught:
-        encode(guidance, (8, 8), accepts)
-    assert "\n" not in str(caught.value)
-    assert unmet(Guidance((dot(0.5, 0.5),)), LOCAL) == ()

@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chromagan.apps.cli import words
-from chromagan.conditioning.guidance import Guidance, Reference
+from chromagan.apps.cli import wishes, words
 from chromagan.errors import ChromaganError, UsageError, WriteError
 from chromagan.files.atomic import remove_abandoned
 from chromagan.files.suffixes import WRITTEN, is_photo_name
@@ -55,16 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
     add("--warmth", type=float, default=0.0, metavar="AMOUNT", help="-1 to 1: colder, or warmer, than the network "
         "paints")  # fmt: skip
-    add("--variations", type=int, default=0, metavar="N", help="paint N alternatives, NAME.v1 to NAME.vN, with a "
-        "contact sheet NAME-variations.jpg; none is the plain painting")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="S", help="of the first variation, that of the next is one higher; it "
-        "stands in each file's mark, and with --variations 1 it draws that picture again (default: 0)")  # fmt: skip
-    add("--hints", type=Path, action="append", default=[], metavar="FILE|FOLDER", help="colours at places: of one "
-        "photo a JSON file, or a PNG whose opaque pixels are the hints; or files and folders of NAME.hints.json, "
-        "NAME.hints.png and NAME.json for photos called NAME (may be given again)")  # fmt: skip
-
-    add("--reference", nargs="+", action="extend", default=[], metavar="PHOTO", help="colour photos to "
-        "take colours from, where a photo shows the like and nowhere else (may be given again)")  # fmt: skip
+    wishes.add_arguments(parser)
 
     add = parser.add_argument_group("what is written").add_argument
     add("-o", "--out", metavar="OUT", help="output folder, or the output file of one photo; - for stdout (default: "
@@ -131,8 +121,7 @@ def _check(args: argparse.Namespace) -> Request:
         raise UsageError("name photos, folders or patterns to colorize, or use --demo")
     if args.demo and args.inputs:
         raise UsageError("--demo brings its own photographs; leave the inputs out")
-    if args.hints and args.demo:
-        raise UsageError("--hints goes with photos of your own; leave --demo out")
+    wishes.check(args)
     if not 1 <= args.quality <= 100:
         raise UsageError(f"--quality must lie between 1 and 100, not {args.quality}")
     if args.batch_size < 1:
@@ -147,8 +136,12 @@ def _check(args: argparse.Namespace) -> Request:
         args.out = "-" if args.inputs == ["-"] else None if args.suffix and not args.demo else "colorized"
     _check_stdout(args)
     return Request(
-        guidance=Guidance(references=tuple(Reference(file) for file in args.reference)),
-        saturation=args.saturation, warmth=args.warmth, size=args.size, variations=args.variations, seed=args.seed
+        guidance=wishes.wished(args),
+        saturation=args.saturation,
+        warmth=args.warmth,
+        size=args.size,
+        variations=args.variations,
+        seed=args.seed,
     )
 
 
@@ -162,6 +155,7 @@ def _check_stdout(args: argparse.Namespace) -> None:
 
 
 def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Plan:
+    from chromagan.inference.batch_masks import with_masks
     from chromagan.inference.batch_plan import check_jobs, plan_jobs
 
     @functools.cache
@@ -188,6 +182,7 @@ def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Pl
         overwrite=args.overwrite,
         request=request,
         hints=args.hints,
+        masks=functools.partial(with_masks, masks=wishes.masks(args)),
         suffix=args.suffix,
         exclude=args.exclude,
         recursive=not args.no_recursive,

@@ -81,11 +81,14 @@ class Page:
 
         before = self.do("return studio.answers")
         canvas = self.driver.find_element("id", "photo")
-        spots = self.do("""
+        spots = self.do(
+            """
             const v = studio_view, r = devicePixelRatio;
             return arguments[0].map(([x, y]) => [
               (v.x + x * v.before.width * v.scale - v.canvas.width / 2) / r,
-              (v.y + y * v.before.height * v.scale - v.canvas.height / 2) / r]);""", places)
+              (v.y + y * v.before.height * v.scale - v.canvas.height / 2) / r]);""",
+            places,
+        )
         chain = ActionChains(self.driver, duration=20)
         chain.move_to_element_with_offset(canvas, *map(round, spots[0])).click_and_hold()
         for spot in spots[1:]:

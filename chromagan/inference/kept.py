@@ -74,5 +74,5 @@ def reduced_lab(pixels: NDArray[Any], size: tuple[int, int] | None = None) -> Te
     size = size or (max(1, round(height * scale)), max(1, round(width * scale)))
     top = np.float32(np.iinfo(pixels.dtype).max)
     small = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / top
-    small = small if small.ndim == 3 else cv2.merge([small] * 3)
-    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None])
+    rgb = small if small.ndim == 3 else np.repeat(small[..., None], 3, 2)
+    return rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])

@@ -24,11 +24,19 @@ class Limits:
 
 @dataclass(frozen=True)
 class Picture:
-    """A photo that a desk shows: `key` is what the browser calls it, `job` where it is read and written."""
+    """A photo of a desk.
+
+    Attributes:
+        key: what the browser calls it.
+        job: where it is read and written.
+        uploaded: it was brought, and is deleted with the desk.
+        reference: it is there for its colours, and is itself coloured by nobody.
+    """
 
     key: str
     job: Job
     uploaded: bool = False
+    reference: bool = False
 
     @property
     def name(self) -> str:

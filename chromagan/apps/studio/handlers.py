@@ -34,7 +34,7 @@ def listing(studio: Studio, desk: Desk) -> Values:
     """The photos of a desk, and what there is to work with."""
     return {
         "desk": desk.key,
-        "photos": [shown(one) for one in desk.pictures.values()],
+        "photos": [shown(one) for one in desk.pictures.values() if not one.reference],
         "limits": {"bytes": studio.limits.upload_bytes, "photos": studio.limits.photos},
     }
 
@@ -106,6 +106,8 @@ def variations(studio: Studio, desk: Desk, values: Values) -> Values:
 def save(studio: Studio, desk: Desk, values: Values) -> Values:
     """Colour the photo's file at its full size and depth into a file, as `chromagan sample` does."""
     picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
+    if picture.reference:
+        raise UsageError(f"{picture.name} is a reference; open it as a photo to colour it")
     job = writable(studio, desk, picture.job.with_request(request))
     failed: list[Exception] = []
 
@@ -161,7 +163,7 @@ def start_batch(studio: Studio, desk: Desk, values: Values) -> Values:
         raise UsageError("a batch is running; stop it first")
     request = request_of(desk, values.get("work"))
     jobs, refused = [], []
-    for picture in desk.pictures.values():
+    for picture in (one for one in desk.pictures.values() if not one.reference):
         try:
             studio.check_inside(desk, picture.job.source)
             studio.check_inside(desk, picture.job.output)

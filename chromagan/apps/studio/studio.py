@@ -24,7 +24,7 @@ from chromagan.errors import ChromaganError, ReadError, UsageError
 from chromagan.files.suffixes import is_photo_name
 from chromagan.images.read import check_grays, read_photo
 from chromagan.images.read_header import open_file, read_header
-from chromagan.inference.batch_plan import plan_jobs
+from chromagan.inference.batch_plan import Job, plan_jobs
 from chromagan.inference.colorizer import Colorizer, Session
 from chromagan.inference.sinks import Files
 
@@ -134,20 +134,21 @@ class Studio:
             raise UsageError(f"{plain[:60]!r} is no photo by the ending of its name")
         return Path(tempfile.mkdtemp(dir=desk.folder)) / plain
 
-    def take(self, desk: Desk, path: Path) -> Picture:
-        """Show an upload that has been written; one that is no photo that can be coloured is deleted."""
+    def take(self, desk: Desk, path: Path, reference: bool = False) -> Picture:
+        """Show an upload that has been written; one that is of no use is deleted."""
         try:
             with open_file(path) as file:
                 header = read_header(file, path.name)
             if header.width * header.height > self.limits.pixels:
                 raise ReadError(f"{path.name} has more than {self.limits.pixels / 1e6:.0f} million pixels")
             plan = plan_jobs([str(path)], path.parent / "colorized", overwrite=True)
-            if not plan.jobs:
+            jobs = [Job(path, path, name=Path(path.name))] if reference else plan.jobs
+            if not jobs:
                 raise ReadError(f"{path.name} is coloured by this program already; open the photo that it is of")
         except ChromaganError as error:
             shutil.rmtree(path.parent, ignore_errors=True)
             raise ReadError(str(error).replace(str(path), path.name)) from error
-        picture = Picture(secrets.token_urlsafe(9), plan.jobs[0], uploaded=True)
+        picture = Picture(secrets.token_urlsafe(9), jobs[0], uploaded=True, reference=reference)
         desk.pictures[picture.key] = picture
         return picture
 

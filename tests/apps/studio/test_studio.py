@@ -36,6 +36,20 @@ def test_two_people_do_not_see_each_others_photos(make_studio, tmp_path):
     assert min(len(mine.key), len(theirs.key)) >= 24
 
 
+def test_a_reference_is_not_a_photo_to_colour(make_studio, tmp_path):
+    studio = make_studio()
+    desk = studio.enter()
+    picture = brought(studio, desk, gray_photo(tmp_path / "a.png"))
+    path = studio.place(desk, "b.png")
+    path.write_bytes((tmp_path / "a.png").read_bytes())
+    reference = studio.take(desk, path, reference=True)
+    assert [one["key"] for one in handlers.listing(studio, desk)["photos"]] == [picture.key]
+    assert handlers.start_batch(studio, desk, {"work": {}})["total"] == 1
+    desk.batch.wait()
+    with pytest.raises(UsageError):
+        handlers.save(studio, desk, {"photo": reference.key, "work": {}})
+
+
 def test_what_was_brought_is_deleted(make_studio, tmp_path):
     studio = make_studio(limits=Limits(idle_seconds=0))
     desk = studio.enter()

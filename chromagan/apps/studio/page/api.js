@@ -37,6 +37,6 @@ export async function enter() {
 
 export const ask = async (what, values) => (await post(what, JSON.stringify(values))).json();
 export const picture = async (what, values) => createImageBitmap(await (await post(what, JSON.stringify(values))).blob());
-export const upload = async (file) => (await post(`upload?name=${encodeURIComponent(file.name)}`, file)).json();
+export const upload = async (file, as) => (await post(`upload?name=${encodeURIComponent(file.name)}&as=${as}`, file)).json();
 export const file = async (photo) => (await post("file", JSON.stringify({ photo }))).blob();
 export const leave = () => desk && post("leave", null, { keepalive: true }).catch(() => {});

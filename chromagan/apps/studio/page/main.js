@@ -11,7 +11,7 @@ const $ = (name) => document.getElementById(name);
 const view = new View($("photo"));
 const picker = new Picker({ canvas: $("gamut"), swatch: $("swatch"), field: $("hex"), lightness: $("lightness") });
 const works = new Map(); // by photo
-const studio = { photos: [], photo: null, work: null };
+const studio = { photos: [], references: [], photo: null, work: null };
 Object.assign(window, { studio, studio_view: view }); // for whoever looks in from outside: the tests
 Object.assign(studio, { answers: 0, painting: () => painting || busy.count > 0 });
 
@@ -118,15 +118,16 @@ function strip() {
   $("strip").querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-async function receive(files) {
+async function receive(files, as = "photo") {
   const taken = [];
   for (const one of files) {
     const photo = await attempt(() => during(async () => {
       if (one.size > studio.limits.bytes) throw Object.assign(new Error(`${one.name} has more than ${studio.limits.bytes / 1e6} MB`), { status: 0 });
-      return upload(one);
+      return { ...await upload(one, as), preview: URL.createObjectURL(one) };
     }));
-    if (photo) { studio.photos.push(photo); taken.push(photo); }
+    if (photo) taken.push(photo);
   }
+  (as === "photo" ? studio.photos : studio.references).push(...taken);
   strip();
   refresh();
   return taken;

@@ -39,7 +39,7 @@ export function makePanels({ studio, change, receive, during, value, say, attemp
   $("reference-file").onchange = async ({ target }) => {
     const files = [...target.files];
     target.value = "";
-    const taken = await receive(files);
+    const taken = await receive(files, "reference");
     if (!taken.length || !studio.work) return;
     const strength = value("reference-strength") / 100;
     change({ references: [...studio.work.now.references, ...taken.map(({ key }) => ({ file: key, strength }))] });
@@ -62,11 +62,13 @@ export function makePanels({ studio, change, receive, during, value, say, attemp
     const { references } = studio.work?.now ?? { references: [] };
     $("references").replaceChildren(...references.map((reference, place) => {
       const button = document.createElement("button"), name = document.createElement("span");
-      name.textContent = studio.photos.find(({ key }) => key === reference.file)?.name ?? "a photo";
+      const photo = [...studio.references, ...studio.photos].find(({ key }) => key === reference.file);
+      name.textContent = photo?.name ?? "a photo";
       button.title = "Take it away";
+      if (photo?.preview) button.append(Object.assign(new Image(), { src: photo.preview, alt: "", onerror: ({ target }) => target.remove() }));
       const did = told?.[place];
       const words = document.createElement("span");
-      words.textContent = did ? `trusted ${Math.round(100 * did.score)} %, did ${Math.round(100 * did.share)} %` : "";
+      words.textContent = did ? `trust ${Math.round(100 * did.score)} %, share ${Math.round(100 * did.share)} %` : "";
       button.append(name, " \u00d7", document.createElement("br"), words);
       button.onclick = () => change({ references: studio.work.now.references.filter((one) => one !== reference) });
       return button;

@@ -134,7 +134,8 @@ async def _upload(studio: Studio, request: Request) -> Any:
         path.unlink(missing_ok=True)
         path.parent.rmdir()
         raise
-    return handlers.shown(await run_in_threadpool(studio.take, desk, path, request.query_params.get("as") == "reference"))
+    reference = request.query_params.get("as") == "reference"
+    return handlers.shown(await run_in_threadpool(studio.take, desk, path, reference))
 
 
 async def _file(studio: Studio, request: Request) -> Any:

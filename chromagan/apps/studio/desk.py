@@ -46,7 +46,8 @@ class Picture:
     @property
     def hints(self) -> Path:
         """Where its hints are saved."""
-        return self.job.output.with_name(f"{self.job.source.stem}.hints.json")
+        name = self.job.source.name if self.job.shared else self.job.source.stem
+        return self.job.output.with_name(f"{name}.hints.json")
 
 
 @dataclass

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Any
 
 import cv2
@@ -16,18 +14,17 @@ from numpy.typing import NDArray
 from chromagan.apps.studio.batch import Batch
 from chromagan.apps.studio.desk import Desk, Picture
 from chromagan.apps.studio.studio import Studio
+from chromagan.apps.studio.work import request_of, saved_guidance, work_of
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import ChromaganError, UsageError, WriteError
-from chromagan.files.atomic import write_text
 from chromagan.inference.batch import colorize_files
 from chromagan.inference.batch_plan import Job, check_jobs
-from chromagan.inference.request import Request
+from chromagan.inference.hint_files import lightness_of, moved_colours, write_hints
 
 Values = dict[str, Any]
 QUALITY = 92  # of what is shown; what is saved never passes through it
 GALLERY_SIDE = 480
 MOST_SHOWN = 9
-_KNOWN = {"guidance", "saturation", "warmth", "variations", "seed"}
 
 
 def listing(studio: Studio, desk: Desk) -> Values:
@@ -50,8 +47,12 @@ def open_photo(studio: Studio, desk: Desk, values: Values) -> Values:
     with studio.painting:
         pixels = studio.session(desk, picture).photo.pixels
     answer = {**shown(picture), "height": pixels.shape[0], "width": pixels.shape[1]}
-    guidance = _saved(studio, desk, picture)
-    return answer if guidance is None else {**answer, "saved": _work_of(desk, guidance)}
+    guidance = saved_guidance(studio, desk, picture)
+    if guidance is None:
+        return answer
+    if guidance.photo not in (None, lightness_of(pixels)):
+        return {**answer, "note": f"{picture.hints.name} was made for another photo, and is left alone"}
+    return {**answer, "saved": work_of(desk, guidance)}
 
 
 def before(studio: Studio, desk: Desk, values: Values) -> bytes:
@@ -136,19 +137,21 @@ def writable(studio: Studio, desk: Desk, job: Job) -> Job:
 def save_hints(studio: Studio, desk: Desk, values: Values) -> Values:
     """Write the work beside the coloured photo, and hand it over."""
     picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
-    text = request.guidance.to_json() + "\n"
     studio.check_inside(desk, picture.hints)
+    with studio.painting:
+        photo = studio.session(desk, picture).photo
     picture.hints.parent.mkdir(parents=True, exist_ok=True)
-    write_text(picture.hints, text)
-    return {"file": picture.hints.name, "path": "" if picture.uploaded else str(picture.hints), "text": text}
+    written = write_hints(request.guidance, photo, picture.hints)
+    answer = {"file": picture.hints.name, "path": str(picture.hints), "moved": len(moved_colours(written))}
+    return {**answer, "path": "", "text": picture.hints.read_text(encoding="utf-8")} if picture.uploaded else answer
 
 
-def read_hints(studio: Studio, desk: Desk, values: Values) -> Values:
+def open_hints(studio: Studio, desk: Desk, values: Values) -> Values:
     """A file of hints that a person opens, checked, as the page's work."""
     text = values.get("text")
     if not isinstance(text, str):
         raise UsageError("hints are text in JSON")
-    return {"work": _work_of(desk, Guidance.from_json(text, str(values.get("name", "hints"))[:80]))}
+    return {"work": work_of(desk, Guidance.from_json(text, str(values.get("name", "hints"))[:80]))}
 
 
 def close_photo(studio: Studio, desk: Desk, values: Values) -> Values:
@@ -167,7 +170,7 @@ def start_batch(studio: Studio, desk: Desk, values: Values) -> Values:
         try:
             studio.check_inside(desk, picture.job.source)
             studio.check_inside(desk, picture.job.output)
-            own = replace(request, guidance=_saved(studio, desk, picture) or Guidance())
+            own = replace(request, guidance=saved_guidance(studio, desk, picture) or Guidance())
             jobs.append(replace(picture.job, request=own))
         except ChromaganError as error:
             refused.append(f"{picture.name}: {error}")
@@ -191,56 +194,10 @@ def stop_batch(studio: Studio, desk: Desk, values: Values) -> Values:
 
 HANDLERS: dict[str, Callable[[Studio, Desk, Values], Values | bytes]] = {
     "open": open_photo, "before": before, "paint": paint, "told": told, "suggest": suggest, "variations": variations,
-    "save": save, "save-hints": save_hints, "read-hints": read_hints, "close": close_photo,
+    "save": save, "save-hints": save_hints, "read-hints": open_hints, "close": close_photo,
     "batch": start_batch, "batch-state": batch_state, "batch-stop": stop_batch,
 }  # fmt: skip
 """By what the page calls them."""
-
-
-def request_of(desk: Desk, work: Any) -> Request:
-    """The request that the page's work is.
-
-    Args:
-        desk: whose photos it may name as references, by their keys.
-        work: {"guidance": {...}, "saturation": ..., "warmth": ..., "variations": 0 or 1, "seed": ...}.
-
-    Raises:
-        UsageError: anything that is no such work.
-    """
-    given = work.get("guidance", {}) if isinstance(work, dict) else None
-    if not isinstance(given, dict) or not work.keys() <= _KNOWN:
-        raise UsageError(f"the work is an object with {', '.join(sorted(_KNOWN))}")
-    guidance = Guidance.from_json(json.dumps({"version": 1, **given}), "the work")
-    # A reference is the key of a photo here: a file that a stranger names is never opened, nor looked for.
-    if any(region and region.file for region in (guidance.only, guidance.keep, guidance.vary)):
-        raise UsageError("a region is drawn as polygons here; the picture of one goes with `chromagan sample`")
-    references = tuple(replace(one, file=str(desk.picture(one.file).job.source)) for one in guidance.references)
-    values = {name: value for name, value in work.items() if name != "guidance"}
-    request = Request(guidance=replace(guidance, references=references), **values)
-    if request.variations > 1:
-        raise UsageError("one picture is painted at a time")
-    return request
-
-
-def _saved(studio: Studio, desk: Desk, picture: Picture) -> Guidance | None:
-    """The hints that were saved of a photo."""
-    if not picture.hints.exists():
-        return None
-    studio.check_inside(desk, picture.hints)
-    return Guidance.from_json(picture.hints.read_text(encoding="utf-8"), picture.hints.name)
-
-
-def _work_of(desk: Desk, guidance: Guidance) -> Values:
-    """Guidance as the page's work; references that this desk has not are left out, and said."""
-    keys = {str(one.job.source): key for key, one in desk.pictures.items()}
-    kept = tuple(replace(one, file=keys[one.file]) for one in guidance.references if one.file in keys)
-    missing = [PurePath(one.file).name for one in guidance.references if one.file not in keys]
-    regions = {name: getattr(guidance, name) for name in ("only", "keep", "vary")}
-    pictures: dict[str, Any] = {name: None for name, region in regions.items() if region and region.file}
-    missing += [f"the picture of the region {name!r}" for name in pictures]
-    values = json.loads(replace(guidance, references=kept, **pictures).to_json())
-    values.pop("version")
-    return {"guidance": values, **({"missing": missing} if missing else {})}
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:

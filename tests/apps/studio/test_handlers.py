@@ -8,11 +8,12 @@ import pytest
 
 from chromagan.apps.studio import handlers
 from chromagan.apps.studio.batch import Batch
+from chromagan.apps.studio.work import request_of, work_of
 from chromagan.conditioning.guidance import Guidance, Reference, Region
 from chromagan.errors import UsageError, WriteError
 from chromagan.images.metadata import read_provenance
 from chromagan.inference.request import Request
-from tests.apps.studio.conftest import make_colorizer
+from tests.apps.studio.conftest import gray_photo, make_colorizer
 
 RED = {"kind": "colour", "points": [[0.25, 0.5]], "radius": 0.08, "rgb": "#c03028"}
 
@@ -58,7 +59,13 @@ def test_what_is_saved_is_what_the_program_writes_and_comes_back(seated, photos,
     assert read_provenance(done["path"]).request == request.digest
     other = studio.enter()
     saved = handlers.open_photo(studio, other, {"photo": key})["saved"]
-    assert saved["guidance"]["strokes"] == [RED]
+    (stroke,) = saved["guidance"]["strokes"]
+    assert {**stroke, **RED} == stroke
+    # Of another photo of that name, they are left alone.
+    gray_photo(photos / "0.png", 9)
+    opened = handlers.open_photo(studio, studio.enter(), {"photo": key})
+    assert "saved" not in opened
+    assert "another photo" in opened["note"]
 
 
 def test_a_variation_that_was_picked_is_saved(seated, tmp_path):
@@ -77,10 +84,10 @@ def test_a_variation_that_was_picked_is_saved(seated, tmp_path):
 def test_hints_of_a_file_are_checked(seated):
     studio, desk, _ = seated
     text = json.dumps({"version": 1, "strokes": [RED]})
-    assert handlers.read_hints(studio, desk, {"text": text})["work"]["guidance"]["strokes"] == [RED]
+    assert handlers.open_hints(studio, desk, {"text": text})["work"]["guidance"]["strokes"] == [RED]
     for wrong in ("{", "[]", json.dumps({"version": 1, "strokes": [{**RED, "radius": 7}]}), None):
         with pytest.raises(UsageError):
-            handlers.read_hints(studio, desk, {"text": wrong, "name": "mine.json"})
+            handlers.open_hints(studio, desk, {"text": wrong, "name": "mine.json"})
 
 
 def test_suggestions_are_colours_of_the_place(seated):
@@ -96,6 +103,7 @@ def test_suggestions_are_colours_of_the_place(seated):
 @pytest.mark.parametrize("work", [
     [], {"size": 64}, {"saturation": -1}, {"saturation": "much"}, {"variations": 50}, {"guidance": {"strokes": [{}]}},
     {"guidance": []}, {"guidance": {"references": [{"file": "/etc/hostname"}]}},
+    {"guidance": {"layer": {"file": "/etc/hostname"}}},
     {"guidance": {"only": {"file": "/etc/hostname"}}}, {"guidance": {"keep": {"file": "x.png"}}},
 ])  # fmt: skip
 def test_work_that_is_none_is_refused_in_one_line(seated, work):
@@ -109,13 +117,13 @@ def test_work_that_is_none_is_refused_in_one_line(seated, work):
 def test_a_reference_is_a_photo_of_the_desk(seated, photos):
     studio, desk, _ = seated
     keys = list(desk.pictures)
-    request = handlers.request_of(desk, {"guidance": {"references": [{"file": keys[1], "strength": 0.5}]}})
+    request = request_of(desk, {"guidance": {"references": [{"file": keys[1], "strength": 0.5}]}})
     assert [one.file for one in request.guidance.references] == [str(photos / "1.png")]
     saved = Guidance(references=request.guidance.references)
-    (back,) = handlers._work_of(desk, saved)["guidance"]["references"]
+    (back,) = work_of(desk, saved)["guidance"]["references"]
     assert (back["file"], back["strength"]) == (keys[1], 0.5)
     others = Guidance(references=[Reference("/home/else/b.png")], only=Region(file="/home/else/mask.png"))
-    work = handlers._work_of(desk, others)
+    work = work_of(desk, others)
     assert len(work["missing"]) == 2
     assert "/home" not in json.dumps(work)
 

@@ -10,6 +10,7 @@ import pytest
 from chromagan.apps.studio import handlers
 from chromagan.apps.studio import studio as studio_module
 from chromagan.apps.studio.desk import Limits, UnknownDesk, UnknownPhoto
+from chromagan.apps.studio.work import request_of
 from chromagan.errors import ReadError, UsageError
 from tests.apps.studio.conftest import gray_photo
 
@@ -31,7 +32,7 @@ def test_two_people_do_not_see_each_others_photos(make_studio, tmp_path):
             wish(studio, theirs, {"photo": picture.key, "work": {}})
     reference = {"guidance": {"references": [{"file": picture.key}]}}
     with pytest.raises(UnknownPhoto):
-        handlers.request_of(theirs, reference)
+        request_of(theirs, reference)
     assert len({mine.key, theirs.key}) == 2
     assert min(len(mine.key), len(theirs.key)) >= 24
 

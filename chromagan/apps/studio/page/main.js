@@ -98,6 +98,7 @@ async function open(photo) {
     studio.work = works.get(photo.key);
     view.selected = -1;
     view.show(before);
+    if (opened.note) say(opened.note, true);
     if (opened.saved?.missing) say(`not here, and left out: ${opened.saved.missing.join(", ")}`, true);
     panels.changed();
     strip();
@@ -256,7 +257,8 @@ async function saveHints() {
     const done = await ask("save-hints", { photo: studio.photo.key, work: studio.work.request() });
     if (!done.path) hand(new Blob([done.text], { type: "application/json" }), done.file);
     studio.work.kept = studio.work.now;
-    say(done.path ? `Hints saved as ${done.path}` : `${done.file} is in your downloads`);
+    const moved = done.moved ? `; ${done.moved} colours cannot be shown that light or dark, and are as near as can be` : "";
+    say((done.path ? `Hints saved as ${done.path}` : `${done.file} is in your downloads`) + moved);
     refresh();
   });
 }

@@ -46,5 +46,6 @@ function read(saved) {
   if (!saved) return {};
   const { strokes = [], palette = null, references = [], ...regions } = saved.guidance ?? {}; // regions are kept as they are
   const { saturation = 1, warmth = 0 } = saved;
-  return { strokes: strokes.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0)), palette, references, regions, saturation, warmth };
+  const plain = strokes.map(({ applied, ...stroke }) => stroke); // what was met is found anew
+  return { strokes: plain.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0)), palette, references, regions, saturation, warmth };
 }

@@ -16,10 +16,13 @@ from chromagan.apps.studio.desk import Desk, Picture
 from chromagan.apps.studio.studio import Studio
 from chromagan.apps.studio.work import request_of, saved_guidance, work_of
 from chromagan.conditioning.guidance import Guidance
+from chromagan.conditioning.palette import palette_of
 from chromagan.errors import ChromaganError, UsageError, WriteError
+from chromagan.images.read import read_photo
 from chromagan.inference.batch import colorize_files
 from chromagan.inference.batch_plan import Job, check_jobs
 from chromagan.inference.hint_files import lightness_of, moved_colours, write_hints
+from chromagan.inference.kept import reduced_lab
 
 Values = dict[str, Any]
 QUALITY = 92  # of what is shown; what is saved never passes through it
@@ -102,6 +105,14 @@ def variations(studio: Studio, desk: Desk, values: Values) -> Values:
     pictures = [f"data:image/jpeg;base64,{base64.b64encode(jpeg(one)).decode()}" for one in made]
     seeds = [one.seed for one in asked.each]
     return {"variations": [{"seed": seed, "picture": one} for seed, one in zip(seeds, pictures, strict=True)]}
+
+
+def palette(studio: Studio, desk: Desk, values: Values) -> Values:
+    """The main colours of a photo that was brought."""
+    picture = desk.picture(values.get("photo"))
+    studio.check_inside(desk, picture.job.source)
+    found = palette_of(reduced_lab(read_photo(picture.job.source, studio.limits.pixels).pixels))
+    return {"colours": [_hex(one) for one in found.colours], "shares": list(found.shares)}
 
 
 def save(studio: Studio, desk: Desk, values: Values) -> Values:
@@ -194,7 +205,7 @@ def stop_batch(studio: Studio, desk: Desk, values: Values) -> Values:
 
 HANDLERS: dict[str, Callable[[Studio, Desk, Values], Values | bytes]] = {
     "open": open_photo, "before": before, "paint": paint, "told": told, "suggest": suggest, "variations": variations,
-    "save": save, "save-hints": save_hints, "read-hints": open_hints, "close": close_photo,
+    "palette": palette,     "save": save, "save-hints": save_hints, "read-hints": open_hints, "close": close_photo,
     "batch": start_batch, "batch-state": batch_state, "batch-stop": stop_batch,
 }  # fmt: skip
 """By what the page calls them."""

@@ -128,6 +128,23 @@ def test_a_reference_is_a_photo_of_the_desk(seated, photos):
     assert "/home" not in json.dumps(work)
 
 
+def test_a_palette_of_a_picture_moves_the_colours(make_studio, photos, tmp_path):
+    brown = np.full((40, 60, 3), (30, 70, 140), np.uint8)  # BGR
+    brown[:, 30:] = (60, 110, 200)
+    cv2.imwrite(str(tmp_path / "brown.png"), brown)
+    studio = make_studio(photos, tmp_path / "brown.png")
+    desk = studio.enter()
+    keys = {one.name: key for key, one in desk.pictures.items()}
+    found = handlers.palette(studio, desk, {"photo": keys["brown.png"]})
+    assert 1 <= len(found["colours"]) <= 8
+    assert sum(found["shares"]) == pytest.approx(1, abs=0.02)
+    plain, moved = (
+        decoded(handlers.paint(studio, desk, {"photo": keys["1.png"], "work": work}))
+        for work in ({}, {"guidance": {"palette": {**found, "strength": 1.0}}})
+    )
+    assert np.abs(moved - plain)[..., 1:].mean() > 2
+
+
 def test_a_file_of_others_is_not_written_over(seated, tmp_path):
     studio, desk, key = seated
     (tmp_path / "out").mkdir()

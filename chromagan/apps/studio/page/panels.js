@@ -77,12 +77,20 @@ export function makePanels({ studio, change, receive, during, value, say, attemp
 
   // Palette
 
-  function setPalette(colours, kind) {
-    change({ palette: colours.length ? { colours, strength: value("palette-strength") / 100 } : null }, kind);
+  function setPalette(colours, kind, shares = []) {
+    change({ palette: colours.length ? { colours, shares, strength: value("palette-strength") / 100 } : null }, kind);
   }
   $("add-colour").onclick = () => studio.work && setPalette([...(studio.work.now.palette?.colours ?? []), $("palette-new").value]);
+  $("palette-of-reference").onclick = () => $("palette-file").click();
+  $("palette-file").onchange = ({ target }) => attempt(async () => {
+    const [photo] = await receive([...target.files].slice(0, 1), "reference");
+    target.value = "";
+    if (!photo || !studio.work) return;
+    const { colours, shares } = await ask("palette", { photo: photo.key });
+    setPalette(colours, "", shares);
+  });
   $("palette-strength").addEventListener("input", () => {
-    if (studio.work?.now.palette) setPalette(studio.work.now.palette.colours, "palette");
+    if (studio.work?.now.palette) setPalette(studio.work.now.palette.colours, "palette", studio.work.now.palette.shares);
   });
   function palette() {
     const colours = studio.work?.now.palette?.colours ?? [];

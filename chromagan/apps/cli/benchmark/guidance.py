@@ -7,7 +7,10 @@ from pathlib import Path
 
 from chromagan.errors import UsageError
 
-MEASURES = {"strokes": "are strokes met, do they leak, do they stay dots"}
+MEASURES = {
+    "session": "how long a person waits for the first answer and for each stroke, photos of 12 megapixels",
+    "strokes": "are strokes met, do they leak, do they stay dots",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

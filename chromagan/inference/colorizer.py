@@ -24,6 +24,7 @@ from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
 from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo, lacks_grays, to_photo
+from chromagan.images.tint import is_tinted
 from chromagan.images.write import write_photo
 from chromagan.inference.adviser import Adviser
 from chromagan.inference.album import Album
@@ -260,6 +261,8 @@ class Colorizer(OldNames, HubColorizer):
         walk = Walk(photo.pixels, request.over(self.look), request).start(self.network)
         walk.ground.tell = self.album.tell
         walk.condition = self._shown(walk)
+        if request.guidance.keep is None and is_tinted(photo.pixels):
+            log.info("%s: this scan is tinted (sepia), its tint is replaced", photo.path or "a picture")
         walk.ground.kept(request.guidance)  # what is wrong with a region is told before the network runs
         tell(request.guidance, photo)
         return walk

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chromagan.conditioning.borders import calm_border
 from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.encode import local_wishes
 from chromagan.conditioning.guidance import Guidance, Reference, Region
@@ -107,6 +108,7 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
     ab = _as_references(ab, ground, request.guidance.references)
     if request.guidance.palette is not None:
         ab = towards_palette(ab, ground.lightness((ab.shape[2], ab.shape[3])), request.guidance.palette)
+    ab = calm_border(ab, ground.lightness((ab.shape[2], ab.shape[3])))
     # Saturation under strokes, then their colours.
     size, strokes = (ab.shape[2], ab.shape[3]), request.guidance.strokes
     if strokes or request.guidance.layer:

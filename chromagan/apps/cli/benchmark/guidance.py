@@ -10,6 +10,8 @@ from chromagan.errors import UsageError
 MEASURES = {
     "session": "how long a person waits for the first answer and for each stroke, photos of 12 megapixels",
     "strokes": "are strokes met, do they leak, do they stay dots",
+    "variations": "is one of five nearer than the plain painting, do they differ, by things or by pixels",
+    "palette": "do colours come nearer to a palette the stronger it is, and together",
 }
 
 

@@ -55,5 +55,11 @@ def sky(rows=90, columns=120):
 def test_a_white_sky_a_flat_picture_and_a_thing_on_white_are_no_border():
     thing = np.full((90, 120), 97.0, np.float32)
     cv2.circle(thing, (60, 45), 30, 40.0, -1)
-    for L in (sky(), np.full((90, 120), 60, np.float32), thing, np.zeros((1, 1), np.float32), sky(4, 3)):
+    for L in (
+        sky(),
+        np.full((90, 120), 60, np.float32),
+        thing,
+        np.zeros((1, 1), np.float32),
+        np.full((4, 3), 97.0, np.float32),
+    ):
         assert find_border(L) is None

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chromagan.color.ab_bins import AbBins
 from chromagan.color.gamut import lab_to_srgb_keeping_lightness
 
 APART = 20.0  # Lab units between two suggestions
@@ -24,7 +23,7 @@ _GRID = 4.0  # Lab units: painted colours this close are one
 
 
 def suggest(
-    place: tuple[float, float], L: Tensor, ab: Tensor, logits: Tensor | None, bins: AbBins | None, count: int = 6
+    place: tuple[float, float], L: Tensor, ab: Tensor, logits: Tensor | None, centres: Tensor | None, count: int = 6
 ) -> list[tuple[int, int, int]]:
     """The likeliest colours of a place, each well apart from the others.
 
@@ -32,16 +31,16 @@ def suggest(
         place: (x, y), shares of the photo.
         L: (1, 1, h, w) in [0, 100].
         ab: (1, 2, h', w') as it is painted.
-        logits: (1, Q, h'', w'') over the bins, where a network predicts them.
-        bins: those of the logits.
+        logits: (1, Q, h'', w'') over ab bins, where a network predicts them.
+        centres: (Q, 2) of the bins.
         count: of colours, at most.
 
     Returns:
         sRGB of 8 bits, at the lightness of the place; chroma gives way where sRGB cannot show it.
     """
-    if logits is not None and bins is not None:
+    if logits is not None and centres is not None:
         row, column = _pixel(place, logits)
-        colours, weights = bins.centres.float().cpu(), torch.softmax(logits[0, :, row, column].float().cpu(), 0)
+        colours, weights = centres.float().cpu(), torch.softmax(logits[0, :, row, column].float().cpu(), 0)
     else:
         colours, weights = _painted(place, L, ab)
     chosen = _distinct(colours, weights, count)

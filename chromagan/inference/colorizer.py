@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from chromagan.color.ab_bins import AbBins
 from chromagan.compute.device import choose_device, place
 from chromagan.conditioning.condition import Condition
 from chromagan.conditioning.encode import encode
@@ -318,6 +317,7 @@ class Session(Screen):
         self.colorizer, self.photo = colorizer, photo
         super().__init__()
         self._walk: Walk | None = None
+        self._advice: tuple[Tensor, Tensor] | None = None
 
     def paint(self, request: Request | None = None, **changes: Any) -> list[Colored]:
         """The photo as the request has it; the same as `Colorizer.colorize` gives.
@@ -341,8 +341,13 @@ class Session(Screen):
     def _latest(self) -> Walk:
         return self._walk or self._asked(None, {})
 
-    def _bins(self) -> AbBins | None:
-        return self.colorizer.network.bins
+    def _distribution(self, walk: Walk) -> tuple[Tensor | None, Tensor | None]:
+        bins = self.colorizer.network.bins
+        if bins is not None and walk.prediction.bin_logits is not None:
+            return walk.prediction.bin_logits, bins.centres
+        if self._advice is None:  # once a photo, by a small network that predicts some
+            self._advice = self.colorizer._adviser.distribution(walk.prepared.L)
+        return self._advice
 
 
 def _drawn(request: Request) -> tuple[Any, ...]:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from chromagan.color.ab_bins import AbBins
 from chromagan.color.gamut import gamut_edges
 from chromagan.conditioning.references import Influence
 from chromagan.conditioning.suggest import suggest
@@ -39,8 +39,8 @@ class Screen:
         """The photo's way as it was asked for last."""
         raise NotImplementedError
 
-    def _bins(self) -> AbBins | None:
-        """Those that the network predicts."""
+    def _distribution(self, walk: Walk) -> tuple[Tensor | None, Tensor | None]:
+        """What is predicted of the colours of places: logits (1, Q, h, w), and the bins' centres (Q, 2)."""
         raise NotImplementedError
 
     def preview(self, request: Request | None = None, side: int = SIDE, **changes: Any) -> list[NDArray[np.uint8]]:
@@ -94,4 +94,5 @@ class Screen:
             sRGB of 8 bits each, at the lightness of that place.
         """
         walk = self._latest()
-        return suggest((x, y), walk.prepared.guide, walk.painted[0], walk.prediction.bin_logits, self._bins(), count)
+        logits, centres = self._distribution(walk)
+        return suggest((x, y), walk.prepared.guide, walk.painted[0], logits, centres, count)

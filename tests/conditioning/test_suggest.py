@@ -18,13 +18,13 @@ def test_modes_of_the_distribution_in_their_order():
     logits = torch.full((1, len(bins), 4, 4), -20.0)
     for share, colour in zip((0.0, -1.0, -2.0), wished, strict=True):
         logits[0, bins.nearest(torch.tensor(colour).view(1, 2, 1, 1))[0, 0, 0], 1, 2] = share
-    found = suggest((0.7, 0.4), L, torch.zeros(1, 2, 8, 8), logits, bins)
+    found = suggest((0.7, 0.4), L, torch.zeros(1, 2, 8, 8), logits, bins.centres)
     assert len(found) == 3
     for rgb, colour in zip(found, wished, strict=True):
         lab = lab_of(rgb)
         assert lab[0] == pytest.approx(55, abs=0.5)
         assert (lab[1:] - torch.tensor(colour)).norm() < 8
-    assert suggest((0.1, 0.1), L, torch.zeros(1, 2, 8, 8), logits, bins, count=2) != found[:2]
+    assert suggest((0.1, 0.1), L, torch.zeros(1, 2, 8, 8), logits, bins.centres, count=2) != found[:2]
 
 
 def test_what_is_painted_near_and_about_as_light():

@@ -89,8 +89,7 @@ def suggest(studio: Studio, desk: Desk, values: Values) -> Values:
     with studio.painting:
         session = studio.session(desk, picture)
         colours = session.suggest(x, y)
-    predicted = studio.colorizer.network.bins is not None
-    return {"colours": [_hex(one) for one in colours], "predicted": predicted}
+    return {"colours": [_hex(one) for one in colours]}
 
 
 def variations(studio: Studio, desk: Desk, values: Values) -> Values:

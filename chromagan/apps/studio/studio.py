@@ -28,7 +28,7 @@ from chromagan.inference.batch_plan import Job, plan_jobs
 from chromagan.inference.colorizer import Colorizer, Session
 from chromagan.inference.sinks import Files
 
-_PIXELS_KEPT = 40_000_000  # of photos whose sessions are held, the one at hand not counted
+_PIXELS_KEPT = 26_000_000  # of photos whose sessions are held, the one at hand not counted
 
 
 class Studio:

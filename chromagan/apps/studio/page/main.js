@@ -150,8 +150,8 @@ async function look(place, moving) {
   picker.at(view.lightness(place));
   if (moving) return;
   const photo = studio.photo.key;
-  const { colours, predicted } = await attempt(() => ask("suggest", { photo, x: place[0], y: place[1] })) ?? { colours: [] };
-  $("suggested-by").textContent = predicted ? "What the network holds for likely here" : "Painted near here";
+  const { colours } = await attempt(() => ask("suggest", { photo, x: place[0], y: place[1] })) ?? { colours: [] };
+  $("suggested-by").textContent = "Likely here";
   $("suggestions").replaceChildren(...colours.map((colour) => {
     const button = document.createElement("button");
     button.style.background = colour;

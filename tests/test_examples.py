@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from chromagan.images.metadata import read_provenance
@@ -86,3 +87,21 @@ def test_steadiness(colour_photos):
     assert len(figures) == 8
     # Below 0.01 a photo is another one's copy; above 40 not even the sky would be the same.
     assert all(0.01 < value < 40 for value in figures.values())
+
+
+def test_variations(colour_photos, tmp_path):
+    run("variations.py", colour_photos / "coffee.png", tmp_path)
+    made = [read_photo(tmp_path / f"coffee.seed{seed}.png").pixels for seed in range(4)]
+    assert len({one.tobytes() for one in made}) == 4
+    assert [read_provenance(tmp_path / f"coffee.seed{seed}.png").seed for seed in range(4)] == [0, 1, 2, 3]
+
+
+def test_a_palette_inside_of_a_mask(colour_photos, tmp_path):
+    photo = read_photo(colour_photos / "coffee.png").pixels
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[:, : photo.shape[1] // 2] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    run("palette_and_region.py", colour_photos / "coffee.png", tmp_path / "mask.png", tmp_path / "out.png")
+    made = read_photo(tmp_path / "out.png").pixels
+    assert np.array_equal(made[mask == 0], photo[mask == 0])
+    assert not np.array_equal(made[mask > 0], photo[mask > 0])

@@ -17,7 +17,10 @@ from chromagan.conditioning.guidance import Guidance, Palette, Region
 GUIDE = Path(__file__).with_name("guide")
 HEIGHT = 260
 SEA = Palette(("#0b3954", "#087e8b", "#bfd7ea"))
-SAUCER = Region(polygons=(((0.05, 0.3), (0.75, 0.3), (0.85, 0.7), (0.6, 1), (0.2, 1), (0.05, 0.6)),))
+TURNS = np.linspace(0, 2 * np.pi, 60)
+SAUCER = Region(
+    polygons=(tuple((0.463 + 0.337 * x, 0.6 + 0.385 * y) for x, y in zip(np.cos(TURNS), np.sin(TURNS), strict=True)),)
+)
 
 
 def main() -> None:

@@ -105,3 +105,11 @@ def test_a_palette_inside_of_a_mask(colour_photos, tmp_path):
     made = read_photo(tmp_path / "out.png").pixels
     assert np.array_equal(made[mask == 0], photo[mask == 0])
     assert not np.array_equal(made[mask > 0], photo[mask > 0])
+
+
+def test_reference_photos(colour_photos, tmp_path):
+    photo = colour_photos / "coffee.png"
+    told = run("reference_photos.py", photo, photo, colour_photos / "astronaut.png", "-o", tmp_path / "coffee.png")
+    assert re.match(r"coffee\.png: score (0\.9\d|1\.00), share (9\d|100)%\n", told)
+    off = read_photo(tmp_path / "coffee.png").pixels.astype(int) - read_photo(photo).pixels
+    assert abs(off).mean() < 3

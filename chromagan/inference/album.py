@@ -19,7 +19,7 @@ from chromagan.errors import UsageError
 from chromagan.images.read import read_photo
 from chromagan.inference.guide import Ground
 from chromagan.inference.masks import digest_of
-from chromagan.inference.stages import Walk, device_of, predict
+from chromagan.inference.stages import Walk, device_of, predict, working_size
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
 from chromagan.pretrained.hub import load_pretrained
@@ -57,7 +57,7 @@ class Album:
         if key not in ground.told:
             seen = self.seen(reference)
             if ground.seen is None:
-                ground.seen = Seen(ground.L, *self._maps(ground.pixels)[1:])
+                ground.seen = self._seen_by_painting(ground) or Seen(ground.L, *self._maps(ground.pixels)[1:])
             ground.told[key] = tell(ground.seen, seen)
         return ground.told[key]
 
@@ -85,22 +85,32 @@ class Album:
             raise UsageError(none)
         return Seen(L, features, fine, colours)
 
+    def _seen_by_painting(self, ground: Ground) -> Seen | None:
+        """Where the network that painted is the one that looks, and saw the photo at the size for it."""
+        features, fine = ground.features, ground.fine_features
+        if features is None or fine is None or self._opened() is not self._network:
+            return None
+        rows, columns = working_size(*ground.pixels.shape[:2], _LOOK.size, self._network.ab_stride)
+        if tuple(fine.shape[-2:]) != (-(-rows // 8), -(-columns // 8)):
+            return None
+        return Seen(ground.L, features.float().cpu(), fine.float().cpu())
+
     def _maps(self, pixels: NDArray[Any]) -> tuple[Tensor, Tensor, Tensor]:
         """L at the size of the guide, and the branch's maps at two strides."""
-        with self._lock:
-            if self._eyes is None:
-                self._eyes = self._open_eyes()
-        walk = Walk(pixels, _LOOK).start(self._eyes)
-        prediction = predict(self._eyes, [walk.prepared.L])[0]
+        eyes = self._opened()
+        walk = Walk(pixels, _LOOK).start(eyes)
+        prediction = predict(eyes, [walk.prepared.L])[0]
         assert prediction.features is not None
         assert prediction.fine_features is not None
         return walk.prepared.guide, prediction.features.float().cpu(), prediction.fine_features.float().cpu()
 
-    def _open_eyes(self) -> ColorizationNetwork:
-        network, card = load_pretrained(EYES)
-        if card.sha256 == self._sha256:
-            return self._network
-        return network.eval().requires_grad_(False).to(device_of(self._network))
+    def _opened(self) -> ColorizationNetwork:
+        with self._lock:
+            if self._eyes is None:
+                network, card = load_pretrained(EYES)
+                own = card.sha256 == self._sha256
+                self._eyes = self._network if own else network.eval().requires_grad_(False).to(device_of(self._network))
+            return self._eyes
 
 
 def _ab(pixels: NDArray[Any], size: tuple[int, int]) -> Tensor:

@@ -41,6 +41,7 @@ class Ground:
 
     Attributes:
         features: (1, F, h', w') of the semantic branch, where the network hands some over, once it has been run.
+        fine_features: of it too, at half the stride.
         tell: finds out what a reference tells of this photo; set by whoever can read references.
         seen: the photo as references are matched with it, once they are.
         told: by each reference, by the digest of its content.
@@ -48,6 +49,7 @@ class Ground:
     """
 
     features: Tensor | None = None
+    fine_features: Tensor | None = None
     tell: Callable[[Ground, Reference], Told]
     seen: Seen | None = None
     influences: tuple[Influence, ...] = ()

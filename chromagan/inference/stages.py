@@ -266,7 +266,8 @@ def answer(
     """
     lightness, conditions = [walk.prepared.L for walk in walks], [walk.condition for walk in walks]
     for walk, prediction in zip(walks, predict(network, lightness, conditions, batch_size), strict=True):
-        walk.prediction, walk.ground.features, walk.doubt = prediction, prediction.features, None
+        walk.prediction, walk.doubt = prediction, None
+        walk.ground.features, walk.ground.fine_features = prediction.features, prediction.fine_features
         colour(network, walk, step, adviser).guided()
 
 

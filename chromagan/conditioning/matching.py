@@ -19,11 +19,10 @@ from torch import Tensor
 PARTNERS = 8
 _TEMPERATURE = 0.1  # of likeness, among partners
 _LIGHTNESS = 0.0005  # what a difference of L, and of its local deviation, takes off likeness, a squared Lab unit
-_NEAR = 3.0  # cells: partners of neighbours that lie so near each other agree
 _MOST_CELLS = 4096
-# Of closeness, mutuality, coherence, likeness of the photos as wholes, mean closeness: middle, and slope of trust.
-_EVIDENCE = ((0.385, 1.488), (-0.124, 6.684), (0.396, 0.109), (0.771, 26.684), (0.385, 14.691))
-_OFFSET = -4.658
+# Of closeness, mutuality, likeness of the photos as wholes, mean closeness: the middle, and the slope of trust.
+_EVIDENCE = ((0.386, 2.35), (-0.121, 7.23), (0.806, 5.52), (0.386, 50.9))
+_OFFSET = -4.9
 _CLOSE = 0.3  # below it there is nothing like it in the reference
 
 
@@ -91,7 +90,6 @@ def match(photo: Seen, reference: Seen) -> Matched:
     evidence = (
         close,
         (weights * (best - score.amax(0)[partners])).sum(1),  # 0 where no partner has a better one itself
-        _coherence(partners[:, 0], here.grid, there.grid),
         alike.expand_as(close),
         close.mean().expand_as(close),
     )
@@ -130,10 +128,3 @@ def _likeness(here: _Cells, there: _Cells) -> tuple[Tensor, Tensor]:
         middle = (a.mean(0) + b.mean(0)) / 2
         total += 0.5 * F.normalize(a - middle, dim=1, eps=1e-6) @ F.normalize(b - middle, dim=1, eps=1e-6).T
     return total, F.cosine_similarity(here.maps[1].mean(0), there.maps[1].mean(0), dim=0)
-
-
-def _coherence(partner: Tensor, grid: tuple[int, int], there: tuple[int, int]) -> Tensor:
-    """The share of a place's eight neighbours, itself counted, whose first partners lie near its own."""
-    places = torch.stack((partner // there[1], partner % there[1])).float().view(1, 2, *grid)
-    around = F.unfold(F.pad(places, (1, 1, 1, 1), mode="replicate"), 3).view(2, 9, -1)
-    return ((around - places.view(2, 1, -1)).square().sum(0) <= _NEAR**2).float().mean(0)

@@ -12,6 +12,7 @@ MEASURES = {
     "strokes": "are strokes met, do they leak, do they stay dots",
     "variations": "is one of five nearer than the plain painting, do they differ, by things or by pixels",
     "palette": "do colours come nearer to a palette the stronger it is, and together",
+    "references": "decibels over none",
 }
 
 

@@ -1,6 +1,6 @@
 """Make the pictures of docs/guide from photographs that scikit-image ships.
 
-    python docs/make_guide.py [NAME ...]
+python docs/make_guide.py [NAME ...]
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ class Album:
         features, fine = ground.features, ground.fine_features
         if features is None or fine is None or self._opened() is not self._network:
             return None
-        rows, columns = working_size(*ground.pixels.shape[:2], _LOOK.size, self._network.ab_stride)
+        height, width = ground.pixels.shape[:2]
+        rows, columns = working_size(height, width, _LOOK.size, self._network.ab_stride)
         if tuple(fine.shape[-2:]) != (-(-rows // 8), -(-columns // 8)):
             return None
         return Seen(ground.L, features.float().cpu(), fine.float().cpu())

@@ -65,7 +65,9 @@ def measure(colorizer: Colorizer, photos: Sequence[Path], seed: int = 0) -> Refe
     """
     with tempfile.TemporaryDirectory(prefix="chromagan-") as folder:
         # 1. Every photo as a reference, and what the branch sees of it.
-        truths, files, pooled = [], [], []
+        truths: list[Picture] = []
+        files: list[str] = []
+        pooled: list[Tensor] = []
         for path in photos:
             truth = to_8bit_rgb(read_photo(path).pixels)
             file = _saved(Path(folder) / f"{len(files)}.png", truth)

@@ -328,9 +328,11 @@ class Session(Screen):
         """
         return self.colorizer.end(self.photo, self._asked(request, changes))
 
-    def _asked(self, request: Request | float | None, changes: dict[str, Any]) -> Walk:
+    def _asked(self, request: Request | float | None, changes: dict[str, Any], quick: bool = False) -> Walk:
         """The photo's way as the request has it."""
         asked = _request(request, changes)
+        if quick and self._walk is not None and _drawn_of(asked) == _drawn_of(self._walk.request):
+            return self._walk.again(asked, asked.over(self.colorizer.look)).guided()  # and forgotten
         if self._walk is None:
             self._walk = self.colorizer.start(self.photo, asked)
             self.colorizer.answer([self._walk])
@@ -353,6 +355,11 @@ class Session(Screen):
 def _drawn(request: Request) -> tuple[Any, ...]:
     """What of a request variations hang on."""
     return request.variations, request.seed, request.guidance.vary
+
+
+def _drawn_of(request: Request) -> Any:
+    """What of a request decides which pictures there are."""
+    return request.size, request.variations, request.seed, request.guidance.vary
 
 
 def _shown_of(request: Request) -> Any:

@@ -31,7 +31,7 @@ class Screen:
     def __init__(self) -> None:
         self._proxies: dict[int, NDArray[np.uint8]] = {}
 
-    def _asked(self, request: Request | float | None, changes: dict[str, Any]) -> Walk:
+    def _asked(self, request: Request | float | None, changes: dict[str, Any], quick: bool = False) -> Walk:
         """The photo's way as the request has it."""
         raise NotImplementedError
 
@@ -43,18 +43,21 @@ class Screen:
         """What is predicted of the colours of places: logits (1, Q, h, w), and the bins' centres (Q, 2)."""
         raise NotImplementedError
 
-    def preview(self, request: Request | None = None, side: int = SIDE, **changes: Any) -> list[NDArray[np.uint8]]:
+    def preview(
+        self, request: Request | None = None, side: int = SIDE, quick: bool = False, **changes: Any
+    ) -> list[NDArray[np.uint8]]:
         """The pictures of `paint` for the screen: the same colours, joined with the photo at a smaller size.
 
         Args:
             request: as for a call.
             side: the long side in pixels; no more than the photo's own.
+            quick: do not ask a network again that is shown strokes; what it said before will do for now.
             **changes: as for a call.
 
         Returns:
             For each picture (h, w, 3) uint8 RGB.
         """
-        walk, proxy = self._asked(request, changes), self.proxy(side)
+        walk, proxy = self._asked(request, changes, quick), self.proxy(side)
         kept = walk.ground.kept(walk.request.guidance)
         if kept is None:
             return [np.ascontiguousarray(join_chroma(proxy, ab)) for ab in walk.abs]

@@ -196,3 +196,15 @@ def test_a_preview_has_the_colours_of_the_picture(colorizer, side):
     (part,), size = session.preview(side=side, guidance=left), session.proxy(side).shape[1]
     assert np.array_equal(part[:, -size // 3 :, 0], session.proxy(side)[:, -size // 3 :])
     assert not np.array_equal(part[:, : size // 3, 0], session.proxy(side)[:, : size // 3])
+
+
+def test_a_quick_preview_asks_no_network_and_leaves_no_trace():
+    guided = Colorizer(Copier(), look=Look(size=32), device="cpu")
+    session = guided.open(photo())
+    session.preview()
+    (quick,) = session.preview(guidance=RED, quick=True)
+    assert len(guided.network.asked) == 1
+    (true,) = session.preview(guidance=RED)
+    assert len(guided.network.asked) == 2
+    assert np.abs(quick[30, 20].astype(int) - true[30, 20]).max() <= 2  # the wish is met at once
+    assert np.array_equal(true, guided.open(photo()).preview(guidance=RED)[0])

@@ -49,7 +49,8 @@ def open_photo(studio: Studio, desk: Desk, values: Values) -> Values:
     picture = desk.picture(values.get("photo"))
     with studio.painting:
         pixels = studio.session(desk, picture).photo.pixels
-    answer = {**shown(picture), "height": pixels.shape[0], "width": pixels.shape[1]}
+    asked = "local" in studio.colorizer.network.accepts
+    answer = {**shown(picture), "height": pixels.shape[0], "width": pixels.shape[1], "asked": asked}
     guidance = saved_guidance(studio, desk, picture)
     if guidance is None:
         return answer
@@ -66,10 +67,10 @@ def before(studio: Studio, desk: Desk, values: Values) -> bytes:
 
 
 def paint(studio: Studio, desk: Desk, values: Values) -> bytes:
-    """The photo as the work has it, as a JPEG of the page's size."""
+    """The photo as the work has it, as a JPEG of the page's size; `quick` as in `Session.preview`."""
     picture, request = desk.picture(values.get("photo")), request_of(desk, values.get("work"))
     with studio.painting:
-        pixels = studio.session(desk, picture).preview(request)[0]
+        pixels = studio.session(desk, picture).preview(request, quick=values.get("quick") is True)[0]
     studio.look_ahead(desk, picture)
     return jpeg(pixels)
 

@@ -44,7 +44,14 @@ async function during(action) {
 
 // Painting: while one answer is on its way, the latest wish waits, and those between are never sent.
 
-let wished = null, painting = false;
+let wished = null, painting = false, shown = "";
+async function show(asked) {
+  const after = await attempt(() => picture("paint", asked));
+  if (!after || asked.photo !== studio.photo?.key) return false;
+  view.after = after;
+  view.draw();
+  return true;
+}
 async function paint() {
   wished = { photo: studio.photo.key, work: studio.work.request() };
   refresh();
@@ -54,12 +61,12 @@ async function paint() {
     while (wished) {
       const asked = wished;
       wished = null;
-      const after = await attempt(() => picture("paint", asked));
-      if (after && asked.photo === studio.photo?.key) {
-        view.after = after;
-        view.draw();
-        if (!wished) panels.painted();
-      }
+      // A network that is shown each stroke takes its time: first what can be said without it.
+      const strokes = JSON.stringify([asked.photo, asked.work.guidance.strokes]);
+      if (studio.photo.asked && view.after && strokes !== shown) await show({ ...asked, quick: true });
+      if (wished) continue;
+      if (await show(asked)) shown = strokes;
+      if (!wished) panels.painted();
     }
   });
   painting = false;
@@ -92,6 +99,7 @@ function refresh() {
 async function open(photo) {
   await attempt(() => during(async () => {
     const opened = await ask("open", { photo: photo.key });
+    photo.asked = opened.asked;
     const before = await picture("before", { photo: photo.key });
     if (!works.has(photo.key)) works.set(photo.key, new Work(opened.saved));
     studio.photo = photo;

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from chromagan.images.read import read_photo
 from chromagan.inference.colorizer import Colorizer, Session
 from chromagan.reports.tables import format_table
 
+Times = tuple[float, float]  # seconds of the clock, of the processors
 STROKES = 6  # a photo
 _PIXELS = 12_000_000  # of each photo, which is enlarged or reduced to it
 
@@ -36,6 +38,8 @@ class SessionFigures:
         first_work: of the processors, for that.
         stroke: from a stroke to the next picture.
         stroke_work: of the processors, for that.
+        renewed: to the picture after it, for which a network that is shown strokes is asked again, as the page does.
+        renewed_work: of the processors, for that.
         photos: how many.
     """
 
@@ -43,6 +47,8 @@ class SessionFigures:
     first_work: float
     stroke: float
     stroke_work: float
+    renewed: float
+    renewed_work: float
     photos: int
 
 
@@ -50,40 +56,55 @@ def measure(colorizer: Colorizer, photos: Sequence[Path], seed: int = 0) -> Sess
     """Open each photo at 12 megapixels, and draw strokes on it; `seed` decides where."""
     rng = np.random.default_rng(seed)
     colorizer(np.full((64, 64), 99, np.uint8))  # what only the first photo of a process waits for is not of a session
-    firsts, strokes = [], []
+    firsts: list[Times] = []
+    strokes: list[Times] = []
+    renewals: list[Times] = []
     for path in photos:
         pixels = read_photo(path).pixels
         scale = (_PIXELS / (pixels.shape[0] * pixels.shape[1])) ** 0.5
         session = colorizer.open(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR))
-        firsts.append(_timed(lambda session=session: _shown(session, Guidance())))  # type: ignore[misc]
+        firsts.append(_timed(partial(_shown, session, Guidance())))
         session.ready()
         drawn: tuple[Stroke, ...] = ()
         for _ in range(STROKES):
             x, y = 0.05 + 0.85 * rng.random(2)
             rgb = (int(rng.integers(256)), int(rng.integers(256)), int(rng.integers(256)))
             drawn = (*drawn, Stroke("colour", ((x, y), (x + 0.04, y + 0.02)), 0.02, rgb))
-            strokes.append(_timed(lambda session=session, drawn=drawn: _shown(session, Guidance(drawn))))  # type: ignore[misc]
-    first, first_work, stroke, stroke_work = (
-        statistics.median(one[axis] for one in times) for times in (firsts, strokes) for axis in (0, 1)
-    )
-    return SessionFigures(first, first_work, stroke, stroke_work, len(photos))
+            for quick, times in ((True, strokes), (False, renewals)):
+                times.append(_timed(partial(_shown, session, Guidance(drawn), quick)))
+    (first, first_work), (stroke, stroke_work), (renewed, renewed_work) = map(_medians, (firsts, strokes, renewals))
+    return SessionFigures(first, first_work, stroke, stroke_work, renewed, renewed_work, len(photos))
 
 
 def table(found: Mapping[str, SessionFigures]) -> str:
     """A line a network."""
     rows = [
-        (model, *(f"{a:.2f} ({b:.2f})" for a, b in ((one.first, one.first_work), (one.stroke, one.stroke_work))))
+        (
+            model,
+            *(
+                f"{a:.2f} ({b:.2f})"
+                for a, b in (
+                    (one.first, one.first_work),
+                    (one.stroke, one.stroke_work),
+                    (one.renewed, one.renewed_work),
+                )
+            ),
+        )
         for model, one in found.items()
     ]
-    return format_table(("seconds (of the processors)", "first answer", "next stroke"), rows)
+    return format_table(("seconds (of the processors)", "first answer", "next stroke", "asked again"), rows)
 
 
-def _shown(session: Session, guidance: Guidance) -> Any:
-    (picture,) = session.preview(guidance=guidance)
+def _shown(session: Session, guidance: Guidance, quick: bool = False) -> Any:
+    (picture,) = session.preview(guidance=guidance, quick=quick)
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
 
 
-def _timed(action: Callable[[], Any]) -> tuple[float, float]:
+def _medians(times: Sequence[Times]) -> Times:
+    return statistics.median(one[0] for one in times), statistics.median(one[1] for one in times)
+
+
+def _timed(action: Callable[[], Any]) -> Times:
     clock, work = time.perf_counter(), time.process_time()
     action()
     return time.perf_counter() - clock, time.process_time() - work

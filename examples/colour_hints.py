@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("hints", nargs="+", metavar="X,Y=#RRGGBB")
     parser.add_argument("-o", "--out", type=Path, default=Path("hinted.png"))
-    parser.add_argument("--model", default="chromagan@small", help="weights that take hints")
+    parser.add_argument("--model", default="chromagan@small", help="any weights")
     args = parser.parse_args()
 
     guidance = Guidance(strokes=tuple(map(stroke, args.hints)))

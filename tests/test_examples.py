@@ -80,6 +80,16 @@ def test_colour_hints(colour_photos, tmp_path):
     assert (calm.max(2) - calm.min(2)).mean() < (red.max(2) - red.min(2)).mean()
 
 
+def test_strokes(colour_photos, tmp_path):
+    photo = tmp_path / "coffee.png"
+    photo.write_bytes((colour_photos / "coffee.png").read_bytes())
+    run("strokes.py", photo)
+    assert (tmp_path / "coffee.png.hints.json").exists()
+    red = read_photo(tmp_path / "coffee.png.red.png").pixels.astype(int)
+    middle = red[red.shape[0] // 2, red.shape[1] // 2]
+    assert middle[0] > middle[2] + 20
+
+
 def test_steadiness(colour_photos):
     told = run("steadiness.py", colour_photos, "--model", "chromagan", "--limit", 2)
     figures = {name: float(value) for name, value in re.findall(r"([\w %]+?) (\d+\.\d+)", told.partition(":")[2])}

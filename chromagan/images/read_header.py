@@ -53,6 +53,8 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
                 raise ReadError(f"{path}: the file is empty; copy it again")
             yield file
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise ReadError(f"{path}: is a link to a file that is not there; mend the link") from error
         raise ReadError(f"{path}: there is no such file; check the name") from error
     except IsADirectoryError as error:
         raise ReadError(f"{path}: this is a folder; give a photo file") from error

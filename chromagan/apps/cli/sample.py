@@ -117,8 +117,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> Request:
     """What is asked for, if it makes sense."""
+    if args.reference and not (args.inputs or args.demo):
+        raise UsageError("--reference takes all names behind it; name the photos to colorize before it, or behind a --")
     if not (args.inputs or args.demo):
         raise UsageError("name photos, folders or patterns to colorize, or use --demo")
+    if "" in args.inputs or args.out == "":  # a variable of a script that is not set
+        empty = "-o" if args.out == "" else "one of the inputs"
+        raise UsageError(f"{empty} is an empty name; write . for the folder you are in")
     if args.demo and args.inputs:
         raise UsageError("--demo brings its own photographs; leave the inputs out")
     wishes.check(args)
@@ -128,6 +133,8 @@ def _check(args: argparse.Namespace) -> Request:
         raise UsageError(f"--batch-size must be at least 1, not {args.batch_size}")
     if re.search(r"[/\\\0-\x1f]", args.suffix):
         raise UsageError(f"--suffix {args.suffix!r} is no part of a file's name; give letters, such as _colour")
+    if args.log == Path("-"):
+        raise UsageError("--log - is no file; name a .jsonl file, or /dev/stdout")
     if args.log and is_photo_name(args.log):
         raise UsageError(f"--log {args.log} is a photo by its name, and would be written over; name a .jsonl file")
     if "-" in args.inputs and len(args.inputs) > 1:

@@ -111,11 +111,28 @@ def test_the_log_lists_what_was_done_skipped_and_failed(album):
 
 
 @pytest.mark.parametrize(("name", "code", "words"), [("photo.jpg", 2, "is a photo"), ("no/list.jsonl", 1, "cannot be"),
-                                                     ("in", 1, "cannot be")])  # fmt: skip
+                                                     ("in", 1, "cannot be"), ("-", 2, "no file")])  # fmt: skip
 def test_logs_that_cannot_be(album, capsys, name, code, words):
     assert sample("in", "--log", name) == code
     assert words in capsys.readouterr().err
     assert not Path("colorized").exists()
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(("arguments", "words"), [([""], "one of the inputs is an empty name"),
+                                                  (["in", ""], "one of the inputs is an empty name"),
+                                                  (["in", "-o", ""], "-o is an empty name"),
+                                                  (["--reference", "in/a.jpg", "in"], "name the photos")])  # fmt: skip
+def test_names_that_went_astray(album, capsys, painter, arguments, words):
+    assert sample(*arguments) == 2
+    said = capsys.readouterr().err
+    assert (words in said, said.count("\n"), painter, Path("colorized").exists()) == (True, 1, [], False)
+
+
+def test_a_link_that_leads_nowhere_is_told_as_one_in_a_folder_too(album, capsys):
+    (album / "link.jpg").symlink_to("gone.jpg")
+    assert (sample("in"), sample("in/link.jpg")) == (1, 1)
+    assert capsys.readouterr().err.count("link to a file that is not there; mend the link") == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")

@@ -47,6 +47,9 @@ def check(args: argparse.Namespace) -> None:
 
 def wished(args: argparse.Namespace) -> Guidance:
     """What is wished of all photos; `UsageError` and `ReadError` where that cannot be."""
+    missing = next((file for file in args.reference if not os.path.isfile(file)), None)
+    if missing is not None:
+        raise UsageError(f"--reference {missing}: there is no such file; name a colour photo")
     palette = palette_of(args.palette, args.palette_strength) if args.palette else None
     return Guidance(palette=palette, references=tuple(Reference(file) for file in args.reference))
 

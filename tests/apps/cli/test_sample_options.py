@@ -122,6 +122,8 @@ def test_logs_that_cannot_be(album, capsys, name, code, words):
 @pytest.mark.parametrize(("arguments", "words"), [([""], "one of the inputs is an empty name"),
                                                   (["in", ""], "one of the inputs is an empty name"),
                                                   (["in", "-o", ""], "-o is an empty name"),
+                                                  (["in", "--reference", "no.jpg"], "--reference no.jpg: there is no"),
+                                                  (["in", "--reference", "in"], "--reference in: there is no"),
                                                   (["--reference", "in/a.jpg", "in"], "name the photos")])  # fmt: skip
 def test_names_that_went_astray(album, capsys, painter, arguments, words):
     assert sample(*arguments) == 2

@@ -9,7 +9,7 @@ from chromagan.version import __version__
 
 if TYPE_CHECKING:
     from chromagan.conditioning.condition import Hints
-    from chromagan.conditioning.guidance import Guidance, Palette, Reference, Region, Stroke
+    from chromagan.conditioning.guidance import Guidance
     from chromagan.evaluation.evaluate import evaluate
     from chromagan.inference.colorizer import Colored, Colorizer, Session
     from chromagan.inference.request import Request
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 # Imported on first use: the command line answers --help without waiting for PyTorch.
 _HOMES = {
-    "conditioning.condition": "Hints", "conditioning.guidance": "Guidance Palette Reference Region Stroke",
-    "evaluation.evaluate": "evaluate",
+    "conditioning.condition": "Hints", "conditioning.guidance": "Guidance", "evaluation.evaluate": "evaluate",
     "inference.colorizer": "Colored Colorizer Session", "inference.request": "Request", "inference.stages": "paint",
     "models.contract": "Prediction", "models.look": "Look", "models.registry": "list_models",
     "pretrained.create": "create_model", "training.export": "export", "training.train": "train",
@@ -45,6 +44,6 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Colored", "Colorizer", "Guidance", "Hints", "Look", "Palette", "Prediction", "Reference", "Region", "Request",
-    "Session", "Stroke", "__version__", "create_model", "evaluate", "export", "list_models", "paint", "train",
+    "Colored", "Colorizer", "Guidance", "Hints", "Look", "Prediction", "Request", "Session", "__version__",
+    "create_model", "evaluate", "export", "list_models", "paint", "train",
 ]  # fmt: skip

@@ -20,9 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="colour photos")
-    add("--model", nargs="+", default=["chromagan"], metavar="NAME|FILE", help="shipped networks, or files")
+    add("--model", nargs="+", action="extend", default=[], metavar="NAME|FILE", help="shipped networks, or files "
+        "(default: chromagan)")  # fmt: skip
     told = "; ".join(f"{name}: {about}" for name, about in MEASURES.items())
-    add("--measures", nargs="+", default=list(MEASURES), choices=list(MEASURES), help=f"{told} (default: all)")
+    add("--measures", nargs="+", action="extend", default=[], choices=list(MEASURES), help=f"{told} (default: all)")
     add("--limit", type=int, default=50, metavar="N", help="photos, drawn by chance (default: 50)")
     add("--seed", type=int, default=0, metavar="SEED", help="decides which photos, and what is drawn (default: 0)")
     add("--device", default="auto", metavar="DEVICE")
@@ -41,12 +42,12 @@ def run(args: argparse.Namespace) -> int:
 
     photos = drawn_photos(args.data, args.limit, args.seed)
     found: dict[str, dict[str, object]] = {}
-    for name in args.measures:
+    for name in args.measures or MEASURES:
         # One file a measure, each with `measure` and `table`.
         kind = importlib.import_module(f"chromagan.benchmark.guidance.{name}")
         made = {
             model: kind.measure(Colorizer.from_pretrained(model, args.device), photos, args.seed)
-            for model in args.model
+            for model in args.model or ["chromagan"]
         }
         found[name] = {model: vars(figures) for model, figures in made.items()}
         print(kind.table(made), flush=True)

@@ -32,9 +32,14 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure():
-    """Some tests interrupt themselves or their children; a shell's background jobs start with Ctrl-C ignored."""
+    """Some tests interrupt themselves or their children; a shell's background jobs start with Ctrl-C ignored.
+
+    What `nohup` starts ignores the hang-up, and so would the children that tests hang up on.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

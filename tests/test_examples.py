@@ -37,7 +37,7 @@ def test_results_are_made_again(colour_photos, tmp_path):
     paths = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, env={**os.environ, **paths})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "out" / "colours.txt").read_text().split()[:4] == ["saturation", "PSNR", "gray", "gain"]
+    assert (tmp_path / "out" / "colours.txt").read_text().split()[:5] == ["saturation", "PSNR", "gray", "mean", "ab"]
     assert {"gray", "mean ab", "truth"} <= set(re.findall(r"^\| \*([a-z ]+)\*", done.stdout, re.MULTILINE))
     assert (tmp_path / "out" / "colours" / "report.html").exists()
     assert "learned" in (tmp_path / "out" / "edges.txt").read_text()

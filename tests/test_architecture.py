@@ -34,6 +34,14 @@ def test_the_command_line_starts_without_torch(code):
 
 
 @pytest.mark.process
+def test_what_is_asked_for_is_planned_without_torch():
+    """It is imported while the first photo is being decoded."""
+    loaded = loaded_after("import chromagan.apps.cli.sample, chromagan.inference.batch_plan, chromagan.inference.batch")
+    assert "chromagan.inference.batch" in loaded
+    assert not loaded & {"torch", "scipy"}
+
+
+@pytest.mark.process
 def test_sampling_loads_nothing_that_only_training_and_metrics_need():
     heavy = {"torchvision", "timm", "lpips", "skimage", "sklearn", "torchmetrics", "tensorboard", "matplotlib"}
     ours = {f"chromagan.{part}" for part in ("metrics", "evaluation", "training", "losses", "data")}

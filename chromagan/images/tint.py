@@ -24,6 +24,9 @@ def is_tinted(pixels: NDArray[Any]) -> bool:
     """
     if pixels.ndim == 2:
         return False
+    # Of a large photo a part of the rows and columns will do; all of them take longer than the network.
+    step = max(1, max(pixels.shape[:2]) // (4 * _SIDE))
+    pixels = np.ascontiguousarray(pixels[::step, ::step])
     height, width = pixels.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -34,9 +37,9 @@ def is_tinted(pixels: NDArray[Any]) -> bool:
     if chroma < _LEAST:
         return False
     # The mean a and b at every lightness, and how far pixels are from it.
-    step = np.minimum(lab[:, 0] / _STEP, 100 / _STEP - 1).astype(int)
-    counts = np.maximum(np.bincount(step), 1)
-    curve = np.stack([np.bincount(step, plane) / counts for plane in lab[:, 1:].T], axis=1)
-    away = np.hypot(*(lab[:, 1:] - curve[step]).T)
+    level = np.minimum(lab[:, 0] / _STEP, 100 / _STEP - 1).astype(int)
+    counts = np.maximum(np.bincount(level), 1)
+    curve = np.stack([np.bincount(level, plane) / counts for plane in lab[:, 1:].T], axis=1)
+    away = np.hypot(*(lab[:, 1:] - curve[level]).T)
     spread, outliers = np.sqrt((away**2).mean()), np.quantile(away, 0.99)
     return bool(spread < max(_SPREAD, _SHARE * chroma) and outliers < max(_OUTLIERS, 4 * _SHARE * chroma))

@@ -17,7 +17,6 @@ from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo
 from chromagan.images.write import output_suffix
-from chromagan.inference.hint_files import read_hints
 from chromagan.inference.request import Request
 from chromagan.inference.sources import find_photos, read_mark
 
@@ -264,6 +263,8 @@ def _output_name(source: Path, photo_format: str | None, suffix: str, shared: bo
 
 def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
     """The jobs with what a person says of their colours."""
+    from chromagan.inference.hint_files import read_hints  # PyTorch comes with it
+
     for place in hints:
         kind = special_kind(place)
         if kind is not None:

@@ -1,0 +1,163 @@
+"""The frames of a film, exact and in the order of showing, from any of them on."""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from chromagan.film.library import av
+from chromagan.film.luma import luma_of
+from chromagan.film.reel import Reel, opened
+
+# Seconds before the wanted frame to which is sought; then the film is decoded from its beginning.
+_BACK = (0, 3, 15)
+
+
+@dataclass
+class Frame:
+    """One frame.
+
+    Attributes:
+        index: its number in the order of showing, from 0.
+        pts: when it is shown, in ticks of the reel's `time_base`; strictly rising.
+        luma: (H, W) uint8, or uint16 with the sample in the low bits.
+        damaged: decoded with errors, or after data that could not be decoded.
+    """
+
+    index: int
+    pts: int
+    luma: NDArray[Any]
+    damaged: bool = False
+
+    @property
+    def check(self) -> int:
+        """A number that tells this frame from others: of every eighth line."""
+        return zlib.crc32(self.luma[::8].tobytes())
+
+
+class _Astray(Exception):  # noqa: N818 (a finding, never seen outside)
+    """After seeking, other frames came than from the beginning."""
+
+
+def frames(
+    reel: Reel,
+    start: int = 0,
+    stop: int | None = None,
+    pts: Sequence[int] | None = None,
+    checks: Sequence[int] | None = None,
+) -> Iterator[Frame]:
+    """Decode a stretch of a film.
+
+    The same frames come as when the film is decoded from its beginning; where seeking would give others, that is what
+    happens, and it takes as long.
+
+    Args:
+        reel: the film.
+        start: the first frame's number.
+        stop: one beyond the last; None goes to the end.
+        pts: of all frames, as an earlier pass from the beginning gave them. Without them nothing is sought.
+        checks: `Frame.check` of all frames, of the same pass. With them every frame is compared.
+
+    Raises:
+        ReadError: the file cannot be opened any more.
+    """
+    stop = (len(pts) if pts is not None else None) if stop is None else stop
+    if stop is not None and start >= stop:
+        return
+    if pts is not None and start > 0:
+        for back in _BACK:
+            try:
+                for frame in _sought(reel, start, stop or len(pts), pts, checks, back):
+                    yield frame
+                    start = frame.index + 1
+                return
+            except _Astray:
+                continue
+    for frame in _counted(reel):
+        if stop is not None and frame.index >= stop:
+            return
+        if frame.index >= start:
+            yield frame
+
+
+def _counted(reel: Reel) -> Iterator[Frame]:
+    """All frames from the beginning."""
+    step = max(1, round(1 / (reel.rate * reel.time_base)))
+    last: int | None = None
+    with opened(reel.path) as container:
+        for index, (frame, damaged) in enumerate(_decoded(container, container.streams[reel.stream], reel)):
+            said = _stamp(frame)
+            if last is None:
+                last = said if said is not None else 0
+            else:
+                last = last + step if said is None else max(said, last + 1)
+            yield Frame(index, last, luma_of(frame, reel.matrix), damaged)
+
+
+def _sought(
+    reel: Reel, start: int, stop: int, pts: Sequence[int], checks: Sequence[int] | None, back: float
+) -> Iterator[Frame]:
+    """Frames from `start` on, after seeking; `_Astray` at the first that is another than from the beginning."""
+    target = pts[start] - round(back / reel.time_base)
+    if target <= pts[0]:
+        raise _Astray
+    with opened(reel.path) as container:
+        stream = container.streams[reel.stream]
+        try:
+            container.seek(target, stream=stream)
+        except av.error.FFmpegError as error:
+            raise _Astray from error
+        index: int | None = None
+        for frame, damaged in _decoded(container, stream, reel):
+            said = _stamp(frame)
+            if index is None:  # what comes before the first key frame may lack what it was predicted from
+                if not frame.key_frame or said is None:
+                    continue
+                index = bisect_left(pts, said)
+                if index > start:
+                    raise _Astray
+            else:
+                index += 1
+            if index >= len(pts) or said != pts[index]:
+                raise _Astray
+            if index < start:
+                continue
+            found = Frame(index, said, luma_of(frame, reel.matrix), damaged)
+            if checks is not None and found.check != checks[index]:
+                raise _Astray
+            yield found
+            if index + 1 == stop:
+                return
+    raise _Astray
+
+
+def _decoded(container: Any, stream: Any, reel: Reel) -> Iterator[tuple[Any, bool]]:
+    """(frame, damaged) of all that decodes from where the container stands."""
+    stream.thread_type = "AUTO"
+    shaken = False
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError:  # the file ends in the middle
+            packet = None
+        if packet is None:
+            return
+        try:
+            found = packet.decode()
+        except av.error.FFmpegError:
+            shaken = True
+            continue
+        for frame in found:
+            if (frame.width, frame.height, frame.format.name) == (reel.width, reel.height, reel.pixels):
+                yield frame, shaken or frame.is_corrupt or packet.is_corrupt
+                shaken = False
+
+
+def _stamp(frame: Any) -> int | None:
+    return frame.pts if frame.pts is not None else frame.dts

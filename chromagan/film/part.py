@@ -1,0 +1,228 @@
+"""Parts of a film: frames of known Y and new chroma, encoded, each part a Matroska file of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromagan.errors import UsageError, WriteError
+from chromagan.files.atomic import moved_into_place, told
+from chromagan.film.frames import Frame
+from chromagan.film.library import av
+from chromagan.film.reel import CODES, FULL, LIMITED, Reel
+
+# In a part the n-th frame shown stands at n times this many milliseconds: Matroska counts in milliseconds, and the
+# film's own stamps are put back when parts are joined.
+STEP = 40
+_LATE = 32  # frames by which decoding runs ahead of showing, at most; no encoder here comes near it
+
+
+@dataclass(frozen=True)
+class _Kind:
+    encoder: str
+    options: dict[str, str]
+    crf: int | None  # its default; None where there is none
+    most: int  # the largest crf
+
+
+CODECS = {
+    "h264": _Kind("libx264", {"preset": "medium"}, 18, 51),
+    "h265": _Kind("libx265", {"preset": "medium", "x265-params": "log-level=error"}, 20, 51),
+    "av1": _Kind("libsvtav1", {"preset": "8"}, 28, 63),
+    "ffv1": _Kind("ffv1", {"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "coder": "1"}, None, 0),
+    "prores": _Kind("prores_ks", {"profile": "3", "vendor": "apl0"}, None, 0),
+}
+_SHIFTS = {(0, 0): "444", (1, 0): "422", (1, 1): "420", (0, 1): "440"}
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How pictures are encoded.
+
+    Attributes:
+        codec: "h264", "h265", "av1", "ffv1" or "prores".
+        crf: quality, lower is better; None takes the codec's default. FFV1 (lossless) and ProRes have none.
+        preset: speed, as the encoder calls it ("medium" for H.264 and H.265, "8" for AV1); None takes that default.
+    """
+
+    codec: str = "h264"
+    crf: int | None = None
+    preset: str | None = None
+
+    def __post_init__(self) -> None:
+        kind = CODECS.get(self.codec)
+        if kind is None:
+            raise UsageError(f"--codec {self.codec}: not known; choose one of {', '.join(CODECS)}")
+        if (self.crf is not None or self.preset is not None) and kind.crf is None:
+            raise UsageError(f"--crf and presets say nothing to {self.codec}; leave them out")
+        if self.crf is not None and not 0 <= self.crf <= kind.most:
+            raise UsageError(f"--crf {self.crf}: {self.codec} takes 0 to {kind.most}")
+        if not _is_there(kind.encoder):
+            there = [name for name, other in CODECS.items() if _is_there(other.encoder)]
+            raise UsageError(f"--codec {self.codec}: this FFmpeg has no {kind.encoder}; choose {', '.join(there)}")
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Of the encoder."""
+        kind = CODECS[self.codec]
+        crf = self.crf if self.crf is not None else kind.crf
+        given = {"crf": str(crf)} if crf is not None else {}
+        return kind.options | given | ({"preset": self.preset} if self.preset is not None else {})
+
+
+def fitted(reel: Reel, coding: Coding) -> Reel:
+    """The reel as this codec can hold it: its `shift` becomes what is written, and lines say what differs.
+
+    Raises:
+        UsageError: Y has more bits than the codec can hold.
+    """
+    layout = _layout(reel, coding)
+    notes = list(reel.notes)
+    if layout.shift != reel.shift:
+        notes.append(f"{reel.path}: chroma is written as 4:{_SHIFTS[layout.shift][1]}:{_SHIFTS[layout.shift][2]}")
+    return replace(reel, shift=layout.shift, notes=tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    name: str
+    shift: tuple[int, int]
+    bits: int
+
+
+def _layout(reel: Reel, coding: Coding) -> _Layout:
+    """The encoder's pixel format: no fewer bits, chroma no coarser, and as little more of both as there is."""
+    names = {format.name for format in av.codec.Codec(CODECS[coding.codec].encoder, "w").video_formats or ()}
+    odd_x, odd_y = reel.width % 2, reel.height % 2
+    found = [
+        (bits, -(x + y), abs(x - reel.shift[0]), _Layout(name, (x, y), bits))
+        for (x, y), digits in _SHIFTS.items()
+        for bits in (8, 9, 10, 12, 14, 16)
+        if (name := f"yuv{digits}p" + (f"{bits}le" if bits > 8 else "")) in names and bits >= reel.bits
+    ]
+    if not found:
+        raise UsageError(f"{reel.path}: {reel.bits} bits a sample are more than {coding.codec} holds; use --codec ffv1")
+    finest = [row for row in found if row[3].shift[0] <= reel.shift[0] and row[3].shift[1] <= reel.shift[1]]
+    even = coding.codec != "ffv1" and (odd_x or odd_y)
+    fitting = [row for row in finest or found if not (even and row[3].shift != (0, 0))]
+    if not fitting:
+        raise UsageError(f"{reel.path}: {coding.codec} cannot hold an odd side; use --codec h264 or ffv1")
+    return min(fitting, key=lambda row: row[:3])[3]
+
+
+class PartWriter:
+    """Encodes frames into one part. Use it in a `with`: the file appears under its name at the end, whole, or not.
+
+    Args:
+        path: of the part, ending in .mkv.
+        reel: as `fitted` gave it.
+        coding: how to encode.
+    """
+
+    def __init__(self, path: str | Path, reel: Reel, coding: Coding) -> None:
+        self.path = Path(path)
+        self.reel, self.coding = reel, coding
+        self._layout = _layout(reel, coding)
+        self._numbers: dict[int, int] = {}
+        self._packets = 0
+        self._exit = contextlib.ExitStack()
+
+    def __enter__(self) -> PartWriter:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(refusals(self.path))
+            temporary = stack.enter_context(moved_into_place(self.path))
+            self._container = stack.enter_context(av.open(str(temporary), "w", format="matroska"))
+            self._stream = self._open_stream()
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        if kind is not None:
+            return self._exit.__exit__(kind, error, trace)
+        with self._exit:
+            self._mux(self._stream.encode(None))
+        return None
+
+    def _open_stream(self) -> Any:
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 speaks of errors alone
+        reel, layout = self.reel, self._layout
+        stream = self._container.add_stream(
+            CODECS[self.coding.codec].encoder, rate=reel.rate, options=self.coding.options,
+            width=reel.width, height=reel.height, pix_fmt=layout.name, time_base=reel.time_base,
+        )  # fmt: skip
+        context = stream.codec_context
+        context.time_base = reel.time_base
+        set_tags(context, reel)
+        return stream
+
+    def write(self, frame: Frame, u: NDArray[Any], v: NDArray[Any]) -> None:
+        """Add a frame.
+
+        Args:
+            frame: the next; its `luma` is written as it is.
+            u: (h, w) codes of Cb at the size of the reel's `shift`, of luma's type.
+            v: the same of Cr.
+        """
+        picture = av.VideoFrame(self.reel.width, self.reel.height, self._layout.name)
+        up = self._layout.bits - self.reel.bits
+        for plane, samples in zip(picture.planes, (frame.luma, u, v), strict=True):
+            _fill(plane, samples, self._layout.bits, up)
+        picture.pts, picture.time_base = frame.pts, self.reel.time_base
+        set_tags(picture, self.reel)
+        self._numbers[frame.pts] = len(self._numbers)
+        self._mux(self._stream.encode(picture))
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            packet.pts = self._numbers[packet.pts] * STEP
+            packet.dts = (self._packets - _LATE) * STEP
+            packet.duration = STEP
+            packet.time_base = Fraction(1, 1000)
+            self._packets += 1
+            self._container.mux_one(packet)
+
+
+def set_tags(thing: Any, reel: Reel) -> None:
+    """Range, matrix, primaries and transfer, on a frame or a codec's context."""
+    thing.color_range = FULL if reel.full_range else LIMITED
+    thing.colorspace = CODES[reel.matrix]
+    thing.color_primaries = reel.primaries
+    thing.color_trc = reel.transfer
+
+
+def _fill(plane: Any, samples: NDArray[Any], bits: int, up: int) -> None:
+    """Write samples into a plane of so many bits a sample, brought up by `up` of them."""
+    if samples.shape != (plane.height, plane.width):
+        raise ValueError(f"samples of {samples.shape}, where the plane has {(plane.height, plane.width)}")
+    kind = np.dtype("u1" if bits <= 8 else "<u2")
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
+    target = rows[:, : plane.width * kind.itemsize].view(kind)
+    np.left_shift(samples, up, out=target, dtype=kind)
+
+
+@contextlib.contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """What FFmpeg or the disk refuse becomes a `WriteError` that names the file."""
+    with told(path):
+        try:
+            yield
+        except OSError:
+            raise
+        except (av.error.FFmpegError, ValueError) as error:
+            raise WriteError(f"{path}: cannot be written: {error}; choose another --codec or container") from error
+
+
+def _is_there(encoder: str) -> bool:
+    try:
+        av.codec.Codec(encoder, "w")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True

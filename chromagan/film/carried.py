@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from chromagan.film.frames import Clock, packets
 from chromagan.film.library import av
-from chromagan.film.reel import Reel, opened
+from chromagan.film.reel import COVERS, Reel, open_reel, opened
 
 # What containers say of themselves, which is not true of another.
 _OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id", "bps",
         "number_of_frames", "number_of_bytes", "rotate")  # fmt: skip
+
+
+_TAGS = {
+    "aspect": "pixel aspect", "display": "rotation", "full_range": "range", "matrix": "colour matrix",
+    "primaries": "colour primaries", "transfer": "transfer", "field_order": "order of fields",
+}  # fmt: skip
 
 
 @dataclass
@@ -22,56 +30,95 @@ class Carried:
 
     streams: dict[int, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_out: dict[int, int] = field(default_factory=dict)
 
-    def packets(self, source: Any, shift: Fraction, start: float | None, stop: float | None) -> Iterator[Any]:
-        """Their packets as they are, in the order of the file, later by `-shift` seconds, between start and stop."""
+    def packets(self, source: Any, shift: Fraction, stop: float | None) -> Iterator[Any]:
+        """Their packets as they are, in the order of the file, earlier by `shift` seconds; none after `stop`.
+
+        Of subtitles that are up at the shift the rest is kept; sound that begins before is left out.
+        """
         wanted = [source.streams[number] for number in self.streams if source.streams[number].type != "attachment"]
-        packets = source.demux(wanted) if wanted else iter(())
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError:  # the file ends in the middle
-                return
+        clocks = {stream.index: Clock(1, round(1 / stream.time_base)) for stream in wanted}
+        for packet in packets(source, wanted) if wanted else ():
             if packet is None:
                 return
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is None or packet.size == 0:
+            origin = packet.stream
+            said = packet.dts if packet.dts is not None else packet.pts
+            if origin.disposition & COVERS:
+                pts = dts = said or 0
+            elif said is None:
                 continue
-            stream = self.streams[packet.stream.index]
-            if not packet.stream.disposition & av.stream.Disposition.attached_pic:
-                begins = stamp * packet.time_base
-                ends = begins + (packet.duration or 0) * packet.time_base
-                if (start is not None and ends <= start) or (stop is not None and begins >= stop):
+            else:
+                dts = said if origin.type == "subtitle" else clocks[origin.index](said)
+                pts = packet.pts + dts - said if packet.pts is not None else dts
+                begin = round(shift / packet.time_base)
+                end = None if stop is None else round(stop / packet.time_base)
+                if begin and origin.type == "subtitle" and pts < begin < pts + (packet.duration or 0):
+                    packet.duration -= begin - pts
+                    pts = dts = begin
+                if (begin and pts < begin) or (end is not None and pts >= end):
                     continue
-            ticks = round(shift / packet.time_base)
-            packet.pts = None if packet.pts is None else packet.pts - ticks
-            packet.dts = stamp - ticks if packet.dts is None else packet.dts - ticks
-            packet.stream = stream
+                pts, dts = pts - begin, dts - begin
+            packet.pts, packet.dts = pts, dts
+            packet.stream = self.streams[origin.index]
             yield packet
+
+    def write(self, packet: Any, written: Any, film: Any) -> None:
+        """Write a packet; of other streams than the film, one that the container refuses is counted and left out."""
+        stream = packet.stream
+        try:
+            written.mux_one(packet)
+        except (av.error.ArgumentError, av.error.InvalidDataError):
+            if stream is film:
+                raise
+            self.left_out[stream.index] = self.left_out.get(stream.index, 0) + 1
+
+    def refused(self, output: Path) -> list[str]:
+        """Lines on packets that were left out."""
+        return [f"{output}: {count} packets of stream {number} are left out: they are damaged or out of order"
+                for number, count in self.left_out.items()]  # fmt: skip
 
 
 def carry_over(source: Any, written: Any, reel: Reel, output: Path) -> Carried:
-    """A stream in the output for each of the source's but the film's own."""
+    """A stream in the output for each of the source's but the film's own, where its container can hold it."""
     carried = Carried()
     for stream in source.streams:
-        if stream.index == reel.stream:
+        if stream.index == reel.stream or _is_list_of_chapters(stream, source):
             continue
-        name = _name(stream)
-        if stream.type not in ("audio", "subtitle", "video", "data", "attachment"):
-            carried.notes.append(f"{output}: {name} is left out: nobody knows what it is")
-            continue
+        trial = av.open(io.BytesIO(), "w", format=written.format.name)
         try:
-            if stream.type == "attachment":
-                copy = written.add_attachment(stream.name or "", stream.mimetype or "", stream.data)
-            else:
-                copy = written.add_stream_from_template(stream, opaque=True)
+            _copy(stream, trial, reel)
+            trial.start_encoding()
+            carried.streams[stream.index] = _copy(stream, written, reel)
         except (ValueError, av.error.FFmpegError):
-            carried.notes.append(f"{output}: {name} is left out: {written.format.name} cannot hold it")
-            continue
-        copy.disposition = int(stream.disposition)
-        copy.metadata.update(words_of_stream(stream))
-        carried.streams[stream.index] = copy
+            carried.notes.append(f"{output}: {_name(stream)} is left out: {written.format.name} cannot hold it")
     return carried
+
+
+def _copy(stream: Any, written: Any, reel: Reel) -> Any:
+    words = words_of(stream)
+    if stream.type == "attachment":
+        copy = written.add_attachment(stream.name or "", stream.mimetype or "", stream.data)
+    elif stream.disposition & COVERS and written.format.name == "matroska":  # where covers are attachments
+        kind = {"mjpeg": "jpeg"}.get(stream.codec_context.name, stream.codec_context.name)
+        name, mime = words.pop("filename", f"cover.{kind}"), words.pop("mimetype", f"image/{kind}")
+        copy = written.add_attachment(name, mime, _cover(reel, stream.index))
+    else:
+        copy = written.add_stream_from_template(stream, opaque=True)
+        copy.disposition = int(stream.disposition)
+    copy.metadata.update(words)
+    return copy
+
+
+def _cover(reel: Reel, number: int) -> bytes:
+    """A cover picture, as it is in the file."""
+    with opened(reel.path) as source:
+        return next((bytes(packet) for packet in packets(source, [source.streams[number]]) if packet is not None), b"")
+
+
+def _is_list_of_chapters(stream: Any, source: Any) -> bool:
+    """MP4's text track of chapters, which its writer makes anew."""
+    return stream.type == "data" and stream.name == "bin_data" and bool(source.chapters())
 
 
 def _name(stream: Any) -> str:
@@ -80,18 +127,9 @@ def _name(stream: Any) -> str:
     return f"stream {stream.index} ({stream.type}{f', {codec}' if codec else ''}{f', {language}' if language else ''})"
 
 
-def words_of_film(source: Any) -> dict[str, str]:
-    """Metadata of a film that is true of another file too."""
-    return _true(source.metadata)
-
-
-def words_of_stream(stream: Any) -> dict[str, str]:
-    """The same of a stream."""
-    return _true(stream.metadata)
-
-
-def _true(metadata: dict[str, str]) -> dict[str, str]:
-    kept = {name: text for name, text in metadata.items() if not name.lower().startswith("_statistics_")}
+def words_of(thing: Any) -> dict[str, str]:
+    """Metadata of a film or a stream that is true in another file too."""
+    kept = {name: text for name, text in thing.metadata.items() if not name.lower().startswith("_statistics_")}
     return {name: text for name, text in kept.items() if name.lower().partition("-")[0] not in _OWN}
 
 
@@ -107,9 +145,34 @@ def chapters(source: Any, shift: Fraction, length: Fraction | None) -> list[Any]
     return found
 
 
-def lost_words(output: Path, said: dict[str, str]) -> list[str]:
-    """A line on metadata that did not come through, as reading the output shows."""
+def lost(output: Path, reel: Reel, said: dict[str, str], begin: Fraction) -> list[str]:
+    """Lines on what did not come through, as reading the output shows.
+
+    Args:
+        output: the film.
+        reel: the source.
+        said: metadata that was to be in it.
+        begin: seconds at which its first frame was to stand.
+    """
+    found = open_reel(output)
     with opened(output) as container:
-        there = {name.lower(): text for name, text in container.metadata.items()}
-    lost = sorted(name for name, text in said.items() if name.lower() not in there)
-    return [f"{output}: {', '.join(lost)}: metadata that its container cannot hold"] if lost else []
+        there = {name.lower() for name in container.metadata}
+        first = next(iter(packets(container, [container.streams[found.stream]])))
+        begins = first.pts * first.time_base if first is not None else begin
+    lines = []
+    if words := sorted(name for name in said if name.lower() not in there):
+        lines.append(f"metadata that its container cannot hold: {', '.join(words)}")
+    if tags := [name for name in _TAGS if _tag(found, name) != _tag(reel, name)]:
+        lines.append(
+            f"its container, with this codec, does not say the film's {', '.join(_TAGS[name] for name in tags)}"
+        )
+    if abs(begins - begin) > Fraction(2, 1000):
+        lines.append(
+            f"all times are {float(begins - begin):+.3f} s from the source's: its container has no negative ones"
+        )
+    return [f"{output}: {line}" for line in lines]
+
+
+def _tag(reel: Reel, name: str) -> Any:
+    value = getattr(reel, name)
+    return value or 1 if name in ("aspect", "field_order") else value

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from chromagan.film.library import av
-from chromagan.film.luma import luma_of
+from chromagan.film.luma import bits_of, is_rgb, luma_of
 from chromagan.film.reel import Reel, opened
 
 # Seconds before the wanted frame to which is sought; then the film is decoded from its beginning.
@@ -26,7 +26,8 @@ class Frame:
         index: its number in the order of showing, from 0.
         pts: when it is shown, in ticks of the reel's `time_base`; strictly rising.
         luma: (H, W) uint8, or uint16 with the sample in the low bits.
-        damaged: decoded with errors, or after data that could not be decoded.
+        damaged: decoded with errors, or after data that could not be decoded, or of another size or depth than the film
+            and brought to it.
     """
 
     index: int
@@ -87,16 +88,37 @@ def frames(
 
 def _counted(reel: Reel) -> Iterator[Frame]:
     """All frames from the beginning."""
-    step = max(1, round(1 / (reel.rate * reel.time_base)))
-    last: int | None = None
+    clock = Clock(max(1, round(1 / (reel.rate * reel.time_base))), round(1 / reel.time_base))
     with opened(reel.path) as container:
-        for index, (frame, damaged) in enumerate(_decoded(container, container.streams[reel.stream], reel)):
-            said = _stamp(frame)
-            if last is None:
-                last = said if said is not None else 0
-            else:
-                last = last + step if said is None else max(said, last + 1)
-            yield Frame(index, last, luma_of(frame, reel.matrix), damaged)
+        stamp = _stamper(container)
+        for index, (frame, damaged) in enumerate(_decoded(container, container.streams[reel.stream])):
+            yield _frame(reel, index, clock(stamp(frame)), frame, damaged)
+
+
+class Clock:
+    """Stamps that rise, whatever a file says.
+
+    Args:
+        step: ticks from one frame or packet to the next, where the file does not say.
+        second: ticks of a second. A film that goes back by more has been put together of several; it goes on.
+    """
+
+    def __init__(self, step: int, second: int) -> None:
+        self.step, self.second = step, second
+        self.last: int | None = None
+        self.ahead = 0
+
+    def __call__(self, said: int | None) -> int:
+        """The next stamp, of what the file says."""
+        if self.last is None:
+            self.last = said or 0
+        elif said is None:
+            self.last += self.step
+        else:
+            if said + self.ahead < self.last - self.second:
+                self.ahead = self.last + self.step - said
+            self.last = max(said + self.ahead, self.last + 1)
+        return self.last
 
 
 def _sought(
@@ -112,9 +134,10 @@ def _sought(
             container.seek(target, stream=stream)
         except av.error.FFmpegError as error:
             raise _Astray from error
+        stamp = _stamper(container)
         index: int | None = None
-        for frame, damaged in _decoded(container, stream, reel):
-            said = _stamp(frame)
+        for frame, damaged in _decoded(container, stream):
+            said = stamp(frame)
             if index is None:  # what comes before the first key frame may lack what it was predicted from
                 if not frame.key_frame or said is None:
                     continue
@@ -127,7 +150,7 @@ def _sought(
                 raise _Astray
             if index < start:
                 continue
-            found = Frame(index, said, luma_of(frame, reel.matrix), damaged)
+            found = _frame(reel, index, said, frame, damaged)
             if checks is not None and found.check != checks[index]:
                 raise _Astray
             yield found
@@ -136,28 +159,48 @@ def _sought(
     raise _Astray
 
 
-def _decoded(container: Any, stream: Any, reel: Reel) -> Iterator[tuple[Any, bool]]:
+def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
     """(frame, damaged) of all that decodes from where the container stands."""
-    stream.thread_type = "AUTO"
+    # Not by frames: several threads conceal errors in another way each time.
+    stream.thread_type = "SLICE"
     shaken = False
-    packets = container.demux(stream)
-    while True:
+    for packet in packets(container, [stream]):
         try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:  # the file ends in the middle
-            packet = None
-        if packet is None:
+            found = stream.decode(packet)
+        except av.error.EOFError:
             return
-        try:
-            found = packet.decode()
         except av.error.FFmpegError:
             shaken = True
             continue
         for frame in found:
-            if (frame.width, frame.height, frame.format.name) == (reel.width, reel.height, reel.pixels):
-                yield frame, shaken or frame.is_corrupt or packet.is_corrupt
-                shaken = False
+            yield frame, shaken or frame.is_corrupt or (packet is not None and packet.is_corrupt)
+            shaken = False
 
 
-def _stamp(frame: Any) -> int | None:
-    return frame.pts if frame.pts is not None else frame.dts
+def packets(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """Packets in the order of the file, as far as it can be read; at last None."""
+    found = container.demux(streams)
+    while True:
+        try:
+            packet = next(found, None)
+        except (av.error.FFmpegError, IndexError):  # the file ends in the middle, or shows streams that were not there
+            packet = None
+        if packet is None or (packet.pts is None and packet.dts is None and not packet.size):  # by which PyAV ends
+            break
+        if packet.size:  # in AVI, of no size are those that show the frame before again
+            yield packet
+    yield None
+
+
+def _frame(reel: Reel, index: int, pts: int, frame: Any, damaged: bool) -> Frame:
+    alike = (frame.width, frame.height, bits_of(frame.format), is_rgb(frame.format))
+    if alike != (reel.width, reel.height, reel.bits, reel.is_rgb):
+        frame, damaged = frame.reformat(reel.width, reel.height, reel.pixels), True
+    return Frame(index, pts, luma_of(frame, reel.matrix), damaged)
+
+
+def _stamper(container: Any) -> Callable[[Any], int | None]:
+    """How frames are stamped: AVI numbers packets as they are decoded, and what FFmpeg makes of it is not in order."""
+    if container.format.name == "avi":
+        return lambda frame: frame.dts
+    return lambda frame: frame.pts if frame.pts is not None else frame.dts

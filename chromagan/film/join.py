@@ -11,7 +11,7 @@ from typing import Any
 
 from chromagan.errors import UsageError, WriteError
 from chromagan.files.atomic import moved_into_place
-from chromagan.film.carried import carry_over, chapters, lost_words, words_of_film, words_of_stream
+from chromagan.film.carried import carry_over, chapters, lost, words_of
 from chromagan.film.library import av
 from chromagan.film.mark import joined
 from chromagan.film.part import STEP, refusals, set_tags
@@ -77,16 +77,18 @@ def join(
         )
         film = _film_stream(written, first.streams.video[0], source.streams[reel.stream], reel)
         carried = carry_over(source, written, reel, output)
-        said = words_of_film(source) | {"comment": joined(source.metadata.get("comment"), mark)}
+        said = words_of(source)
+        comment = next((name for name in said if name.lower() == "comment"), "comment")
+        said[comment] = joined(said.get(comment), mark)
         written.metadata.update(said)
         length = Fraction(pts[-1]) * reel.time_base - shift + 1 / reel.rate
         written.set_chapters(chapters(source, shift, length if stop is not None else None))
         written.start_encoding()
         pictures = _Pictures(parts, reel, pts, film, shift)
-        others = carried.packets(source, shift, start, stop)
-        for packet in in_step(iter(pictures), others):
-            written.mux_one(packet)
-    return [*carried.notes, *lost_words(output, said)]
+        for packet in in_step(iter(pictures), carried.packets(source, shift, stop)):
+            carried.write(packet, written, film)
+    begin = Fraction(pts[0]) * reel.time_base - shift
+    return [*carried.notes, *carried.refused(output), *lost(output, reel, said, begin)]
 
 
 def _film_stream(written: Any, part: Any, source: Any, reel: Reel) -> Any:
@@ -104,7 +106,7 @@ def _film_stream(written: Any, part: Any, source: Any, reel: Reel) -> Any:
         stream.set_display_matrix(reel.display)
     stream.disposition = int(source.disposition)
     stream.metadata.clear()
-    stream.metadata.update(words_of_stream(source))
+    stream.metadata.update(words_of(source))
     return stream
 
 

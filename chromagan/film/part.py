@@ -49,7 +49,8 @@ class Coding:
 
     Attributes:
         codec: "h264", "h265", "av1", "ffv1" or "prores".
-        crf: quality, lower is better; None takes the codec's default. FFV1 (lossless) and ProRes have none.
+        crf: quality, lower is better, 0 lossless for H.264 and H.265; None takes the codec's default. FFV1, which is
+            always lossless, and ProRes have none.
         preset: speed, as the encoder calls it ("medium" for H.264 and H.265, "8" for AV1); None takes that default.
     """
 
@@ -71,19 +72,27 @@ class Coding:
 
     @property
     def options(self) -> dict[str, str]:
-        """Of the encoder."""
+        """Of the encoder. A crf of 0 is lossless where the codec can be, in 10 bits too."""
         kind = CODECS[self.codec]
         crf = self.crf if self.crf is not None else kind.crf
-        given = {"crf": str(crf)} if crf is not None else {}
-        return kind.options | given | ({"preset": self.preset} if self.preset is not None else {})
+        options = kind.options | ({"crf": str(crf)} if crf is not None else {})
+        if self.preset is not None:
+            options["preset"] = self.preset
+        if crf == 0 and self.codec == "h264":
+            options = {"qp": "0", "preset": options["preset"]}
+        if crf == 0 and self.codec == "h265":
+            options["x265-params"] += ":lossless=1"
+        return options
 
 
 def fitted(reel: Reel, coding: Coding) -> Reel:
     """The reel as this codec can hold it: its `shift` becomes what is written, and lines say what differs.
 
     Raises:
-        UsageError: Y has more bits than the codec can hold.
+        UsageError: Y has more bits than the codec can hold, an odd side or a range that it does not know.
     """
+    if coding.codec == "prores" and reel.full_range:
+        raise UsageError(f"{reel.path}: its samples have the full range, which ProRes cannot say; use another --codec")
     layout = _layout(reel, coding)
     notes = list(reel.notes)
     if layout.shift != reel.shift:
@@ -158,8 +167,10 @@ class PartWriter:
             CODECS[self.coding.codec].encoder, rate=reel.rate, options=self.coding.options,
             width=reel.width, height=reel.height, pix_fmt=layout.name, time_base=reel.time_base,
         )  # fmt: skip
-        context = stream.codec_context
+        context: Any = stream.codec_context
         context.time_base = reel.time_base
+        if reel.aspect:
+            context.sample_aspect_ratio = reel.aspect
         set_tags(context, reel)
         return stream
 

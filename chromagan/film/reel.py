@@ -22,6 +22,8 @@ CODES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}
 _HDR = {16: "PQ", 18: "HLG"}
 LIMITED, FULL = 1, 2
 
+COVERS = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+
 # What these decoders call gray is 4:0:0 of a standard in which untagged means limited range.
 _LIMITED_GRAY = ("h264", "hevc", "av1", "vp9", "mpeg2video", "mpeg1video", "mpeg4")
 
@@ -76,6 +78,11 @@ class Reel:
     intra: bool
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the film has no Y of its own."""
+        return is_rgb(av.VideoFormat(self.pixels))
+
 
 @contextlib.contextmanager
 def opened(path: str | Path) -> Iterator[Any]:
@@ -114,9 +121,8 @@ def picture_stream(container: Any, path: Path) -> Any:
     names = container.format.name
     if names.endswith("_pipe") or names == "image2":
         raise ReadError(f"{path}: a photo, not a film; use chromagan sample")
-    covers = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     for stream in container.streams.video:
-        if not stream.disposition & covers:
+        if not stream.disposition & COVERS:
             if stream.codec_context is None:
                 raise ReadError(f"{path}: its codec is not known to this FFmpeg; convert the film first")
             return stream
@@ -143,7 +149,8 @@ def _reel(path: Path, container: Any, stream: Any, frame: Any) -> Reel:
     matrix = _matrix(_tag(frame.colorspace, context.colorspace), frame.height, is_rgb(format), path, notes)
     if any(component.is_alpha for component in format.components):
         notes.append(f"{path}: its transparency is left out")
-    display = _display(frame)
+    if context.field_order > 1 or frame.interlaced_frame:
+        notes.append(f"{path}: interlaced; its frames are kept as they are, two fields in each, and flagged so")
     return Reel(
         path=path,
         stream=stream.index,
@@ -159,7 +166,7 @@ def _reel(path: Path, container: Any, stream: Any, frame: Any) -> Reel:
         time_base=stream.time_base,
         rate=Fraction(rate),
         rotation=frame.rotation,
-        display=display,
+        display=_display(frame),
         aspect=Fraction(stream.sample_aspect_ratio or 0),
         field_order=context.field_order,
         seconds=_seconds(container, stream),

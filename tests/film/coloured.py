@@ -16,8 +16,8 @@ LOSSLESS = {"h264": Coding("h264", crf=0), "ffv1": Coding("ffv1")}
 
 def chroma(reel):
     """Flat planes of Cb and Cr that are not gray."""
-    columns, rows = (-(-side // (1 << shift)) for side, shift in zip((reel.width, reel.height), reel.shift, strict=True))
-    size = rows, columns
+    across, down = reel.shift
+    size = -(-reel.height // (1 << down)), -(-reel.width // (1 << across))
     kind = np.uint8 if reel.bits <= 8 else np.uint16
     return np.full(size, 110 << (reel.bits - 8), kind), np.full(size, 150 << (reel.bits - 8), kind)
 

@@ -26,8 +26,13 @@ _TAGS = {
 
 @dataclass
 class Carried:
-    """Streams of the output by the number of the source's stream, and lines on those that it cannot hold."""
+    """Streams of the output by the number of the source's stream, and lines on those that it cannot hold.
 
+    `edits`: whether the output can say that some of the sound is not to be heard, as MP4's edit lists do. Elsewhere
+    what the source hides is left out, but for the one packet that decoding needs for the next.
+    """
+
+    edits: bool
     streams: dict[int, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     left_out: dict[int, int] = field(default_factory=dict)
@@ -37,7 +42,7 @@ class Carried:
 
         Of subtitles that are up at the shift the rest is kept; sound that begins before is left out.
         """
-        wanted = [source.streams[number] for number in self.streams if source.streams[number].type != "attachment"]
+        wanted = [source.streams[number] for number, copy in self.streams.items() if copy.type != "attachment"]
         clocks = {stream.index: Clock(1, round(1 / stream.time_base)) for stream in wanted}
         for packet in packets(source, wanted) if wanted else ():
             if packet is None:
@@ -46,7 +51,7 @@ class Carried:
             said = packet.dts if packet.dts is not None else packet.pts
             if origin.disposition & COVERS:
                 pts = dts = said or 0
-            elif said is None:
+            elif said is None or (packet.size == 2 and origin.name == "mov_text"):  # MP4's writer marks ends itself
                 continue
             else:
                 dts = said if origin.type == "subtitle" else clocks[origin.index](said)
@@ -57,6 +62,8 @@ class Carried:
                     packet.duration -= begin - pts
                     pts = dts = begin
                 if (begin and pts < begin) or (end is not None and pts >= end):
+                    continue
+                if packet.is_discard and not self.edits and pts + 2 * (packet.duration or 0) <= begin:
                     continue
                 pts, dts = pts - begin, dts - begin
             packet.pts, packet.dts = pts, dts
@@ -81,7 +88,7 @@ class Carried:
 
 def carry_over(source: Any, written: Any, reel: Reel, output: Path) -> Carried:
     """A stream in the output for each of the source's but the film's own, where its container can hold it."""
-    carried = Carried()
+    carried = Carried(edits=written.format.name in ("mp4", "mov"))
     for stream in source.streams:
         if stream.index == reel.stream or _is_list_of_chapters(stream, source):
             continue

@@ -15,7 +15,7 @@ from chromagan.film.luma import bits_of, is_rgb, luma_of
 from chromagan.film.reel import Reel, opened
 
 # Seconds before the wanted frame to which is sought; then the film is decoded from its beginning.
-_BACK = (0, 3, 15)
+_BACK = (0, 3, 15, 60)
 
 
 @dataclass
@@ -164,7 +164,9 @@ def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
     # Not by frames: several threads conceal errors in another way each time.
     stream.thread_type = "SLICE"
     shaken = False
+    complaints = _complaints(stream.codec_context.name)
     for packet in packets(container, [stream]):
+        before = complaints()
         try:
             found = stream.decode(packet)
         except av.error.EOFError:
@@ -173,8 +175,23 @@ def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
             shaken = True
             continue
         for frame in found:
-            yield frame, shaken or frame.is_corrupt or (packet is not None and packet.is_corrupt)
+            broken = frame.is_corrupt or (packet is not None and packet.is_corrupt) or complaints() != before
+            yield frame, shaken or broken
             shaken = False
+
+
+def _complaints(codec: str) -> Callable[[], int]:
+    """A count of the errors of which a decoder speaks where its frames do not: FFV1's sums that do not fit."""
+    if codec != "ffv1":
+        return lambda: 0
+    if av.logging.get_level() is None:
+        av.logging.set_level(av.logging.PANIC)  # errors are counted from there on, and not printed
+
+    def count() -> int:
+        errors, last = av.logging.get_last_error()
+        return errors if last is not None and last[1] == codec else 0
+
+    return count
 
 
 def packets(container: Any, streams: list[Any]) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from chromagan.images.metadata import ProvenanceMark
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".webm": "webm", ".ts": "mpegts",
               ".mts": "mpegts", ".m2ts": "mpegts"}  # fmt: skip
 _HOLDS = {
-    "matroska": ("h264", "h265", "av1", "ffv1", "prores"), "mp4": ("h264", "h265", "av1", "ffv1"),
+    "matroska": ("h264", "h265", "av1", "ffv1", "prores"), "mp4": ("h264", "h265", "av1"),
     "mov": ("h264", "h265", "av1", "prores"), "webm": ("av1",), "mpegts": ("h264", "h265"),
 }  # fmt: skip
 

@@ -163,8 +163,10 @@ class PartWriter:
     def _open_stream(self) -> Any:
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 speaks of errors alone
         reel, layout = self.reel, self._layout
+        fields = {2: "tff=1", 3: "bff=1", 4: "bff=1", 5: "tff=1"}.get(reel.field_order)
+        options = {"x264-params": fields} if fields and self.coding.codec == "h264" else {}
         stream = self._container.add_stream(
-            CODECS[self.coding.codec].encoder, rate=reel.rate, options=self.coding.options,
+            CODECS[self.coding.codec].encoder, rate=reel.rate, options=self.coding.options | options,
             width=reel.width, height=reel.height, pix_fmt=layout.name, time_base=reel.time_base,
         )  # fmt: skip
         context: Any = stream.codec_context

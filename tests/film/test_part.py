@@ -1,5 +1,9 @@
 """What parts are written as: Y as it is, in the layout that the codec has."""
 
+import contextlib
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,7 +15,7 @@ from chromagan.errors import UsageError, WriteError
 from chromagan.film.frames import frames
 from chromagan.film.part import CODECS, STEP, Coding, PartWriter, fitted
 from chromagan.film.reel import open_reel
-from tests.film.coloured import LOSSLESS, chroma, write_parts
+from tests.film.coloured import LOSSLESS, chroma, colour, write_parts
 from tests.film.reels import make, shown
 
 
@@ -138,3 +142,36 @@ def test_pixel_aspect_and_tags_are_in_the_stream_itself(tmp_path):
         found = open_reel(write_parts(tmp_path / codec, reel, Coding(codec), list(frames(reel)))[0])
         assert (found.primaries, found.transfer, found.matrix, found.full_range) == (9, 14, "bt2020", True)
         assert found.aspect == Fraction(16, 11)
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """The system refuses to write files beyond a size, as a full disk would."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(("limit", "name"), [(20_000, "000000.mkv"), (200_000, "film.mkv")])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, limit, name):
+    film(tmp_path, count=20, size=(192, 128), options={"level": "3"})
+    with largest_file(limit), pytest.raises(WriteError) as caught:
+        colour(tmp_path / "source.mkv", tmp_path / "film.mkv", Coding("ffv1"), cuts=(5, 10, 15))
+    assert re.fullmatch(rf".*{name}: cannot be written: the file is larger than this disk .*", str(caught.value))
+    assert not (tmp_path / "film.mkv").exists()
+    assert not list(tmp_path.rglob(".chromagan-*"))
+
+
+@pytest.mark.process
+def test_without_pyav_one_line_names_the_extra():
+    code = (
+        "import sys; sys.modules['av'] = None\n"
+        "try:\n import chromagan.film.reel\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'UsageError films need PyAV, which is not installed; run: pip install "chromagan[film]"\n'

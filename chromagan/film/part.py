@@ -33,9 +33,10 @@ class _Kind:
     most: int  # the largest crf
 
 
+# `info=0`: else H.265's headers name the machine's threads, and parts of two sessions could not be joined.
 CODECS = {
     "h264": _Kind("libx264", {"preset": "medium"}, 18, 51),
-    "h265": _Kind("libx265", {"preset": "medium", "x265-params": "log-level=error"}, 20, 51),
+    "h265": _Kind("libx265", {"preset": "medium", "x265-params": "log-level=error:info=0"}, 20, 51),
     "av1": _Kind("libsvtav1", {"preset": "8"}, 28, 63),
     "ffv1": _Kind("ffv1", {"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "coder": "1"}, None, 0),
     "prores": _Kind("prores_ks", {"profile": "3", "vendor": "apl0"}, None, 0),

@@ -134,6 +134,23 @@ def test_planes_of_a_wrong_size_are_refused(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_headers_do_not_depend_on_the_machine_or_the_pictures(tmp_path, monkeypatch, codec):
+    reel = fitted(film(tmp_path), Coding(codec))
+    pictures = list(frames(reel))
+    headers = []
+    for threads, few in (("1", pictures[:2]), ("3", pictures[2:])):
+        options = Coding(codec).options
+        if codec == "h265":
+            options["x265-params"] += f":frame-threads={threads}:pools=none"
+        elif codec != "av1":
+            options["threads"] = threads
+        monkeypatch.setattr(Coding, "options", property(lambda self, options=options: options))
+        with av.open(str(write_parts(tmp_path, reel, Coding(codec), few)[0])) as part:
+            headers.append(bytes(part.streams.video[0].codec_context.extradata or b""))
+    assert headers[0] == headers[1]
+
+
 def test_pixel_aspect_and_tags_are_in_the_stream_itself(tmp_path):
     reel = replace(film(tmp_path), primaries=9, transfer=14, matrix="bt2020", full_range=True)
     reel = replace(reel, aspect=Fraction(16, 11))

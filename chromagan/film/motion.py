@@ -1,32 +1,41 @@
 """Motion between neighbouring frames, from their small lightness: dense flow both ways, and how far it can be trusted.
 
-Dense inverse search (Kroeger et al., ECCV 2016) as OpenCV has it. What has not moved keeps a flow of exactly zero: in
-flat and grainy places the search finds motion that is none.
+Dense inverse search (Kroeger et al., ECCV 2016), as OpenCV has it, finds motion that is none in flat and grainy places.
+Each place therefore moves as the camera does, or not at all, wherever that explains it as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[Any]  # of float32; what OpenCV gives is not known more closely
-Shifts = NDArray[Any]  # of float16 or float32
+from chromagan.film.camera import Floats, find_camera, warp
+
 Bytes = NDArray[np.uint8]
-_STILL = 1.2  # what has not moved may differ that much more than what the search matched
+
+_WORSE, _SLACK = (
+    np.float32(1.2),
+    np.float32(0.2),
+)  # what a plain motion may leave, times and beyond what the search does
+_WINDOW = (7, 7)  # over which motions are compared
+_LOST = np.float32(1.0)  # squared pixels between begin and end of a way there and back
+_UNLIKE = 3.0  # times the usual difference in L, from which it is another place
+_FLASH = 2.0  # by which a frame's mean L changes when its light does
+_LEAST = 24  # pixels of a side that the search can work on
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Between a frame and the next one.
+    """Between a frame and the next one, at half the size of their L.
 
     Attributes:
-        back: (h, w, 2) float16 pixels (x, y) to add at the next frame for the place in this one.
+        back: (h, w, 2) float16 pixels (x, y) of this size to add at the next frame for the place in this one.
         ahead: the same from this frame to the next one.
-        back_trust: (h, w) uint8; 255 where going there and back ends where it began, 0 where nothing corresponds.
+        back_trust: (h, w) uint8; 255 where it surely is the same place, 0 where nothing corresponds.
         ahead_trust: the same, of `ahead`.
     """
 
@@ -37,55 +46,76 @@ class Motion:
 
 
 def motion(this: Floats, following: Floats) -> Motion:
-    """The motion from a frame to the next one.
+    """The motion from a frame to the next one; each pair by itself, in any thread.
 
     Args:
-        this: (h, w) L in [0, 100].
+        this: (H, W) float32 L in [0, 100].
         following: the same of the next frame.
     """
-    a, b = (cv2.GaussianBlur(plane, (0, 0), 1.0) for plane in (this, following))
-    back, ahead = _flow(b, a), _flow(a, b)
-    return Motion(
-        back.astype(np.float16), ahead.astype(np.float16), _trust(back, ahead, b, a), _trust(ahead, back, a, b)
+    # Search at the whole size, choose at half of it.
+    size = (max(this.shape[1] // 2, 1), max(this.shape[0] // 2, 1))
+    this = _lit(this, following)
+    before, after = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (this, following))
+    this, following = (cv2.GaussianBlur(plane, (0, 0), 1.0) for plane in (this, following))
+    back, ahead = (
+        cv2.resize(search(*way), size, interpolation=cv2.INTER_AREA) / 2
+        for way in ((following, this), (this, following))
     )
+    # What a place may do, the plainest first.
+    soft, soft_before = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (following, this))
+    camera = find_camera(back, soft, soft_before)
+    still = np.zeros_like(back)
+    plain, plain_ahead = [still], [still]
+    if not camera.stands():
+        plain = [camera.field(*after.shape), still]
+        plain_ahead = [camera.reversed(size[0]).field(*after.shape), still]
+    back, back_left = _plainest(plain, back, after, before)
+    ahead, ahead_left = _plainest(plain_ahead, ahead, before, after)
+    usual = float(np.median(np.minimum(back_left, ahead_left)))
+    return Motion(
+        back.astype(np.float16), ahead.astype(np.float16),
+        _trust(back, ahead, back_left, usual), _trust(ahead, back, ahead_left, usual),
+    )  # fmt: skip
 
 
-def warp(planes: Floats, flow: Shifts) -> Floats:
-    """Bring planes to a frame whose flow tells where each pixel was; the edge goes on outside.
+def _lit(L: Floats, other: Floats) -> Floats:
+    """L in the light of another frame, where light has changed at once: a flash, a fade."""
+    (mean, spread), (wanted, wanted_spread) = (cv2.meanStdDev(plane) for plane in (L, other))
+    change = float(np.clip((abs(wanted[0, 0] - mean[0, 0]) - _FLASH) / _FLASH, 0, 1))
+    if not change:
+        return L
+    factor = float(np.clip((wanted_spread[0, 0] + 1) / (spread[0, 0] + 1), 0.5, 2))
+    lit = (L - np.float32(mean[0, 0])) * np.float32(factor) + np.float32(wanted[0, 0])
+    return np.clip(L + np.float32(change) * (lit - L), 0, 100)
 
-    Args:
-        planes: (h, w) or (h, w, channels).
-        flow: (h, w, 2) pixels to add.
-    """
-    x, y = _grid(*flow.shape[:2])
-    return cv2.remap(planes, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-
-def search(here: Floats, there: Floats, preset: int = cv2.DISOPTICAL_FLOW_PRESET_FAST) -> Floats:
+def search(here: Floats, there: Floats) -> Floats:
     """Where each pixel of one plane of L is in the other: (h, w, 2) float32 pixels to add."""
-    codes = [np.clip(plane * 2.55, 0, 255).astype(np.uint8) for plane in (here, there)]
-    return cv2.DISOpticalFlow.create(preset).calc(codes[0], codes[1], np.zeros((*here.shape, 2), np.float32))
+    flow = np.zeros((*here.shape, 2), np.float32)
+    if min(here.shape) < _LEAST:
+        return flow
+    codes = [cv2.convertScaleAbs(plane, alpha=2.55) for plane in (here, there)]
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(codes[0], codes[1], flow)
 
 
-def _grid(rows: int, columns: int) -> tuple[Floats, Floats]:
-    return np.arange(columns, dtype=np.float32)[None], np.arange(rows, dtype=np.float32)[:, None]
+def _plainest(plain: Sequence[Floats], searched: Floats, here: Floats, there: Floats) -> tuple[Floats, Floats]:
+    """The first motion that explains each place, and the difference in L that is left."""
+    chosen, left = searched, _left(searched, here, there)
+    allowed = _WORSE * left + _SLACK
+    for flow in reversed(plain):
+        rest = _left(flow, here, there)
+        fits = rest <= allowed
+        chosen, left = np.where(fits[..., None], flow, chosen), np.where(fits, rest, left)
+    return chosen, left
 
 
-def _flow(here: Floats, there: Floats) -> Floats:
-    flow = search(here, there)
-    rest = cv2.blur(np.abs(here - there), (9, 9))
-    matched = cv2.blur(np.abs(here - warp(there, flow)), (9, 9))
-    flow[rest <= _STILL * matched + 0.2] = 0
-    return flow
+def _left(flow: Floats, here: Floats, there: Floats) -> Floats:
+    return cv2.blur(cv2.absdiff(here, warp(there, flow) if flow.any() else there), _WINDOW)
 
 
-def _trust(flow: Floats, other: Floats, here: Floats, there: Floats) -> Bytes:
-    """From the way there and back, and from what is outside."""
-    round_trip = flow + warp(other, flow)
-    lost = (round_trip**2).sum(-1)
-    allowed = 0.01 * ((flow**2).sum(-1) + (other**2).sum(-1)) + 0.5
-    rows, columns = lost.shape
-    x, y = _grid(rows, columns)
-    x, y = x + flow[..., 0], y + flow[..., 1]
-    inside = (x > -1) & (x < columns) & (y > -1) & (y < rows)
-    return np.asarray(np.where(inside, np.clip(2 - lost / allowed, 0, 1) * 255, 0), np.uint8)
+def _trust(flow: Floats, other: Floats, left: Floats, usual: float) -> Bytes:
+    """From the way there and back, and from the lightness at its end."""
+    home = flow + warp(other, flow)
+    lost = np.square(home).sum(-1) / (np.float32(0.01) * np.square(flow).sum(-1) + _LOST)
+    unlike = left / np.float32(_UNLIKE * usual + 1)
+    return np.asarray(255 * np.clip(2 - lost, 0, 1) * np.clip(2 - unlike, 0, 1), np.uint8)

@@ -12,14 +12,21 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.film.motion import Bytes, Floats, Motion, Shifts, warp
+from chromagan.film.camera import Floats, warp
+from chromagan.film.motion import Motion
+from chromagan.film.paths import brought, longer, no_way, sized
 
 AHEAD = 24  # frames from one key frame to the next, at most
-NOVEL = 0.05  # share of a frame that the last key frame does not explain, at which it becomes a key frame
+NOVEL = 0.12  # share of a frame that the last key frame does not explain, at which it becomes a key frame
 AGE = 8.0  # key frames after which the mean has forgotten most
+_DOUBT = np.float32(1e-3)  # of paths: where neither can be trusted, the nearer key frame decides
+_UNKNOWN = 0.3  # lack of trust that is worth filling in
+_AROUND, _SMOOTH = (25, 25), np.float32(20.0)  # window and squared L of the filling
+DARK, _CALM = 10.0, 4.0  # L below which it forgets more slowly, up to so many times
 
 
 @dataclass(frozen=True)
@@ -52,30 +59,22 @@ class State:
 
     def moved(self, motion: Motion) -> State:
         """At the next frame."""
-        return replace(self, path=_longer(self.path, motion.back, motion.back_trust), passed=self.passed + 1)
+        return replace(self, path=longer(self.path, motion.back, motion.back_trust), passed=self.passed + 1)
 
-    def met(self, own: Floats, weight: float) -> State:
-        """At this frame, once the network has painted it."""
-        past, trust = warp(self.ab, self.path[..., :2]), self.path[..., 2]
-        left = warp(self.weight, self.path[..., :2]) * trust * np.float32(1 - 1 / AGE)
+    def met(self, own: Floats, weight: float, L: Floats) -> State:
+        """At this frame, once the network has painted it.
+
+        Args:
+            own: (h, w, 2) what it has painted.
+            weight: how much that counts.
+            L: of this frame, at the size of paths.
+        """
+        # In the dark, where networks guess, colour follows more slowly.
+        age = np.float32(AGE) * (1 + (_CALM - 1) * np.clip(1 - L / np.float32(DARK), 0, 1))
+        left = warp(self.weight, self.path[..., :2]) * self.path[..., 2] * (1 - 1 / age)
         total = left + np.float32(weight)
-        ab = past + (own.transpose(1, 2, 0) - past) * (np.float32(weight) / total)[..., None]
-        return State(ab, total, _no_way(*total.shape), 0)
-
-
-def _no_way(rows: int, columns: int) -> Floats:
-    """The path from a frame to itself."""
-    path = np.zeros((rows, columns, 3), np.float32)
-    path[..., 2] = 1
-    return path
-
-
-def _longer(path: Floats, flow: Shifts, trust: Bytes) -> Floats:
-    """A path as it is one frame on."""
-    longer = warp(path, flow)
-    longer[..., :2] += flow
-    longer[..., 2] *= trust / np.float32(255)
-    return longer
+        past = brought(self.ab, self.path)
+        return State(past + (own - past) * sized(weight / total, own)[..., None], total, no_way(*total.shape), 0)
 
 
 def choose_keys(motions: Sequence[Motion], before: State | None = None) -> list[int]:
@@ -94,10 +93,10 @@ def choose_keys(motions: Sequence[Motion], before: State | None = None) -> list[
     keys = [] if before else [0]
     if not motions:
         return keys
-    fresh = _no_way(*motions[0].back_trust.shape)
+    fresh = no_way(*motions[0].back_trust.shape)
     path, passed = (before.path, before.passed) if before else (fresh, 0)
     for number, motion in enumerate(motions, start=len(keys)):
-        path, passed = _longer(path, motion.back, motion.back_trust), passed + 1
+        path, passed = longer(path, motion.back, motion.back_trust), passed + 1
         if passed >= AHEAD or 1 - path[..., 2].mean() > NOVEL:
             keys.append(number)
             path, passed = fresh, 0
@@ -127,8 +126,10 @@ def carry(
     """
     count, weights = len(L) if count is None else count, weights or {}
     first = 0 if before else 1  # frame that the first motion leads to
-    out = np.empty((count, 2, *L[0].shape), np.float16)
-    state = before or _unknown(*L[0].shape)
+    size = next((ab.shape[1:] for ab in own.values()), before.ab.shape[:2] if before else L[0].shape)
+    small = motions[0].back_trust.shape if motions else size
+    out = np.empty((count, 2, *size), np.float16)
+    state = before or State(np.zeros((*size, 2), np.float32), np.zeros(small, np.float32), no_way(*small), 0)
     waiting: list[State] = []  # of frames since the last key frame
     handed = state
     for t in range(len(L)):
@@ -136,33 +137,65 @@ def carry(
             state = state.moved(motions[t - first])
         waiting.append(state)
         if t in own:
-            state = state.met(own[t], weights.get(t, 1.0))
+            dark = cv2.resize(L[t], small[::-1], interpolation=cv2.INTER_AREA)
+            state = state.met(np.ascontiguousarray(own[t].transpose(1, 2, 0), np.float32), weights.get(t, 1.0), dark)
             since = t - len(waiting) + 1
-            for number, ab in _between(waiting, state, motions[since + 1 - first : t + 1 - first]):
-                if since + number < count:
-                    out[since + number] = ab.transpose(2, 0, 1)
+            _between(waiting, state, motions[since + 1 - first : t + 1 - first], L[since : t + 1], out[since:])
             waiting = []
         if t == count - 1:
             handed = state
-    for number, one in enumerate(waiting, start=len(L) - len(waiting)):
-        if number < count:
-            out[number] = warp(one.ab, one.path[..., :2]).transpose(2, 0, 1)
+    _after(waiting, L[len(L) - len(waiting) :], out[len(L) - len(waiting) :])
     return out, handed
 
 
-def _unknown(rows: int, columns: int) -> State:
-    return State(np.zeros((rows, columns, 2), np.float32), np.zeros((rows, columns), np.float32),
-                 _no_way(rows, columns), 0)  # fmt: skip
+def _between(
+    waiting: Sequence[State], key: State, motions: Sequence[Motion], L: Sequence[Floats], out: NDArray[np.float16]
+) -> None:
+    """Colours of the frames up to a key frame, itself the last of them."""
+    path, last = key.path, len(waiting) - 1
+    if last < len(out):
+        out[last] = key.ab.transpose(2, 0, 1)
+    for number in range(last - 1, -1, -1):
+        path = longer(path, motions[number].ahead, motions[number].ahead_trust)
+        if number < len(out):
+            state, nearer = waiting[number], np.float32(waiting[number].passed / waiting[last].passed)
+            one, other = (1 - nearer) * state.path[..., 2], nearer * path[..., 2]
+            share = (other + nearer * _DOUBT) / (one + other + _DOUBT)
+            past, following = brought(state.ab, state.path), brought(key.ab, path)
+            ab = past + (following - past) * sized(share, past)[..., None]
+            known = np.maximum(state.path[..., 2], path[..., 2])
+            out[number] = _filled(ab, known, L[number], key.ab if nearer > 0.5 else state.ab).transpose(2, 0, 1)
 
 
-def _between(waiting: Sequence[State], key: State, motions: Sequence[Motion]) -> list[tuple[int, Floats]]:
-    """Colours of the frames up to a key frame, itself the last of them: (number, (h, w, 2)), from the last one back."""
-    done, path, gap = [(len(waiting) - 1, key.ab)], key.path, max(waiting[-1].passed, 1)
-    for number in range(len(waiting) - 2, -1, -1):
-        motion, state = motions[number], waiting[number]
-        path = _longer(path, motion.ahead, motion.ahead_trust)
-        past, following = warp(state.ab, state.path[..., :2]), warp(key.ab, path[..., :2])
-        nearer = np.float32(state.passed / gap)
-        one, other = (1 - nearer) * (state.path[..., 2] + 1e-3), nearer * (path[..., 2] + 1e-3)
-        done.append((number, past + (following - past) * (other / (one + other))[..., None]))
-    return done
+def _after(waiting: Sequence[State], L: Sequence[Floats], out: NDArray[np.float16]) -> None:
+    """Colours of the frames after a scene's last key frame."""
+    for state, lightness, frame in zip(waiting, L, out, strict=False):
+        frame[:] = _filled(brought(state.ab, state.path), state.path[..., 2], lightness, state.ab).transpose(2, 0, 1)
+
+
+def _filled(ab: Floats, known: Floats, L: Floats, nearest: Floats) -> Floats:
+    """Colours with what no path reaches filled in: as lightness goes with colour around it (He et al. 2010).
+
+    Args:
+        ab: (h, w, 2).
+        known: trust in it, of the size of paths.
+        L: of this frame.
+        nearest: (h, w, 2) colours at the nearest key frame, as they stand there.
+    """
+    unknown = 1 - known
+    if float(unknown.max()) < _UNKNOWN:
+        return ab
+    rows, columns = known.shape
+    small, L, nearest = (cv2.resize(p, (columns, rows), interpolation=cv2.INTER_AREA) for p in (ab, L, nearest))
+    weight = np.square(known) + np.float32(1e-3)
+    around = small + (nearest - small) * unknown[..., None] * np.float32(0.5)
+
+    def mean(plane: Floats) -> Floats:
+        return cv2.blur(plane, _AROUND)
+
+    total = mean(weight)
+    middle, middle_ab = mean(weight * L) / total, mean(weight[..., None] * around) / total[..., None]
+    spread = mean(weight * L * L) / total - middle * middle
+    both = mean((weight * L)[..., None] * around) / total[..., None] - middle[..., None] * middle_ab
+    filled = middle_ab + both * ((L - middle) / (spread + _SMOOTH))[..., None]
+    return ab + (sized(filled, ab) - ab) * sized(np.square(unknown), ab)[..., None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -87,12 +88,23 @@ def frames(
 
 
 def _counted(reel: Reel) -> Iterator[Frame]:
-    """All frames from the beginning."""
+    """All frames from the beginning, or those in the reel's span."""
     clock = Clock(max(1, round(1 / (reel.rate * reel.time_base))), round(1 / reel.time_base))
+    (begin, end), index = reel.span, 0
     with opened(reel.path) as container:
+        stream = container.streams[reel.stream]
+        if begin is not None:
+            with contextlib.suppress(av.error.FFmpegError):  # it is decoded from its beginning then
+                container.seek(begin, stream=stream)
         stamp = _stamper(container)
-        for index, (frame, damaged) in enumerate(_decoded(container, container.streams[reel.stream])):
-            yield _frame(reel, index, clock(stamp(frame)), frame, damaged)
+        for frame, damaged in _decoded(container, stream):
+            said = stamp(frame)
+            if begin is not None and (said is None or said < begin):
+                continue
+            if end is not None and said is not None and said >= end:
+                return
+            yield _frame(reel, index, clock(said), frame, damaged)
+            index += 1
 
 
 class Clock:

@@ -71,6 +71,17 @@ class Coding:
             there = [name for name, other in CODECS.items() if _is_there(other.encoder)]
             raise UsageError(f"--codec {self.codec}: this FFmpeg has no {kind.encoder}; choose {', '.join(there)}")
 
+    @classmethod
+    def suited(
+        cls, output: str | Path, bits: int, codec: str | None = None, crf: int | None = None, preset: str | None = None
+    ) -> Coding:
+        """What is given, with the codec that suits a name's ending and a film's bits unless that is given.
+
+        H.264 wherever it plays; H.265 for more than 8 bits, which few players of H.264 show; AV1 for WebM.
+        """
+        usual = "av1" if Path(output).suffix.lower() == ".webm" else "h264" if bits <= 8 else "h265"
+        return cls(codec or usual, crf, preset)
+
     @property
     def options(self) -> dict[str, str]:
         """Of the encoder. A crf of 0 is lossless where the codec can be, in 10 bits too."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from chromagan.errors import ReadError
+from chromagan.errors import ReadError, UsageError
 from chromagan.film.library import av
 from chromagan.film.luma import bits_of, is_known, is_rgb
 
@@ -53,6 +53,8 @@ class Reel:
         seconds: how long it says that it is; None where it does not.
         codec: what it was encoded with, FFmpeg's name.
         intra: whether each of its frames stands alone.
+        origin: stamp of its first frame, in ticks of `time_base`; times that people give count from there.
+        span: stamps from which on, and up to which, it is taken; None for its beginning and its end.
         notes: lines for the user.
     """
 
@@ -76,12 +78,44 @@ class Reel:
     seconds: float | None
     codec: str
     intra: bool
+    origin: int = 0
+    span: tuple[int | None, int | None] = (None, None)
     notes: tuple[str, ...] = ()
 
     @property
     def is_rgb(self) -> bool:
         """Whether the film has no Y of its own."""
         return is_rgb(av.VideoFormat(self.pixels))
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of one frame's luma."""
+        return self.width * self.height * (1 if self.bits <= 8 else 2)
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many there will be, as far as the file says."""
+        if self.seconds is None:
+            return None
+        begin, end = (None if tick is None else float((tick - self.origin) * self.time_base) for tick in self.span)
+        return max(1, round((min(self.seconds, end or self.seconds) - (begin or 0)) * self.rate))
+
+    def seconds_at(self, pts: int) -> float:
+        """The time of a stamp, counted from the film's first frame."""
+        return float((pts - self.origin) * self.time_base)
+
+    def clip(self, start: float | None, stop: float | None) -> Reel:
+        """The stretch of it between two times in seconds, counted from its first frame.
+
+        Raises:
+            UsageError: there is nothing between them.
+        """
+        if (start is not None and start < 0) or (stop is not None and stop <= (start or 0)):
+            raise UsageError(f"{self.path}: there is nothing from {start or 0:g} s to {stop:g} s")
+        if start is not None and self.seconds is not None and start >= self.seconds:
+            raise UsageError(f"{self.path}: it ends after {self.seconds:g} s, before {start:g} s")
+        begin, end = (None if time is None else self.origin + round(time / self.time_base) for time in (start, stop))
+        return replace(self, span=(begin, end))
 
 
 @contextlib.contextmanager
@@ -172,6 +206,7 @@ def _reel(path: Path, container: Any, stream: Any, frame: Any) -> Reel:
         seconds=_seconds(container, stream),
         codec=context.codec.canonical_name,
         intra=bool(context.codec.intra_only) if hasattr(context.codec, "intra_only") else False,
+        origin=int(frame.pts or 0),
         notes=tuple(notes),
     )
 

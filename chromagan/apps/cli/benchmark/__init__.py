@@ -11,6 +11,7 @@ KINDS = {
     "networks": "train the networks for the same budget, and compare them on held-out photos",
     "metrics": "time the metrics of `chromagan evaluate` against scikit-image's",
     "guidance": "measure what strokes of colour do: met, leaking, carried",
+    "film": "time a film against decoding and encoding it, and follow its memory",
     "train": "time the training loop against its arithmetic and a plain loop",
 }
 _OLD_NAMES = {"networks": ["zoo"]}

@@ -215,6 +215,7 @@ def test_a_turned_film_is_seen_upright(tmp_path):
         stream = container.add_stream("libx264", rate=24, width=72, height=128, options={"crf": "0"})
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 24)
+        stream.codec_context.colorspace = 1  # BT.709, as the other film says
         stream.set_display_rotation(90)  # counter-clockwise
         for number, (_, luma, *_rest) in enumerate(straight):
             frame = av.VideoFrame(72, 128, "yuv420p")

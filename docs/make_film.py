@@ -1,4 +1,4 @@
-"""Make the picture of docs/guide/film.md: a strip of frames, gray, painted one by one, and as `chromagan film` makes it.
+"""Make the picture of docs/guide/film.md: frames of a film, gray, painted one by one, and steady.
 
     python docs/make_film.py
 

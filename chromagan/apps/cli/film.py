@@ -104,7 +104,8 @@ def _summary(outcome: FilmOutcome, output: Path) -> str:
     if outcome.finished_before:
         return f"{output} was finished before, by the same options"
     damaged = f", {outcome.damaged} damaged and left gray" if outcome.damaged else ""
-    return f"{outcome.frames} frames in {outcome.scenes} scenes{damaged}; output {output}"
+    scenes = "1 scene" if outcome.scenes == 1 else f"{outcome.scenes} scenes"
+    return f"{outcome.frames} frames in {scenes}{damaged}; output {output}"
 
 
 class _Bar:

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from chromagan.film.mark import read_provenance as film_mark
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo
 from chromagan.pretrained.store import read_weights
+from tests.film.clips import STILL, Clip, Coding, lasting, make_clip
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -123,3 +125,12 @@ def test_reference_photos(colour_photos, tmp_path):
     assert re.match(r"coffee\.png: score (0\.9\d|1\.00), share (9\d|100)%\n", told)
     off = read_photo(tmp_path / "coffee.png").pixels.astype(int) - read_photo(photo).pixels
     assert abs(off).mean() < 3
+
+
+def test_film(colour_photos, tmp_path):
+    clip = Clip((lasting(STILL, 24),), (160, 90))
+    film = make_clip(tmp_path / "gray.mkv", clip, Coding("ffv1", options={}), colour=False)
+    photo = sorted(colour_photos.glob("*.png"))[0]
+    out = run("film.py", film, tmp_path / "colour.mp4", "--reference", photo, "--to", "0:00.5")
+    assert out.startswith("12 frames, 1 scenes")
+    assert film_mark(tmp_path / "colour.mp4").model == "chromagan"

@@ -23,10 +23,10 @@ MOST_PIECES = 200
 _PIECE = 16  # nodes on a side of the squares that strokes are cut by
 _NEARER = 2.0  # the power by which nearer pieces count for more
 LOW, HIGH = 0.2, 0.7  # influence below the one is none, above the other it is whole
-
-
 LIKE = 0.8  # how much one wish counts at a place that is like its own, but that it does not reach
-CAST = 12.0  # units of ab: a difference well below it may be one of the whole photo, one above is of a thing alone
+CAST = 22.0  # units of ab: a difference well below it may be one of the whole photo, one above is of a thing alone
+TOGETHER = 3  # the power by which wishes that agree are believed: one alone is of its own thing
+HEARD = 10.0  # what wishes say together at which a network that was shown them is heard by half
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def applied(wishes: LocalHints, L: Tensor) -> LocalHints:
     return LocalHints(ab, wishes.mask)
 
 
-def spread(ab: Tensor, wishes: LocalHints, L: Tensor, terrain: Terrain) -> Tensor:
+def spread(ab: Tensor, wishes: LocalHints, L: Tensor, terrain: Terrain, shown: Tensor | None = None) -> Tensor:
     """Carry what is wished at places to what belongs to them.
 
     Args:
@@ -60,6 +60,8 @@ def spread(ab: Tensor, wishes: LocalHints, L: Tensor, terrain: Terrain) -> Tenso
         wishes: of this photo, at this size; a wish of no colour at all is for gray.
         L: (1, 1, h, w) in [0, 100].
         terrain: of this photo, at this size.
+        shown: (1, 2, h, w) what a network that was shown the wishes paints. It recolours other things after one wish,
+            and knows a photo better than `ab` by many, so it is heard by how much they say together.
 
     Returns:
         (1, 2, h, w); exactly the wish, as far as sRGB shows it and as firm as it is, where there is one.
@@ -69,9 +71,13 @@ def spread(ab: Tensor, wishes: LocalHints, L: Tensor, terrain: Terrain) -> Tenso
     met = applied(wishes, L)
     pieces = _pieces(ab, wishes, met, terrain)
     # What reaches each node, then each pixel.
-    carried = terrain.enlarge(_blend(pieces, terrain))
+    cast, said = _cast(pieces, terrain)
+    heard = said**2 / (said**2 + HEARD**2)
+    carried = terrain.enlarge(np.concatenate([_blend(pieces, terrain, cast), heard[:, None]], axis=1))
     change = torch.from_numpy(carried).permute(2, 0, 1)[None]
-    around = ab * (1 - change[:, 2:]) + change[:, :2]
+    around = ab * (1 - change[:, 2:3]) + change[:, :2]
+    if shown is not None:
+        around = torch.lerp(around, spread(shown, wishes, L, terrain), change[:, 3:])
     return torch.where(wishes.mask > 0, ab + wishes.mask * (met.ab - ab), around)
 
 
@@ -103,9 +109,8 @@ def _pieces(ab: Tensor, wishes: LocalHints, met: LocalHints, terrain: Terrain) -
     return pieces
 
 
-def _blend(pieces: list[_Piece], terrain: Terrain) -> Floats:
+def _blend(pieces: list[_Piece], terrain: Terrain, cast: Floats) -> Floats:
     """What reaches each node of all pieces: (nodes, 3) difference in a* and b*, and the share of colour taken away."""
-    cast = _cast(pieces, terrain)
     summed = np.zeros_like(cast)
     weights, farthest = np.zeros(terrain.L.size, np.float32), np.zeros(terrain.L.size, np.float32)
     for piece in pieces:
@@ -118,8 +123,11 @@ def _blend(pieces: list[_Piece], terrain: Terrain) -> Floats:
     return np.asarray(cast + summed * (_firm(farthest) / np.maximum(weights, 1e-12))[:, None], np.float32)
 
 
-def _cast(pieces: list[_Piece], terrain: Terrain) -> Floats:
-    """What all pieces together say of like places that none reaches: little where one says it, most where many do."""
+def _cast(pieces: list[_Piece], terrain: Terrain) -> tuple[Floats, Floats]:
+    """What all pieces together say of like places that none reaches, (nodes, 3), and how much of it each node hears.
+
+    Little is believed where one wish says it, most where many do.
+    """
     summed, weights = np.zeros((terrain.L.size, 3), np.float32), np.zeros(terrain.L.size, np.float32)
     pieces_of = Counter(piece.wish for piece in pieces)
     for piece in pieces:
@@ -128,8 +136,9 @@ def _cast(pieces: list[_Piece], terrain: Terrain) -> Floats:
             weight = trust * terrain.likeness(piece.nodes)
             summed[:, :2] += weight[:, None] * np.array(piece.difference, np.float32)
             weights += weight
-    # Their weighted mean, of which a share is believed that grows with the square of their weight.
-    return np.asarray(summed * (weights / (1 + weights**2))[:, None], np.float32)
+    # Their weighted mean, of which a share is believed that grows with a power of their weight.
+    share = weights ** (TOGETHER - 1) / (1 + weights**TOGETHER)
+    return np.asarray(summed * share[:, None], np.float32), weights
 
 
 def _firm(share: Floats) -> Floats:

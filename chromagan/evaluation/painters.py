@@ -95,12 +95,17 @@ class ModelPainter:
     def _paint(self, gray: NDArray[np.uint8], truth: Picture, image: str) -> list[Picture]:
         walk = self.colorizer.start(to_photo(gray), Request())
         rows, columns = walk.prepared.L.shape[2:]
-        answers = []
+        answers, painted = [], False
         for hints in self.hints.of(truth, image, (rows, columns)) if self.hints else [NOTHING]:
             walk.condition = hints if "local" in self.colorizer.network.accepts else NOTHING
             walk.wishes = hints.local if self.hints and self.hints.spread else None
             # One at a time: an answer then does not depend, to the last bit, on which other numbers were asked for.
-            self.colorizer.answer([walk])
+            plain = walk.carries or walk.condition is NOTHING  # the painting without hints is the same each time
+            if plain and painted:
+                self.colorizer.show([walk])
+            else:
+                self.colorizer.answer([walk])
+            painted = plain
             answers += [to_8bit_rgb(walk.coloured(factor).end()) for factor in self.factors]
         return answers
 

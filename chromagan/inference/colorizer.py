@@ -35,7 +35,7 @@ from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
 from chromagan.inference.screen import Screen
 from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet, silent
-from chromagan.inference.stages import Walk, answer, colour
+from chromagan.inference.stages import Walk, answer, colour, show
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
 from chromagan.pretrained.card import WeightsCard
@@ -270,17 +270,22 @@ class Colorizer(OldNames, HubColorizer):
         """The colours of photos that have begun; those of one working shape share a batch."""
         answer(self.network, walks, self.step, self.batch_size, self._adviser)
 
+    def show(self, walks: Sequence[Walk]) -> None:
+        """Guide photos that are painted already, see `chromagan.inference.stages.show`."""
+        show(self.network, walks, self.step, self.batch_size)
+
     def go_on(self, walk: Walk, photo: Photo, request: Request) -> Walk:
         """A photo's way as another request has it, from where the two part."""
         before, asked = walk.request, walk.again(request, request.over(self.look))
         if asked.look.size != walk.look.size:
             asked = self.start(photo, request)
             self.answer([asked])
-        elif self.network.accepts and _shown_of(request) != _shown_of(before):
+            return asked
+        if _drawn(request) != _drawn(before):
+            colour(self.network, asked, self.step, self._adviser)
+        if self.network.accepts and _shown_of(request) != _shown_of(before):
             asked.condition = self._shown(asked)
-            self.answer([asked])
-        elif _drawn(request) != _drawn(before):
-            colour(self.network, asked, self.step, self._adviser).guided()
+            self.show([asked])
         else:
             asked.guided()
         return asked

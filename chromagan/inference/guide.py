@@ -93,7 +93,9 @@ class Ground:
         return torch.lerp(ab, own_ab(self.pixels, size), torch.from_numpy(share))
 
 
-def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | None = None) -> Tensor:
+def guide(
+    ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | None = None, turn: Tensor | None = None
+) -> Tensor:
     """What a person wishes, laid over painted colours: of the whole photo first, of places last; then comes `keep`.
 
     Args:
@@ -101,6 +103,7 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
         ground: of the photo.
         request: what is asked for.
         wishes: colours at places, at any size; strokes of the request take their place.
+        turn: what a network that was shown the wishes would change, (1, 2, h, w), where there is one.
 
     Returns:
         (1, 2, h, w); `ab` itself where nothing is wished.
@@ -119,7 +122,9 @@ def guide(ab: Tensor, ground: Ground, request: Request, wishes: LocalHints | Non
     elif wishes is not None:
         wishes = brought(wishes, size)
     if wishes is not None and wishes.mask.any():
-        ab = spread(ab, wishes, ground.lightness(size), ground.terrain(size))
+        L = ground.lightness(size)
+        shown = None if turn is None else ab + calm_border(turn, L)
+        ab = spread(ab, wishes, L, ground.terrain(size), shown)
     return ab
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -22,16 +21,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.conditioning.condition import NOTHING, Condition, LocalHints
 from chromagan.conditioning.variations import Doubt
-from chromagan.errors import ModelError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step, enlarge_chroma, plan_octaves
 from chromagan.images.join import join_chroma as join
 from chromagan.images.keep import put_back
 from chromagan.images.resize import reduced_lightness, resize_antialiased
 from chromagan.inference.draw import Adviser, doubt_of, drawn
 from chromagan.inference.guide import Ground, guide
+from chromagan.inference.predict import device_of, precision_for, predict
 from chromagan.inference.request import Request
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look, settle
@@ -98,48 +96,6 @@ def prepare(pixels: NDArray[Any], size: int, network: ColorizationNetwork) -> Pr
 
 
 @torch.no_grad()
-def predict(
-    network: ColorizationNetwork,
-    lightness: Sequence[Tensor],
-    conditions: Sequence[Condition] | None = None,
-    batch_size: int = 4,
-) -> list[Prediction]:
-    """Run the network.
-
-    Args:
-        network: in evaluation mode.
-        lightness: (1, 1, h, w) float32 in [0, 100] each; those of one shape share a batch.
-        conditions: for each, what a person wishes, at the size of `lightness`. Photos with conditions of other kinds
-            share no batch.
-        batch_size: photos that share a batch, at most.
-
-    Returns:
-        For each its own prediction, on the network's device; ab is (1, 2, h / ab_stride, w / ab_stride) float32.
-
-    Raises:
-        ModelError: the network's answer is not finite or not ab, or it does not take a condition.
-    """
-    given = [NOTHING] * len(lightness) if conditions is None else conditions
-    device = device_of(network)
-    answers: dict[int, Prediction] = {}
-    # Who can share a batch.
-    alike: dict[Hashable, list[int]] = {}
-    for index, (L, condition) in enumerate(zip(lightness, given, strict=True)):
-        alike.setdefault((L.shape, condition.kinds), []).append(index)
-    # Batch by batch through the network; every photo gets its own answer back.
-    for indices in alike.values():
-        for start in range(0, len(indices), batch_size):
-            chosen = indices[start : start + batch_size]
-            batch = torch.cat([lightness[i] for i in chosen]).to(device)
-            shown = Condition.batch([given[i] for i in chosen]).to(device)
-            with _autocast(device):
-                prediction = network(batch.contiguous(memory_format=torch.channels_last), shown)
-            _check(prediction.ab, len(chosen))
-            answers.update(zip(chosen, prediction.split(), strict=True))
-    return [answers[index] for index in range(len(lightness))]
-
-
-@torch.no_grad()
 def enlarge(ab: Tensor, prepared: Prepared, step: ChromaStep) -> Tensor:
     """Bring a predicted ab grid up, guided by the photo's L, to the photo's size or to `GUIDE_PIXELS`.
 
@@ -159,7 +115,7 @@ def enlarge(ab: Tensor, prepared: Prepared, step: ChromaStep) -> Tensor:
             return guide if factor == 1 else F.avg_pool2d(guide, factor)
         return resize_antialiased(guide, size)
 
-    with _autocast(ab.device):
+    with precision_for(ab.device):
         return enlarge_chroma(ab, lightness, prepared.size, step, GUIDE_PIXELS).float()
 
 
@@ -178,6 +134,7 @@ class Walk:
         prediction: after `answer`.
         doubt: what variations are drawn from, once some were.
         painted: for each picture that is asked for, (1, 2, h, w) on the CPU, without saturation, after `answer`.
+        turn: how the painting of a network that is shown wishes differs from the one without, where they are carried.
         free: the same with all that is wished, as if nothing stayed as it is.
         abs: the same with the photo's own colours where they stay.
         gray: whether the network answered no colour anywhere, after `answer`.
@@ -189,6 +146,7 @@ class Walk:
     prediction: Prediction
     doubt: Doubt | None = None
     painted: list[Tensor]
+    turn: Tensor | None = None
     free: list[Tensor]
     abs: list[Tensor]
     gray: bool
@@ -204,6 +162,13 @@ class Walk:
     def ab(self) -> Tensor:
         """The colours of the first picture."""
         return self.abs[0]
+
+    @property
+    def carries(self) -> bool:
+        """Whether colours that the network is shown at places are carried on as well; `painted` is then without."""
+        guidance = self.request.guidance
+        wished = guidance.strokes or guidance.layer or self.wishes is not None
+        return self.condition.local is not None and bool(wished)
 
     def start(self, network: ColorizationNetwork) -> Walk:
         """The first stage; on the CPU, in any thread."""
@@ -224,7 +189,8 @@ class Walk:
     def guided(self) -> Walk:
         """The stage after the network's: the look's saturation, and what a person wishes."""
         factor = self.look.saturation
-        self.free = [guide(factor * ab, self.ground, self.request, self.wishes) for ab in self.painted]
+        turn = None if self.turn is None else factor * self.turn
+        self.free = [guide(factor * ab, self.ground, self.request, self.wishes, turn) for ab in self.painted]
         self.abs = [self.ground.keep(ab, self.request.guidance) for ab in self.free]
         return self
 
@@ -264,11 +230,31 @@ def answer(
         batch_size: photos of one working shape that go through the network together.
         adviser: see `colour`.
     """
-    lightness, conditions = [walk.prepared.L for walk in walks], [walk.condition for walk in walks]
+    lightness = [walk.prepared.L for walk in walks]
+    conditions = [NOTHING if walk.carries else walk.condition for walk in walks]
     for walk, prediction in zip(walks, predict(network, lightness, conditions, batch_size), strict=True):
         walk.prediction, walk.doubt = prediction, None
         walk.ground.features, walk.ground.fine_features = prediction.features, prediction.fine_features
-        colour(network, walk, step, adviser).guided()
+        colour(network, walk, step, adviser)
+    show(network, walks, step, batch_size)
+
+
+def show(
+    network: ColorizationNetwork, walks: Sequence[Walk], step: ChromaStep = bicubic_step, batch_size: int = 4
+) -> None:
+    """Show the network what is wished of painted photos, see `Walk.turn`, and guide them; arguments as for `answer`."""
+    asked = [walk for walk in walks if walk.carries]
+    shown = predict(network, [walk.prepared.L for walk in asked], [walk.condition for walk in asked], batch_size)
+    answers = dict(zip(map(id, asked), shown, strict=True))
+    for walk in walks:
+        walk.turn = None
+        if id(walk) in answers:
+            after, before = (
+                enlarge(settle(one, walk.look, network.bins), walk.prepared, step)
+                for one in (answers[id(walk)], walk.prediction)
+            )
+            walk.turn = (after - before).cpu()
+        walk.guided()
 
 
 def colour(
@@ -364,27 +350,7 @@ def stage_seconds(
     return seconds, timed("join", lambda: np.ascontiguousarray(join(pixels, grid)))
 
 
-def device_of(network: ColorizationNetwork) -> torch.device:
-    """Where a network's tensors are; one without any runs on the CPU."""
-    tensors = (*network.parameters(), *network.buffers())
-    return tensors[0].device if tensors else torch.device("cpu")
-
-
-def _autocast(device: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(device.type, torch.bfloat16) if has_fast_bfloat16(device) else nullcontext()
-
-
-def _check(ab: Tensor, photos: int) -> None:
-    if ab.ndim != 4 or ab.shape[:2] != (photos, 2):
-        raise ModelError(f"the network answers colours of the shape {tuple(ab.shape)}, not ({photos}, 2, h, w)")
-    if not torch.isfinite(ab).all():
-        raise ModelError(
-            "the network's colours are not finite: its weights do not suit it, or training has diverged (use an "
-            "earlier checkpoint)"
-        )
-
-
 __all__ = [
     "Prepared", "Walk", "answer", "device_of", "enlarge", "join", "paint", "paint_walks", "predict", "prepare",
-    "stage_seconds", "working_size",
+    "show", "stage_seconds", "working_size",
 ]  # fmt: skip

@@ -109,3 +109,24 @@ def test_small_differences_that_agree_are_a_cast_and_one_large_one_is_not():
     assert np.abs(small).max() < 3
     assert many[0].min() > 5
     assert np.abs(large).max() < 3
+
+
+def test_a_network_that_was_shown_wishes_is_heard_by_how_much_they_say_together():
+    noise = np.random.default_rng(3).normal(0, 1.5, (96, 128)).astype(np.float32)
+    L = HALVES + noise
+    lightness, terrain = torch.from_numpy(L)[None, None], Terrain(L)
+    painted, shown = torch.zeros(1, 2, 96, 128), torch.zeros(1, 2, 96, 128)
+    shown[..., 64:] = 20.0  # it recolours the other half
+    few = wishes((40, 20, 5, (25.0, 10.0), 1.0))
+    many = wishes(*((4 + 12 * row, 4 + 9 * column, 4, (3.0, 0.2 * column + 0.01 * row), 1.0)
+                    for row in range(7) for column in range(6)))  # fmt: skip
+    for given, least, most in ((few, 0, 0.05), (many, 0.4, 0.7)):
+        without, alone = (spread(ab, given, lightness, terrain) for ab in (painted, shown))
+        heard = spread(painted, given, lightness, terrain, shown)
+        there = given.mask[0, 0] > 0
+        assert torch.allclose(heard[0, :, there], given.ab[0, :, there], atol=1e-4)
+        apart = (alone - without)[0, 1]
+        told = ~there & (apart.abs() > 0.5)
+        share = (heard - without)[0, 1][told] / apart[told]
+        assert least <= float(share.mean()) <= most
+        assert -0.01 <= float(share.min()) <= float(share.max()) <= 1.01

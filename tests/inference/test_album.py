@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -110,3 +111,26 @@ def test_a_batch_tells_what_references_did_and_hints_add_their_own(colorizer, fi
     assert (part["name"], other["name"]) == ("part.png", "other.png")
     assert part["share"] > 0.8 > other["share"]
     assert "part.png: score" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("same_scene", [True, False])
+def test_hands_do_not_take_the_sweaters_colour(tmp_path, same_scene):
+    """The reference is the orange suit without the head: the suit takes its colour, the head keeps its painting."""
+    photo = data.astronaut()
+    suit = tmp_path / "suit.png"
+    cv2.imwrite(str(suit), photo[270:, :400, ::-1])
+    colorizer = Colorizer.from_pretrained("chromagan@small", "cpu")
+    session = colorizer.open(photo)
+    plain = session.paint()[0].ab
+    if not same_scene:  # by likeness alone, as where the suit is another one
+        find = colorizer.album.tell
+        session.colorizer.album.tell = lambda *given: replace(find(*given), scene=None)
+        session = colorizer.open(photo)
+    (made,) = session.paint(guidance=Guidance(references=(Reference(str(suit)),)))
+    change = (made.ab - plain).norm(dim=1)[0].numpy()
+    height, width = change.shape
+    head = change[height // 20 : 9 * height // 20, 3 * width // 10 : 58 * width // 100].mean()
+    body = change[6 * height // 10 :, width // 5 : 55 * width // 100].mean()
+    assert head < 4
+    assert body > 4 * head

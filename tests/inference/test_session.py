@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
+from chromagan.conditioning.encode import encode
 from chromagan.conditioning.guidance import Guidance, Region, Stroke
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.images.read import to_photo
@@ -140,6 +141,34 @@ def test_hints_reach_the_network_from_colorizer_and_session(colorizer):
     assert np.abs(alone[inside].astype(int) - made[inside]).max() <= 2
     assert np.abs(alone[outside].astype(int) - plain[outside]).max() <= 2
     assert Request(guidance=RED).digest not in (Request().digest, Request(guidance=RED, saturation=0.9).digest)
+
+
+class Loud(Counting):
+    """Recolours all of a photo after one wish."""
+
+    accepts = frozenset({"local"})
+
+    def predict(self, L, condition):
+        plain = super().predict(L, condition)
+        return Prediction(plain.ab if condition.local is None else -plain.ab)
+
+
+def test_what_a_network_recolours_after_one_stroke_is_given_back_where_nothing_was_wished():
+    loud = Colorizer(Loud(), look=Look(size=32), device="cpu")
+    image = np.full((64, 64), 120, np.uint8)
+    image[:, 40:] = 200
+    session = loud.open(image)
+    plain = session.paint()[0].photo.pixels
+    (made,) = session.paint(guidance=RED)
+    assert np.array_equal(made.photo.pixels, loud(image, guidance=RED))
+    outside = (slice(28, 36), slice(48, 60))
+    assert np.abs(made.photo.pixels[outside].astype(int) - plain[outside]).max() <= 2
+    assert np.array_equal(session.paint()[0].photo.pixels, plain)
+    # Where nothing is carried on, a network that is shown wishes paints alone.
+    walk = loud.start(to_photo(image), Request())
+    walk.condition = encode(RED, tuple(walk.prepared.L.shape[2:]), loud.network.accepts)
+    loud.answer([walk])
+    assert np.abs(walk.end()[outside].astype(int) - plain[outside]).max() > 10
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])

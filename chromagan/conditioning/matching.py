@@ -24,6 +24,9 @@ _MOST_CELLS = 4096
 _EVIDENCE = ((0.386, 2.35), (-0.121, 7.23), (0.806, 5.52), (0.386, 50.9))
 _OFFSET = -4.9
 _CLOSE = 0.3  # below it there is nothing like it in the reference
+# Likeness of the photos as wholes: below the first they are of one kind at most, and a thing of the same form may have
+# another colour (a bird, a car), so that trust is bounded; above the second they are of one thing.
+_ONE, _MOST_OF_A_KIND = (0.90, 0.93), 0.25
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,10 @@ def match(photo: Seen, reference: Seen) -> Matched:
         close.mean().expand_as(close),
     )
     parts = [slope * (given - middle) for given, (middle, slope) in zip(evidence, _EVIDENCE, strict=True)]
-    trust = torch.stack(parts).sum(0).add(_OFFSET).sigmoid() * (close / _CLOSE).clamp(0, 1)
+    trust = torch.stack(parts).sum(0).add(_OFFSET).sigmoid()
+    one = ((alike - _ONE[0]) / (_ONE[1] - _ONE[0])).clamp(0, 1)
+    trust = torch.minimum(trust, _MOST_OF_A_KIND + (1 - _MOST_OF_A_KIND) * one)
+    trust = trust * (close / _CLOSE).clamp(0, 1)
     return Matched(*(values.T.reshape(1, -1, *here.grid) for values in (colours, trust[:, None])))
 
 

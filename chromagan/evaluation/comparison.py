@@ -15,11 +15,13 @@ from chromagan.compute.distributed import gather, rank, world_size
 from chromagan.evaluation.pairs import BASELINES, Pairs
 from chromagan.evaluation.picture_store import PictureStore
 from chromagan.evaluation.protocols import Protocol as MeasuringProtocol
+from chromagan.metrics.film import FilmMetric
 from chromagan.metrics.metric import Collector, MeanMetric, Metric, NetworkMetric, Picture, PictureMetric
 
 BLOCK = 16
 """Images that go to one process together; a constant, so that batches do not depend on the number of processes."""
 Column = NDArray[np.float64]
+BaseMetric = PictureMetric | NetworkMetric | FilmMetric
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Comparison:
     @property
     def figures(self) -> dict[str, PictureMetric | NetworkMetric]:
         """The figures of pictures that the metrics are made of, by name, in an order that depends on the set alone."""
-        made = {base.name: base for metric in self.metrics if (base := figure_of(metric))}
+        bases = (figure_of(metric) for metric in self.metrics)
+        made = {base.name: base for base in bases if isinstance(base, PictureMetric | NetworkMetric)}
         return dict(sorted(made.items()))
 
     def dealt_blocks(self) -> list[list[int]]:
@@ -112,18 +115,18 @@ class Comparison:
         return [list(range(start, min(start + BLOCK, count))) for start in range(0, count, BLOCK)]
 
 
-def figure_of(metric: Metric) -> PictureMetric | NetworkMetric | None:
-    """The figure of pictures whose mean a metric is or is made of; None where it comes of no such mean."""
+def figure_of(metric: Metric) -> BaseMetric | None:
+    """The figure of pictures or films whose mean a metric is or is made of; None where it comes of no such mean."""
     if isinstance(metric, MeanMetric):
         return metric.of
-    return metric if isinstance(metric, PictureMetric | NetworkMetric) else None
+    return metric if isinstance(metric, BaseMetric) else None
 
 
 @dataclass
 class Measured:
-    """Figures of images."""
+    """Figures of images, or of films in their place."""
 
-    figures: dict[str, PictureMetric | NetworkMetric]  # by name
+    figures: Mapping[str, BaseMetric]  # by name
     # By method and figure, (images,) float64; a method has those that were measured for it.
     values: dict[str, dict[str, Column]]
     sizes: NDArray[np.int64]  # (images, 2), height and width

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from chromagan.compute.device import choose_device
-from chromagan.compute.distributed import process_group
+from chromagan.compute.distributed import process_group, rank
 from chromagan.compute.threads import default_workers
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.compare import compare, files_root, pictures_of
 from chromagan.evaluation.comparison import Comparison, Painter
 from chromagan.evaluation.comparison_report import frontier
-from chromagan.evaluation.comparison_report.files import write_comparison
+from chromagan.evaluation.comparison_report.files import write_comparison, write_tables
 from chromagan.evaluation.comparison_report.tables import plain_table
 from chromagan.evaluation.options import EvaluateOptions, Place
 from chromagan.evaluation.painters import KnownPainter, ModelPainter, SimulatedHints
 from chromagan.evaluation.pairs import Pairs, check_sizes, list_digest, match_pairs, parse_methods
+from chromagan.evaluation.protocols import Protocol
 from chromagan.evaluation.protocols import protocol as find_protocol
 from chromagan.evaluation.published import published_table
 from chromagan.evaluation.result import ComparisonResult
@@ -75,7 +76,10 @@ def evaluate(options: EvaluateOptions | None = None, **given: Any) -> Evaluation
     """
     options = options or EvaluateOptions(**given)
     device = str(choose_device(options.device))
+    protocol = find_protocol(options.protocol)
     with process_group(device.partition(":")[0]):
+        if protocol.films:
+            return _evaluate_films(options, protocol) if rank() == 0 else None
         comparison, label, missing = open_comparison(options, device)
         result = compare(comparison, label, missing, _description(options, comparison))
         if result is None:
@@ -89,6 +93,16 @@ def evaluate(options: EvaluateOptions | None = None, **given: Any) -> Evaluation
             write_comparison(result, pictures, Path(options.out), {"results": found.rows}, found.published)
             pictures.keep()
         return found
+
+
+def _evaluate_films(options: EvaluateOptions, protocol: Protocol) -> Evaluation:
+    """One process does it all."""
+    from chromagan.evaluation.film.compare import compare_films
+
+    result = compare_films(options, protocol)
+    if options.out:
+        write_tables(result, Path(options.out))
+    return Evaluation(result, {}, [], None)
 
 
 def open_comparison(options: EvaluateOptions, device: str) -> tuple[Comparison, str, dict[str, str]]:

@@ -30,7 +30,7 @@ from chromagan.inference.stages import paint
 from chromagan.metrics.eight_bit import to_8bit_rgb
 from chromagan.metrics.metric import Metric, Picture, Resources
 from chromagan.metrics.network_files import Networks
-from chromagan.metrics.registry import choose_metrics, find_metric, get_metric, list_metrics, open_metrics
+from chromagan.metrics.registry import choose_metrics, find_metric, get_metric, open_metrics
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
 from chromagan.pretrained.create import load_upsampler
@@ -52,7 +52,7 @@ def check_best_metric(name: str, measured: Sequence[str] | None = None) -> None:
     metric = find_metric(name)
     if metric is None or metric.higher_is_better is None:
         reason = "is neither better high nor low" if metric else "is none of a training run's metrics"
-        usable = ", ".join(each.name for each in list_metrics() if each.higher_is_better is not None)
+        usable = ", ".join(each.name for each in choose_metrics(["all"]) if each.higher_is_better is not None)
         raise UsageError(f"the best checkpoint cannot be chosen by {name!r}, which {reason}; choose one of {usable}")
     if measured is not None and name not in {each.name for each in choose_metrics(measured)}:
         raise UsageError(f"--best-metric {name} is none of --metrics {' '.join(measured)}; add it there")

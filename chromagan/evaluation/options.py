@@ -33,9 +33,11 @@ class EvaluateOptions:
         UsageError: options that contradict each other or are out of range.
     """
 
-    pred: Sequence[str] = _what("folders of colorized pictures (NAME= is optional)", (), nargs="+", metavar="NAME=DIR")
+    pred: Sequence[str] = _what(
+        "folders of colorized pictures, or films (NAME= is optional)", (), nargs="+", metavar="NAME=DIR"
+    )
     truth: Places | None = _what(
-        "true colour photos of the same names, in any format", nargs="+", type=Path, metavar="DIR"
+        "true colour photos of the same names, in any format; or films", nargs="+", type=Path, metavar="DIR"
     )
     model: Sequence[str] = _what(
         "shipped networks or .safetensors files (NAME=FILE renames); photos become gray first",
@@ -44,7 +46,7 @@ class EvaluateOptions:
     data: Places | None = _what(
         "true colour photos for models (as --truth; model: chromagan)", nargs="+", type=Path, metavar="DIR"
     )
-    protocol: str = _how("images, crop, size (default: folder, as they are)", "folder", metavar="NAME")
+    protocol: str = _how("images, crop, size (default: folder, as they are; film: over time)", "folder", metavar="NAME")
     list: Place | None = _how("the published list of images that a protocol needs", type=Path, metavar="FILE")
     metrics: Sequence[str] | None = _how(
         "default: all that need no network; `all` adds the others", nargs="+", metavar="NAME"

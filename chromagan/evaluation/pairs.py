@@ -30,8 +30,12 @@ class Pairs:
     left_out: list[str] = field(default_factory=list)  # photos that are not to be measured, by their names
 
 
-def parse_methods(words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES) -> dict[str, Path]:
+def parse_methods(
+    words: Sequence[str], option: str = "--pred", reserved: Sequence[str] = BASELINES, files_too: bool = False
+) -> dict[str, Path]:
     """Folders by name from `NAME=DIR` or `DIR`, whose name is the folder's; messages name the option that gave them.
+
+    With `files_too` they may be files, called by their names without extension.
 
     Raises:
         UsageError: a name twice, empty, or reserved for rows of the program's own; a folder that is not there.
@@ -39,16 +43,18 @@ def parse_methods(words: Sequence[str], option: str = "--pred", reserved: Sequen
     methods: dict[str, Path] = {}
     for word in words:
         name, separator, folder = word.partition("=")
-        if not separator or Path(word).is_dir():  # a folder may have an equals sign in its name
+        there = Path.exists if files_too else Path.is_dir
+        if not separator or there(Path(word)):  # a folder may have an equals sign in its name
             name, folder = Path(word).resolve().name, word
+            name = Path(name).stem if files_too and Path(word).is_file() else name
         if not name or name in reserved:
             raise UsageError(f"{option} {word}: the name {name!r} is {'taken by our own rows' if name else 'empty'}; "
                              "write NAME=DIR with another one")  # fmt: skip
         if name in methods:
             raise UsageError(f"{option} {word}: two folders are called {name!r}; write NAME=DIR with another name")
-        if not folder or not Path(folder).is_dir():
-            raise UsageError(f"{option} {word}: {folder or 'nothing'} is not a folder; "
-                             "give the folder with the colorized pictures")  # fmt: skip
+        if not folder or not there(Path(folder)):
+            kind, made = ("there", "film or folder") if files_too else ("a folder", "folder of colorized pictures")
+            raise UsageError(f"{option} {word}: {folder or 'nothing'} is not {kind}; give the {made}")
         methods[name] = Path(folder)
     return methods
 

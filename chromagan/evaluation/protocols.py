@@ -79,6 +79,7 @@ class Protocol:
     # Names (without folder and extension) of a published list; None where none was given.
     listed: frozenset[str] | None = None
     needs_list: bool = False  # the images are those of a published list that is not shipped
+    films: bool = False  # it is over films, not photos
     _prepare: Callable[[Picture], Picture] = as_it_is
 
     @property

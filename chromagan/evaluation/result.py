@@ -50,3 +50,4 @@ class ComparisonResult:
     missing: dict[str, str] = field(default_factory=dict)
     # What a reader must know (too few images for FID, images left out).
     warnings: list[str] = field(default_factory=list)
+    unit: str = "images"  # what `images` names and every figure is a mean over: "images" or "films"

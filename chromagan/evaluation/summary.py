@@ -28,7 +28,7 @@ def summarize(measured: Measured, metrics: Sequence[Metric]) -> list[MethodResul
 
 def paired_tests(methods: Sequence[MethodResult], metrics: Sequence[Metric]) -> list[PairedTest]:
     """Every two methods that are no baselines, by every metric that is a mean over images and has a direction."""
-    chosen = [metric.name for metric in metrics if metric.level == "picture" and metric.higher_is_better is not None]
+    chosen = [metric.name for metric in metrics if metric.level != "set" and metric.higher_is_better is not None]
     ours = [method for method in methods if not method.baseline]
     tests = []
     for metric in chosen:

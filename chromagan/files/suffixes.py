@@ -72,3 +72,14 @@ def is_training_name(path: str | Path) -> bool:
     """Whether training takes a file of this name that it finds in a folder or a shard."""
     row = suffix_of(path)
     return row is not None and row.trained
+
+
+_FILMS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".wmv",
+    ".flv", ".ogv", ".3gp", ".mxf", ".nut", ".dv",
+)  # fmt: skip
+
+
+def is_film_name(path: str | Path) -> bool:
+    """Whether a file's ending is that of a film."""
+    return os.path.splitext(os.fspath(path))[1].lower() in _FILMS

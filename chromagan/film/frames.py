@@ -96,8 +96,8 @@ def _counted(reel: Reel) -> Iterator[Frame]:
         if begin is not None:
             with contextlib.suppress(av.error.FFmpegError):  # it is decoded from its beginning then
                 container.seek(begin, stream=stream)
-        stamp = _stamper(container)
-        for frame, damaged in _decoded(container, stream):
+        stamp = stamper(container)
+        for frame, damaged in decoded(container, stream):
             said = stamp(frame)
             if begin is not None and (said is None or said < begin):
                 continue
@@ -146,9 +146,9 @@ def _sought(
             container.seek(target, stream=stream)
         except av.error.FFmpegError as error:
             raise _Astray from error
-        stamp = _stamper(container)
+        stamp = stamper(container)
         index: int | None = None
-        for frame, damaged in _decoded(container, stream):
+        for frame, damaged in decoded(container, stream):
             said = stamp(frame)
             if index is None:  # what comes before the first key frame may lack what it was predicted from
                 if not frame.key_frame or said is None:
@@ -171,7 +171,7 @@ def _sought(
     raise _Astray
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
+def decoded(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
     """(frame, damaged) of all that decodes from where the container stands."""
     # Not by frames: several threads conceal errors in another way each time.
     stream.thread_type = "SLICE"
@@ -228,7 +228,7 @@ def _frame(reel: Reel, index: int, pts: int, frame: Any, damaged: bool) -> Frame
     return Frame(index, pts, luma_of(frame, reel.matrix), damaged)
 
 
-def _stamper(container: Any) -> Callable[[Any], int | None]:
+def stamper(container: Any) -> Callable[[Any], int | None]:
     """How frames are stamped: AVI numbers packets as they are decoded, and what FFmpeg makes of it is not in order."""
     if container.format.name == "avi":
         return lambda frame: frame.dts

@@ -90,7 +90,7 @@ class Metric:
         needs_truth: whether it looks at the truth too.
     """
 
-    level: ClassVar[Literal["picture", "set"]] = "set"
+    level: ClassVar[Literal["picture", "film", "set"]] = "set"
     name: str
     label: str
     better: Literal["higher", "lower", "truth"]

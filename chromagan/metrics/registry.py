@@ -77,17 +77,23 @@ def _own_metrics() -> list[Metric]:
 
 
 def choose_metrics(names: Sequence[str] | None = None) -> list[Metric]:
-    """The metrics that names ask for, each once, in their order.
+    """The metrics of photos that names ask for, each once, in their order.
 
     Args:
         names: None for those of this package that need nothing but pixels, `["all"]` for all.
 
     Raises:
-        UsageError: a name that does not exist.
+        UsageError: a name that does not exist, or of a metric of films.
     """
     if names is None:
-        return [metric for metric in _own_metrics() if not metric.needs]
-    return list_metrics() if list(names) == ["all"] else [get_metric(name) for name in dict.fromkeys(names)]
+        return [metric for metric in _own_metrics() if metric.level != "film" and not metric.needs]
+    if list(names) == ["all"]:
+        return [metric for metric in list_metrics() if metric.level != "film"]
+    chosen = [get_metric(name) for name in dict.fromkeys(names)]
+    of_films = [metric.name for metric in chosen if metric.level == "film"]
+    if of_films:
+        raise UsageError(f"the metric {of_films[0]} is of films: add --protocol film, or leave it out")
+    return chosen
 
 
 def describe(name: str) -> Metric:

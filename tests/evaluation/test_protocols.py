@@ -35,7 +35,7 @@ FULL = {
 
 
 def test_every_protocol_states_its_choices():
-    assert set(list_protocols()) == {*FULL, "imagenet-ctest10k"}
+    assert set(list_protocols()) == {*FULL, "imagenet-ctest10k", "film"}
     for name in list_protocols():
         found = protocol(name)
         for field in ("description", "source", "crop", "resampling", "reference", "metrics"):

@@ -6,6 +6,8 @@ import argparse
 import logging
 from pathlib import Path
 
+from chromagan.errors import UsageError
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from chromagan.evaluation.protocols import protocol as find_protocol
 
     protocol = find_protocol(args.protocol)
+    if protocol.films:
+        raise UsageError(f"--protocol {args.protocol} is over films, and gray makes photos; choose another protocol")
     if args.list:
         protocol = protocol.with_list(args.list)
     pairs, files = gray_inputs(args.data, args.out, protocol)

@@ -34,6 +34,14 @@ def write_comparison(
         extra: further entries of `metrics.json`.
         published: a table of published figures, for `table.md`.
     """
+    write_tables(result, folder, extra, published)
+    write_html(result, pictures, folder / "report.html")
+
+
+def write_tables(
+    result: ComparisonResult, folder: Path, extra: Mapping[str, Any] | None = None, published: str | None = None
+) -> None:
+    """All but the page; arguments and errors as for `write_comparison`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -42,14 +50,13 @@ def write_comparison(
     write_per_image(result, folder)
     write_text(folder / "table.md", markdown(result, published))
     write_text(folder / "table.tex", latex(result))
-    write_html(result, pictures, folder / "report.html")
 
 
 def as_json(result: ComparisonResult) -> dict[str, Any]:
     """The result as strict JSON: null stands for what is not finite; figures of images are in `per_image.csv`."""
     content = {
         "protocol": result.protocol,
-        "images": len(result.images),
+        result.unit: len(result.images),
         "settings": result.settings,
         "versions": result.versions,
         "higher_is_better": directions(metrics_of(result.methods)),
@@ -71,10 +78,13 @@ def as_json(result: ComparisonResult) -> dict[str, Any]:
 def write_per_image(result: ComparisonResult, folder: Path) -> None:
     """Write `per_image.csv` (methods) and `per_image_baselines.csv` (the rows that cost nothing), one line an image.
 
+    Of films they are `per_film.csv` and `per_film_baselines.csv`.
+
     Numbers are written in full; `inf` is the PSNR of an exact reproduction.
     """
-    write_text(folder / "per_image.csv", _per_image(result, compared(result)))
-    write_text(folder / "per_image_baselines.csv", _per_image(result, [m for m in result.methods if m.baseline]))
+    name = f"per_{result.unit.removesuffix('s')}"
+    write_text(folder / f"{name}.csv", _per_image(result, compared(result)))
+    write_text(folder / f"{name}_baselines.csv", _per_image(result, [m for m in result.methods if m.baseline]))
 
 
 def _per_image(result: ComparisonResult, methods: Sequence[MethodResult]) -> str:

@@ -54,6 +54,7 @@ def markdown(result: ComparisonResult, published: str | None = None) -> str:
         "comparison.md",
         protocol=result.protocol,
         images=len(result.images),
+        unit=result.unit,
         table=markdown_table(["method", *(f"{metric}{_arrow(metric, ' ↑', ' ↓')}" for metric in best)], rows),
         tests=_tests(result) if result.tests else "",
         missing=result.missing,
@@ -82,7 +83,7 @@ def latex(result: ComparisonResult) -> str:
 
 
 def _tests(result: ComparisonResult) -> str:
-    header = ("metric", "a", "b", "mean of a - b", "p (Wilcoxon)", "images")
+    header = ("metric", "a", "b", "mean of a - b", "p (Wilcoxon)", result.unit)
     rows = []
     for test in result.tests:
         p_value = f"{test.p_value:.2g}" if math.isfinite(test.p_value) else "-"

@@ -1,0 +1,1 @@
+"""Coloured films compared with the truth, frame by frame and over time."""

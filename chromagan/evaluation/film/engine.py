@@ -6,45 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from chromagan.evaluation.baselines import as_rgb, gray_of_8bit
 from chromagan.evaluation.comparison import BaseMetric
 from chromagan.evaluation.film.clips import Clip, frames_together
-from chromagan.film.motion import motion, warp
+from chromagan.evaluation.film.watcher import Watcher
 from chromagan.metrics.eight_bit import lab_of_8bit
-from chromagan.metrics.film import FilmFrame, FilmMetric, Mean, Since, reduced
+from chromagan.metrics.film import FilmFrame, FilmMetric, Mean, reduced
 from chromagan.metrics.metric import Pair, PictureMetric, Shown
 
 BASELINES = ("gray", "truth")
-_TRUSTED = 127  # of 255
-_CHANGED = 1.0  # L, of the smoothed difference: what changes more does not stand still; twice that is another thing
-_SMOOTH, _NEAR = 2.0, 5  # sigma against grain; pixels around a change that do not stand still either
-
-
-class Watcher:
-    """Finds what moves and what stands still in a film, from its true lightness."""
-
-    def __init__(self) -> None:
-        self._before: NDArray[np.float32] | None = None
-
-    def see(self, L: NDArray[np.float32]) -> Since | None:
-        """What has moved since the frame before, of (h, w) L in [0, 100]; None at the first frame."""
-        before, self._before = self._before, L
-        if before is None:
-            return None
-        moved = motion(before, L)
-        flow, trusted = moved.back.astype(np.float32), moved.back_trust > _TRUSTED
-        difference = L - before
-        smooth = cv2.GaussianBlur(difference, (0, 0), _SMOOTH)
-        allowed = _CHANGED + float(np.median(np.abs(difference - smooth)))  # the more, the more grain there is
-        changed = (np.abs(smooth) > allowed).astype(np.uint8)
-        calm = cv2.dilate(changed, np.ones((_NEAR, _NEAR), np.uint8)) == 0
-        alike = np.abs(cv2.GaussianBlur(L - warp(before, flow), (0, 0), _SMOOTH)) <= allowed + _CHANGED
-        return Since(flow, trusted & alike, trusted & calm & (flow == 0).all(-1))
 
 
 class _Row:

@@ -16,7 +16,8 @@ import chromagan
 from chromagan.apps.cli.main import main
 from chromagan.errors import DataError, UsageError
 from chromagan.evaluation.film.clips import ClipFrame
-from chromagan.evaluation.film.engine import Watcher, measure_film
+from chromagan.evaluation.film.engine import measure_film
+from chromagan.evaluation.film.watcher import Watcher, warped
 from chromagan.metrics.metric import Pair, Shown, measure_pair
 from chromagan.metrics.registry import choose_metrics, get_metric
 
@@ -179,6 +180,27 @@ def test_memory_does_not_grow_with_the_length_of_a_film():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < peaks[1] + 2_000_000  # 180 frames more, of two films, are 15.5 MB
+
+
+def test_the_motion_of_a_disc_over_a_ground_is_found():
+    """Against the motion that made the film, over what was to be seen a frame before."""
+    clip = clips.Clip((clips.PASSING,), (320, 180))
+    watcher, off, followed = Watcher(), [], []
+    for i in range(20, 28):
+        since = watcher.see(clip.L(i))
+        if since is not None:
+            flow, seen = clip.before(i)
+            off.append(np.linalg.norm(since.flow - flow, axis=-1)[seen & since.followed])
+            followed.append(since.followed[seen].mean())
+    assert np.mean(followed) > 0.85
+    assert np.mean(np.concatenate(off)) < 0.35
+    assert (np.concatenate(off) < 1).mean() > 0.9
+
+
+def test_warping_by_whole_pixels_is_shifting():
+    plane = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
+    flow = np.float32([3, -2]) * np.ones((20, 30, 2), np.float32)
+    np.testing.assert_allclose(warped(plane, flow)[2:, :-3], plane[:-2, 3:], atol=1e-6)
 
 
 def test_a_cut_is_neither_still_nor_followed():

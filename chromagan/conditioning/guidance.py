@@ -20,7 +20,7 @@ Point = tuple[float, float]
 RGB = tuple[int, int, int]
 Kind = Literal["colour", "neutral", "saturation"]
 
-VERSION = 2
+VERSION = 3
 _FIRST = 1  # is read too, and written where nothing of later ones is in use
 _LARGEST_SATURATION = 4.0
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
@@ -176,6 +176,34 @@ class Lightness:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What else of a request was set while some guidance was made; None for what was not.
+
+    Attributes:
+        saturation: see `chromagan.inference.request.Request`, which checks its range.
+        warmth: the same.
+        seed: of the variation that was chosen.
+    """
+
+    saturation: float | None = None
+    warmth: float | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("saturation", "warmth"):
+            value = getattr(self, name)
+            _need(value is None or _is_number(value), f"settings: {name} {value!r}; a number")
+        _need(self.seed is None or _is_whole(self.seed), f"settings: seed {self.seed!r}; a whole number")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """As fields of a `Request`, those that were set; a seed asks for the one variation that it draws."""
+        seeded = {"variations": 1, "seed": self.seed} if self.seed is not None else {}
+        given = {"saturation": self.saturation, "warmth": self.warmth}
+        return {name: value for name, value in given.items() if value is not None} | seeded
+
+
+@dataclass(frozen=True)
 class Guidance:
     """All that a person gives for one photo.
 
@@ -188,6 +216,7 @@ class Guidance:
         vary: what alone differs between variations.
         layer: wishes as a picture.
         photo: which photo it is for; another one is told.
+        settings: what was set beside it. They change nothing by themselves: `Request(guidance=one, **one.asked)`.
     """
 
     strokes: tuple[Stroke, ...] = ()
@@ -198,15 +227,22 @@ class Guidance:
     vary: Region | None = None
     layer: Layer | None = None
     photo: Lightness | None = field(default=None, compare=False)
+    settings: Settings | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("strokes", "references"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was set beside it, as fields of a `Request`."""
+        return self.settings.asked if self.settings else {}
+
     def to_json(self) -> str:
         """As text in JSON, of one line, the same for equal guidance; what is as by default is left out."""
-        later = self.layer or self.photo or any(stroke.applied for stroke in self.strokes)
-        return json.dumps({"version": VERSION if later else _FIRST, **_plain(self)}, separators=(",", ":"))
+        second = self.layer or self.photo or any(stroke.applied for stroke in self.strokes)
+        version = VERSION if self.settings else 2 if second else _FIRST
+        return json.dumps({"version": version, **_plain(self)}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, source: str = "guidance") -> Guidance:
@@ -233,7 +269,7 @@ class Guidance:
         version = values.pop("version", None)
         _need(_is_whole(version), f'give "version": {VERSION}')
         read = f"version {version!r}; this program reads versions {_FIRST} to {VERSION}"
-        _need(_FIRST <= version <= VERSION, read)
+        _need(_FIRST <= version <= VERSION, read + ("; a newer chromagan reads it" if version > VERSION else ""))
         known = _known(cls, values, "guidance")
         for name, single in _SINGLE.items():
             if name in known:
@@ -247,6 +283,7 @@ class Guidance:
 
 _SINGLE: dict[str, Any] = {
     "palette": Palette, "only": Region, "keep": Region, "vary": Region, "layer": Layer, "photo": Lightness,
+    "settings": Settings,
 }  # fmt: skip
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
-from chromagan.files.find import special_kind
 from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.read import Photo
@@ -113,6 +111,7 @@ def plan_jobs(
     overwrite: bool = False,
     request: Request | None = None,
     hints: Sequence[str | os.PathLike[str]] = (),
+    firm: Collection[str] = (),
     masks: Callable[[list[Job]], list[Job]] | None = None,
     suffix: str = "",
     exclude: Sequence[str] = (),
@@ -135,6 +134,7 @@ def plan_jobs(
         request: what is asked for, of every photo.
         hints: the file with the guidance of the one photo; or files NAME.hints.json,
             NAME.hints.png and NAME.json, and folders of such, for photos NAME.
+        firm: fields of the request that go before what was set in the files of hints.
         masks: adds the regions of each photo.
         suffix: put behind the names of outputs, before the ending.
         exclude: patterns of names and paths below an input that are left out.
@@ -160,7 +160,10 @@ def plan_jobs(
     # What is asked for, and what of it is done.
     jobs = [job.with_request(request or Request()) for job in jobs]
     plan = Plan(refused=found.refused, passed=found.passed, ours=found.ours)
-    jobs = _guided(jobs, [Path(one) for one in hints]) if hints else jobs
+    if hints:
+        from chromagan.inference.batch_hints import with_hints  # PyTorch comes with it
+
+        jobs = with_hints(jobs, [Path(one) for one in hints], firm)
     return check_jobs(masks(jobs) if masks else jobs, overwrite, plan, weights)
 
 
@@ -259,57 +262,6 @@ def _output_name(source: Path, photo_format: str | None, suffix: str, shared: bo
     kept = WRITTEN.get(own) == WRITTEN[ending]
     stem = source.stem if kept or not shared else source.name
     return f"{stem}{suffix}{source.suffix if kept else ending}"
-
-
-def _guided(jobs: list[Job], hints: list[Path]) -> list[Job]:
-    """The jobs with what a person says of their colours."""
-    from chromagan.inference.hint_files import read_hints  # PyTorch comes with it
-
-    for place in hints:
-        kind = special_kind(place)
-        if kind is not None:
-            raise UsageError(f"--hints {place} is {kind}, which is never opened; name a JSON file or a PNG")
-        if not os.path.exists(place):
-            raise UsageError(f"--hints {place}: there is no such file or folder; check the name")
-    # A picture of hints that lies among the photos is none of them.
-    jobs = [job for job in jobs if not job.source.name.lower().endswith(".hints.png")]
-    files = [place for place in hints if not place.is_dir()]
-    # One file is of one photo, however it is called.
-    if files == hints and len(hints) == 1:
-        if len(jobs) > 1:
-            said = f"--hints {files[0]} is of one photo, and there are {len(jobs)}"
-            raise UsageError(f"{said}; give a folder with NAME.hints.json")
-        return [_with(job, read_hints(files[0])) for job in jobs]
-    # Others are called like their photo, and each is of one.
-    found: dict[Path, Job] = {}
-    for job in jobs:
-        file = next((file for place in hints for file in _hints_of(job, place) if file.is_file()), None)
-        if file in found:
-            said = f"--hints {file} could be of {found[file].source} and {job.source}"
-            raise UsageError(f"{said}; call it {job.source.name}.hints.json, in a folder as theirs")
-        if file is not None:
-            found[file] = job
-    stray = next((file for file in files if file not in found), None)
-    if stray is not None:
-        raise UsageError(f"--hints {stray} is called like none of the photos; call it NAME.hints.json")
-    told = {job.source: read_hints(file) for file, job in found.items()}
-    return [_with(job, told[job.source]) if job.source in told else job for job in jobs]
-
-
-def _with(job: Job, guidance: Guidance) -> Job:
-    """A job with guidance of its own, beside what is for all."""
-    references = (*job.request.guidance.references, *guidance.references)
-    guidance = replace(guidance, references=references, palette=guidance.palette or job.request.guidance.palette)
-    return replace(job, request=replace(job.request, guidance=guidance))
-
-
-def _hints_of(job: Job, place: Path) -> list[Path]:
-    """Files that could be of a photo: by its whole name or its stem, in a folder as its own or in the uppermost one."""
-    endings = (".hints.json", ".hints.png", ".json")
-    names = [f"{name}{ending}" for name in (job.source.name, job.source.stem) for ending in endings]
-    if place.is_dir():
-        return [place / folder / name for name in names for folder in (job.name.parent, "")]
-    return [place] if place.name in names else []
 
 
 def _file_identity(path: Path) -> tuple[int, int] | None:

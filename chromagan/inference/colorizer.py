@@ -30,6 +30,7 @@ from chromagan.inference.album import Album
 from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.hint_files import layer_pixels, tell
+from chromagan.inference.kept import has_own_colours
 from chromagan.inference.old_names import OldNames, deprecated, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
@@ -260,9 +261,12 @@ class Colorizer(OldNames, HubColorizer):
         walk = Walk(photo.pixels, request.over(self.look), request).start(self.network)
         walk.ground.tell = self.album.tell
         walk.condition = self._shown(walk)
-        if request.guidance.keep is None and is_tinted(photo.pixels):
-            log.info("%s: this scan is tinted (sepia), its tint is replaced", photo.path or "a picture")
         walk.ground.kept(request.guidance)  # what is wrong with a region is told before the network runs
+        keep, name = request.guidance.keep, photo.path or "a picture"
+        if keep is None and is_tinted(photo.pixels):
+            log.info("%s: this scan is tinted (sepia), its tint is replaced", name)
+        if keep is not None and not has_own_colours(photo.pixels, keep):
+            log.warning("%s: it has no colours of its own to keep there", name)
         tell(request.guidance, photo)
         return walk
 

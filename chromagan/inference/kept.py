@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.color.lab import rgb_to_lab
-from chromagan.conditioning.guidance import Guidance
+from chromagan.conditioning.guidance import Guidance, Region
 from chromagan.inference.masks import mask_of
 
 _FAINT, _CLEAR = 2.0, 4.0  # mean chroma around a pixel, in Lab units: none of its own, and one that is kept
 _AROUND = 1 / 40  # of the short side
 _SMALL = 512  # pixels on the long side, where own colours are looked for
+_HALF = 127
 _GRAIN = 5  # of those: coloured noise within is averaged out
 
 
@@ -48,6 +49,23 @@ def own_colours(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     if pixels.ndim == 2:
         return np.zeros((height, width), np.uint8)
+    return np.asarray(cv2.resize(_found(pixels), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def has_own_colours(pixels: NDArray[Any], region: Region | None = None) -> bool:
+    """Whether a photo has colours of its own, in a region where one is given; `UsageError` as for `kept_mask`."""
+    if pixels.ndim == 2:
+        return False
+    found = _found(pixels)
+    if region is not None:
+        mask = mask_of(region, (pixels.shape[0], pixels.shape[1]))
+        found = np.minimum(found, cv2.resize(mask, found.shape[::-1], interpolation=cv2.INTER_AREA))
+    return bool(found.max() > _HALF)
+
+
+def _found(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """`own_colours` of an RGB photo at the size at which they are looked for."""
+    height, width = pixels.shape[:2]
     scale = min(1.0, _SMALL / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     a, b = (cv2.blur(plane, (_GRAIN, _GRAIN)) for plane in own_ab(pixels, size)[0].numpy())
@@ -56,8 +74,7 @@ def own_colours(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     side = 2 * round(_AROUND * min(size) / 2) + 1
     around = np.maximum(chroma, cv2.blur(chroma, (side, side)))
     around = cv2.morphologyEx(around, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    found = np.rint(255 * np.clip((around - _FAINT) / (_CLEAR - _FAINT), 0, 1)).astype(np.uint8)
-    return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.rint(255 * np.clip((around - _FAINT) / (_CLEAR - _FAINT), 0, 1)).astype(np.uint8)
 
 
 def own_ab(pixels: NDArray[Any], size: tuple[int, int]) -> Tensor:

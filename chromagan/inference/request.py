@@ -94,6 +94,7 @@ class Request:
             given["layer"] = given["layer"]["sha256"]
         # What tells and changes nothing is no part of it.
         given.pop("photo")
+        given.pop("settings")
         given["strokes"] = [{name: one[name] for name in one if name != "applied"} for one in given["strokes"]]
         return values
 

@@ -46,7 +46,7 @@ def stroke(**changed):
     ("values", "named"),
     [
         ([], "object"), ({}, "version"), ({"version": "1"}, "version"), ({"version": True}, "version"),
-        ({"version": 3}, "version 3; this program reads versions 1 to 2"),
+        ({"version": 4}, "version 4; this program reads versions 1 to 3; a newer chromagan reads it"),
         ({"version": 1, "stroke": []}, "guidance has no stroke; it has strokes, "),
         ({"version": 1, "strokes": {}}, "strokes is a list"), ({"version": 1, "strokes": [3]}, "stroke is an object"),
         (stroke(colour="#ffffff"), "stroke has no colour; it has kind"),

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from chromagan.color.lab import rgb_to_lab
-from chromagan.conditioning.guidance import Guidance, Layer, Stroke
+from chromagan.conditioning.guidance import Guidance, Layer, Settings, Stroke
 from chromagan.conditioning.layer import layer_hints
 from chromagan.errors import UsageError
 from chromagan.images.read import to_photo
@@ -152,3 +152,43 @@ def test_a_picture_that_is_none_of_hints_is_one_line(tmp_path, make, line):
 def test_layers_need_a_file():
     with pytest.raises(UsageError, match="layer: file"):
         Layer("")
+
+
+def test_what_was_set_beside_strokes_goes_with_them_and_what_is_typed_goes_before(tmp_path, caplog):
+    Image.fromarray(SPECKS).save(tmp_path / "a.png")
+    given = Guidance((DOT,), settings=Settings(saturation=1.2, warmth=-0.3, seed=7))
+    write_hints(given, to_photo(SPECKS), tmp_path / "a.hints.json")
+    assert json.loads((tmp_path / "a.hints.json").read_text())["version"] == 3
+    assert read_hints(tmp_path / "a.hints.json").settings == given.settings
+
+    def planned(firm=(), **asked):
+        plan = plan_jobs([str(tmp_path / "a.png")], tmp_path / "out", request=Request(**asked), firm=firm,
+                         hints=[tmp_path / "a.hints.json"])  # fmt: skip
+        return plan.jobs[0]
+
+    job = planned()
+    request = Request(guidance=given, saturation=1.2, warmth=-0.3, variations=1, seed=7)
+    assert job.request.digest == request.digest
+    assert [path.name for path in job.outputs] == ["a.v1.png"]
+    assert not caplog.records
+    job = planned(("saturation", "variations", "seed"), saturation=1.0, variations=4)
+    assert (job.request.saturation, job.request.warmth) == (1.0, -0.3)
+    assert (job.request.variations, job.request.seed) == (4, 0)
+    assert "a-variations.jpg" in [path.name for path in job.outputs]
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert "a.hints.json says saturation 1.2, variations 1, seed 7" in line
+    assert "saturation 1.0, variations 4, seed 0" in line
+
+
+def test_a_file_of_a_newer_program_and_a_setting_out_of_range_are_one_line_each(tmp_path):
+    Image.fromarray(SPECKS).save(tmp_path / "a.png")
+    for text, said in (
+        ('{"version": 4, "depth": 1}', "version 4; this program reads versions 1 to 3; a newer"),
+        ('{"version": 3, "settings": {"saturation": 11}}', "a.json: saturation must lie between 0 and 10"),
+        ('{"version": 3, "settings": {"warmth": "hot"}}', "a.json: settings: warmth 'hot'; a number"),
+        ('{"version": 3, "settings": {"shade": 1}}', "settings has no shade"),
+        ('{"version": 3, "settings": {"seed": -1}}', "the seed must be a whole number"),
+    ):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(UsageError, match=said):
+            plan_jobs([str(tmp_path / "a.png")], tmp_path / "out", hints=[tmp_path / "a.json"])

@@ -68,6 +68,16 @@ def test_keep_keeps_colours_to_the_bit_and_colours_what_is_gray(colorizer, dtype
     assert np.array_equal(colorizer(gray(dtype), guidance=Guidance(keep=everything)), colorizer(gray(dtype)))
 
 
+def test_keeping_colours_that_are_not_there_is_told(colorizer, caplog):
+    right = Region(polygons=(((0.6, 0), (1, 0), (1, 1), (0.6, 1)),))
+    for photo, region, told in ((tinted(), LEFT, 0), (tinted(), right, 1), (gray(), LEFT, 1)):
+        caplog.clear()
+        colorizer(photo, guidance=Guidance(keep=region))
+        assert [one.getMessage() for one in caplog.records] == told * [
+            "a picture: it has no colours of its own to keep there"
+        ]
+
+
 def test_a_soft_edge_mixes_colours_at_the_photos_lightness(colorizer, tmp_path):
     ramp = np.broadcast_to(np.linspace(0, 255, COLUMNS).round().astype(np.uint8), (ROWS, COLUMNS))
     cv2.imwrite(str(tmp_path / "ramp.png"), ramp)

@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, default=4, metavar="N", help="photos that go through the network together")
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees; larger sees "
         "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
-    add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
-    add("--warmth", type=float, default=0.0, metavar="AMOUNT", help="-1 to 1: colder, or warmer, than the network "
+    add("--saturation", type=float, metavar="FACTOR", help="1 is as the network paints")
+    add("--warmth", type=float, metavar="AMOUNT", help="-1 to 1: colder, or warmer, than the network "
         "paints")  # fmt: skip
     wishes.add_arguments(parser)
 
@@ -142,20 +142,13 @@ def _check(args: argparse.Namespace) -> Request:
     if args.out is None:
         args.out = "-" if args.inputs == ["-"] else None if args.suffix and not args.demo else "colorized"
     _check_stdout(args)
-    return Request(
-        guidance=wishes.wished(args),
-        saturation=args.saturation,
-        warmth=args.warmth,
-        size=args.size,
-        variations=args.variations,
-        seed=args.seed,
-    )
+    return Request(guidance=wishes.wished(args), **wishes.given(args))
 
 
 def _check_stdout(args: argparse.Namespace) -> None:
     if args.out == "-" and (args.compare or args.layer or args.demo or args.dry_run):
         raise UsageError("-o - writes one photo to stdout; leave --compare, --layer, --demo and --dry-run out")
-    if args.out == "-" and args.variations > 1:
+    if args.out == "-" and (args.variations or 0) > 1:
         raise UsageError("-o - writes one photo to stdout, and there are several variations; name a folder with -o")
     if args.out == "-" and sys.stdout.isatty():
         raise UsageError("-o - writes a photo to stdout, which is a terminal; send it on, or name a file with -o")
@@ -189,6 +182,7 @@ def _plan(args: argparse.Namespace, request: Request, folder: Path | None) -> Pl
         overwrite=args.overwrite,
         request=request,
         hints=args.hints,
+        firm=wishes.given(args),
         masks=functools.partial(with_masks, masks=wishes.masks(args)),
         suffix=args.suffix,
         exclude=args.exclude,

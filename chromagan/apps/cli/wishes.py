@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "whose main colours are taken")  # fmt: skip
     add("--palette-strength", type=float, default=1.0, metavar="SHARE", help="how far towards the palette, above 0 and "
         "up to 1 (default: 1)")  # fmt: skip
-    add("--variations", type=int, default=0, metavar="N", help="paint N alternatives, NAME.v1 to NAME.vN, with a "
+    add("--variations", type=int, metavar="N", help="paint N alternatives, NAME.v1 to NAME.vN, with a "
         "contact sheet NAME-variations.jpg; none is the plain painting")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="S", help="of the first variation, that of the next is one higher; it "
+    add("--seed", type=int, metavar="S", help="of the first variation, that of the next is one higher; it "
         "stands in each file's mark, and with --variations 1 it draws that picture again (default: 0)")  # fmt: skip
     mask = "a picture that is white inside, or for several photos a folder of pictures called like them"
     add("--only", type=Path, metavar="MASK", help=f"colour this alone, the rest stays as it is: {mask}")
@@ -41,8 +41,15 @@ def check(args: argparse.Namespace) -> None:
         for name in ("hints", *REGIONS):
             if getattr(args, name):
                 raise UsageError(f"--{name} goes with photos of your own; leave --demo out")
-    if args.vary and not args.variations:
+    if args.vary and not args.variations and not args.hints:  # which may have one that was chosen
         raise UsageError("--vary is where variations differ; say how many with --variations N")
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a request that were typed; they go before what was set in files of hints."""
+    names = ("saturation", "warmth", "size", "variations", "seed")
+    typed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return {"seed": 0} | typed if "variations" in typed else typed  # so many are drawn from the first on
 
 
 def wished(args: argparse.Namespace) -> Guidance:

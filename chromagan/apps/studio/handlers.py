@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chromagan.apps.studio.batch import Batch
 from chromagan.apps.studio.desk import Desk, Picture
 from chromagan.apps.studio.studio import Studio
-from chromagan.apps.studio.work import request_of, saved_guidance, work_of
+from chromagan.apps.studio.work import hints_of, request_of, saved_guidance, work_of
 from chromagan.conditioning.guidance import Guidance
 from chromagan.conditioning.palette import palette_of
 from chromagan.errors import ChromaganError, UsageError, WriteError
@@ -22,7 +22,7 @@ from chromagan.images.read import read_photo
 from chromagan.inference.batch import colorize_files
 from chromagan.inference.batch_plan import Job, check_jobs
 from chromagan.inference.hint_files import lightness_of, moved_colours, write_hints
-from chromagan.inference.kept import reduced_lab
+from chromagan.inference.kept import has_own_colours, reduced_lab
 
 Values = dict[str, Any]
 QUALITY = 92  # of what is shown; what is saved never passes through it
@@ -45,12 +45,16 @@ def shown(picture: Picture) -> Values:
 
 
 def open_photo(studio: Studio, desk: Desk, values: Values) -> Values:
-    """Read a photo and answer its size in pixels, with its saved work where there is some."""
+    """Read a photo and answer its size in pixels, and with its saved work where there is some.
+
+    `asked` says whether the network is shown strokes, `coloured` whether the photo has colours of its own.
+    """
     picture = desk.picture(values.get("photo"))
     with studio.painting:
         pixels = studio.session(desk, picture).photo.pixels
     asked = "local" in studio.colorizer.network.accepts
-    answer = {**shown(picture), "height": pixels.shape[0], "width": pixels.shape[1], "asked": asked}
+    size = {"height": pixels.shape[0], "width": pixels.shape[1]}
+    answer = {**shown(picture), **size, "asked": asked, "coloured": has_own_colours(pixels)}
     guidance = saved_guidance(studio, desk, picture)
     if guidance is None:
         return answer
@@ -152,7 +156,7 @@ def save_hints(studio: Studio, desk: Desk, values: Values) -> Values:
     with studio.painting:
         photo = studio.session(desk, picture).photo
     picture.hints.parent.mkdir(parents=True, exist_ok=True)
-    written = write_hints(request.guidance, photo, picture.hints)
+    written = write_hints(hints_of(request), photo, picture.hints)
     answer = {"file": picture.hints.name, "path": str(picture.hints), "moved": len(moved_colours(written))}
     return {**answer, "path": "", "text": picture.hints.read_text(encoding="utf-8")} if picture.uploaded else answer
 
@@ -181,8 +185,8 @@ def start_batch(studio: Studio, desk: Desk, values: Values) -> Values:
         try:
             studio.check_inside(desk, picture.job.source)
             studio.check_inside(desk, picture.job.output)
-            own = replace(request, guidance=saved_guidance(studio, desk, picture) or Guidance())
-            jobs.append(replace(picture.job, request=own))
+            saved = saved_guidance(studio, desk, picture) or Guidance()
+            jobs.append(picture.job.with_request(replace(request, guidance=saved, **saved.asked)))
         except ChromaganError as error:
             refused.append(f"{picture.name}: {error}")
     plan = check_jobs(jobs, studio.overwrite)

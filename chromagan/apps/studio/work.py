@@ -1,15 +1,15 @@
-"""The page's work, which comes from a stranger, as a request; and saved guidance as work of the page."""
+"""The page's work, which comes from a stranger, as a request; and saved hints as work of the page."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import PurePath
 from typing import Any
 
 from chromagan.apps.studio.desk import Desk, Picture
 from chromagan.apps.studio.studio import Studio
-from chromagan.conditioning.guidance import VERSION, Guidance
+from chromagan.conditioning.guidance import VERSION, Guidance, Settings
 from chromagan.errors import UsageError
 from chromagan.inference.hint_files import read_hints
 from chromagan.inference.request import Request
@@ -42,6 +42,12 @@ def request_of(desk: Desk, work: Any) -> Request:
     return request
 
 
+def hints_of(request: Request) -> Guidance:
+    """All of a request that goes into a file of hints."""
+    seed = request.seed if request.variations else None
+    return replace(request.guidance, settings=Settings(request.saturation, request.warmth, seed))
+
+
 def saved_guidance(studio: Studio, desk: Desk, picture: Picture) -> Guidance | None:
     """The hints that were saved of a photo."""
     if not picture.hints.exists():
@@ -51,15 +57,23 @@ def saved_guidance(studio: Studio, desk: Desk, picture: Picture) -> Guidance | N
 
 
 def work_of(desk: Desk, guidance: Guidance) -> dict[str, Any]:
-    """Guidance as the page's work; references that this desk has not are left out, and said."""
+    """Guidance as the page's work, with what was set beside it; references that this desk has not are left out, and
+    said.
+
+    Raises:
+        UsageError: a setting out of range.
+    """
+    settings = asdict(guidance.settings) if guidance.settings else {}
+    Request(**guidance.asked)
     keys = {str(one.job.source): key for key, one in desk.pictures.items()}
     kept = tuple(replace(one, file=keys[one.file]) for one in guidance.references if one.file in keys)
     missing = [PurePath(one.file).name for one in guidance.references if one.file not in keys]
     pictures: dict[str, Any] = dict.fromkeys(_pictures(guidance))
     missing += [f"the picture {name!r}" for name in pictures]
-    values = json.loads(replace(guidance, references=kept, photo=None, **pictures).to_json())
+    values = json.loads(replace(guidance, references=kept, photo=None, settings=None, **pictures).to_json())
     values.pop("version")
-    return {"guidance": values, **({"missing": missing} if missing else {})}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {"guidance": values, **given, **({"missing": missing} if missing else {})}
 
 
 def _pictures(guidance: Guidance) -> list[str]:

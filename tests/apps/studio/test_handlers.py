@@ -61,6 +61,8 @@ def test_what_is_saved_is_what_the_program_writes_and_comes_back(seated, photos,
     saved = handlers.open_photo(studio, other, {"photo": key})["saved"]
     (stroke,) = saved["guidance"]["strokes"]
     assert {**stroke, **RED} == stroke
+    assert (saved["saturation"], saved["warmth"]) == (1.3, 0.2)
+    assert "seed" not in saved
     # Of another photo of that name, they are left alone.
     gray_photo(photos / "0.png", 9)
     opened = handlers.open_photo(studio, studio.enter(), {"photo": key})
@@ -77,6 +79,8 @@ def test_a_variation_that_was_picked_is_saved(seated, tmp_path):
     done = handlers.save(studio, desk, {"photo": key, "work": work})
     mark = read_provenance(done["path"])
     assert (mark.seed, mark.request) == (6, Request(variations=1, seed=6).digest)
+    saved = handlers.open_photo(studio, studio.enter(), {"photo": key})["saved"]
+    assert saved["seed"] == 6
     with pytest.raises(UsageError):
         handlers.variations(studio, desk, {"photo": key, "work": {}, "count": 1000})
 
@@ -84,10 +88,25 @@ def test_a_variation_that_was_picked_is_saved(seated, tmp_path):
 def test_hints_of_a_file_are_checked(seated):
     studio, desk, _ = seated
     text = json.dumps({"version": 1, "strokes": [RED]})
-    assert handlers.open_hints(studio, desk, {"text": text})["work"]["guidance"]["strokes"] == [RED]
-    for wrong in ("{", "[]", json.dumps({"version": 1, "strokes": [{**RED, "radius": 7}]}), None):
+    assert handlers.open_hints(studio, desk, {"text": text})["work"] == {"guidance": {"strokes": [RED]}}
+    for wrong in ("{", "[]", json.dumps({"version": 1, "strokes": [{**RED, "radius": 7}]}), None,
+                  '{"version": 9}', '{"version": 3, "settings": {"warmth": 2}}'):  # fmt: skip
         with pytest.raises(UsageError):
             handlers.open_hints(studio, desk, {"text": wrong, "name": "mine.json"})
+
+
+def test_a_region_limits_the_picture_and_comes_back(seated):
+    studio, desk, key = seated
+    left = {"polygons": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]}
+    opened = handlers.open_photo(studio, desk, {"photo": key})
+    assert opened["coloured"] is False
+    work = {"guidance": {"only": left}}
+    plain, made = (decoded(handlers.paint(studio, desk, {"photo": key, "work": one})) for one in ({}, work))
+    assert np.abs(made[:, 72:, 1:] - 128).max() <= 2  # gray as it came
+    assert np.abs(made[:, :56] - plain[:, :56]).max() <= 4
+    assert np.abs(plain[..., 1:] - 128).mean() > 4
+    handlers.save_hints(studio, desk, {"photo": key, "work": work})
+    assert handlers.open_photo(studio, studio.enter(), {"photo": key})["saved"]["guidance"] == {"only": left}
 
 
 def test_suggestions_are_colours_of_the_place(seated):

@@ -58,6 +58,9 @@ class Page:
     def __init__(self, driver, port):
         self.driver, self.address = driver, f"http://127.0.0.1:{port}/"
 
+    def tool(self, name):
+        self.driver.find_element("css selector", f"[data-tool={name}]").click()
+
     def open(self, key=KEY):
         self.driver.get(f"{self.address}#{key}")
         return self
@@ -145,6 +148,72 @@ def test_a_stroke_from_the_brush_to_the_file(page, scene, tmp_path):
     page.stroke((0.25, 0.5))
     assert np.linalg.norm(page.shown(70, 100) - plain) < 0.5
     assert complaints(page.driver) == []
+
+
+def region(page, kind, *places):
+    page.tool("region")
+    page.driver.find_element("css selector", f"[name=region-kind][value={kind}]").click()
+    page.stroke(*places)
+
+
+@pytest.mark.parametrize("hand", [False, True])
+def test_a_region_limits_what_changes(page, phone, scene, tmp_path, hand):
+    if hand:
+        phone(390, 844)
+    page.open().answered()
+    # Only here: beside it the photo is gray as it came.
+    plain, spots = page.shown(70, 100), ((70, 60), (70, 100), (240, 100))
+    around = ((0.05, 0.6), (0.05, 0.95), (0.4, 0.95), (0.4, 0.6), (0.06, 0.6))
+    region(page, "only", *around)
+    assert page.do("return studio.work.now.regions.only.polygons.length") == 1
+    assert [np.linalg.norm(page.shown(*spot)) < 1 for spot in spots] == [True, True, True]
+    inside = page.shown(70, 160)
+    assert np.linalg.norm(inside) > 4
+    # Undone, done again; variations differ in their region alone.
+    page.press("undo")
+    page.answered()
+    assert np.linalg.norm(page.shown(70, 100) - plain) < 0.5
+    region(page, "vary", *around)
+    still, plain = page.shown(240, 60), page.shown(70, 160)
+    page.driver.find_element("css selector", "[data-tab=variations]").click()
+    page.press("vary")
+    page.until("document.querySelectorAll('#gallery img').length === 6")
+    page.do("document.querySelectorAll('#gallery button')[2].click()")
+    page.answered()
+    assert np.linalg.norm(page.shown(240, 60) - still) < 0.5
+    assert np.linalg.norm(page.shown(70, 160) - plain) > 1
+    # Saved with the hints; in a new tab all of it is there, and the eraser takes the region away by its line.
+    page.do("document.getElementById('save-hints').click()")
+    page.until("document.getElementById('toast').textContent.startsWith('Hints saved')")
+    before = page.do("return [studio.work.now.regions, studio.work.now.seed]")
+    page.driver.get("about:blank")
+    page.open().answered()
+    assert page.do("return [studio.work.now.regions, studio.work.now.seed]") == before
+    page.tool("eraser")
+    page.stroke((0.05, 0.8))
+    assert page.do("return Object.keys(studio.work.now.regions).length") == 0
+    page.do("studio.work.kept = studio.work.now")
+    assert complaints(page.driver) == []
+
+
+def test_a_region_by_keyboard(page):
+    from selenium.webdriver import ActionChains, Keys
+
+    page.open().answered()
+    page.do("document.getElementById('photo').focus()")
+    keys = ActionChains(page.driver).send_keys("r").key_down(Keys.SHIFT)
+    for key in (Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ARROW_RIGHT):
+        keys.send_keys(*[key] * 4).key_up(Keys.SHIFT).send_keys(Keys.ENTER).key_down(Keys.SHIFT)
+    keys.key_up(Keys.SHIFT).send_keys(Keys.ENTER).perform()
+    page.until("studio.work.now.regions.only && studio.answers > 1")
+    page.answered()
+    corners = np.array(page.do("return studio.work.now.regions.only.polygons[0]"))
+    assert np.allclose(corners, [[0.3, 0.5], [0.3, 0.7], [0.5, 0.7]])
+    assert np.linalg.norm(page.shown(240, 60)) < 1
+    assert np.linalg.norm(page.shown(100, 120, 4)) > 4
+    ActionChains(page.driver).send_keys(Keys.ENTER, Keys.ESCAPE).perform()
+    assert page.do("return studio_view.corners.length") == 0
+    page.do("studio.work.kept = studio.work.now")
 
 
 def test_by_keyboard_alone(page):

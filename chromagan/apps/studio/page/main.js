@@ -4,6 +4,7 @@ import { ask, enter, file, leave, picture, upload } from "./api.js";
 import { hex } from "./colour.js";
 import { makePanels } from "./panels.js";
 import { Picker } from "./picker.js";
+import { makeRegions } from "./regions.js";
 import { View } from "./view.js";
 import { Work } from "./work.js";
 
@@ -91,6 +92,7 @@ function refresh() {
     for (const [name, value] of [["saturation", 100 * work.now.saturation], ["warmth", 100 * work.now.warmth]]) set(name, value);
   }
   panels.refresh();
+  regions.refresh();
   view.draw();
 }
 
@@ -99,7 +101,7 @@ function refresh() {
 async function open(photo) {
   await attempt(() => during(async () => {
     const opened = await ask("open", { photo: photo.key });
-    photo.asked = opened.asked;
+    Object.assign(photo, { asked: opened.asked, coloured: opened.coloured });
     const before = await picture("before", { photo: photo.key });
     if (!works.has(photo.key)) works.set(photo.key, new Work(opened.saved));
     studio.photo = photo;
@@ -195,6 +197,7 @@ view.on = {
     change({ strokes: [...studio.work.now.strokes, stroke] });
     look(points[0]);
   },
+  region: (points) => regions.add(points),
   erase(place) {
     const { width, height } = view.before, short = Math.min(width, height);
     const near = (stroke) => stroke.points.some(([x, y]) =>
@@ -203,7 +206,7 @@ view.on = {
     if (kept.length < studio.work.now.strokes.length) {
       view.selected = -1;
       change({ strokes: kept });
-    }
+    } else regions.erase(place);
   },
   look(place, moving) {
     const { strokes } = studio.work.now, { width, height } = view.before;
@@ -221,8 +224,11 @@ view.on = {
 
 function tool(name) {
   view.tool = name;
+  view.corners = [];
   for (const button of document.querySelectorAll("#tools button")) button.setAttribute("aria-pressed", button.dataset.tool === name);
   $("vivid-row").hidden = name !== "vivid";
+  if (name === "region") panels.turnTo("regions");
+  else if (["brush", "neutral", "vivid"].includes(name)) panels.turnTo("colour");
   view.draw();
 }
 
@@ -246,6 +252,7 @@ $("warmth").addEventListener("input", () => change({ warmth: value("warmth") / 1
 $("split").addEventListener("input", () => { view.split = value("split") / 1000; view.draw(); });
 
 const panels = makePanels({ studio, change, receive, during, value, say, attempt, view });
+const regions = makeRegions({ studio, change, say, view });
 
 // Work, kept
 
@@ -307,7 +314,7 @@ addEventListener("drop", (event) => {
 addEventListener("beforeunload", (event) => { if ([...works.values()].some((work) => work.changed)) event.preventDefault(); });
 addEventListener("pagehide", (event) => { if (!event.persisted) leave(); });
 
-const KEYS = { b: "brush", n: "neutral", v: "vivid", e: "eraser", i: "look", h: "hand" };
+const KEYS = { b: "brush", n: "neutral", v: "vivid", r: "region", e: "eraser", i: "look", h: "hand" };
 addEventListener("pointerdown", () => document.body.classList.remove("keys"), true);
 addEventListener("keydown", (event) => {
   document.body.classList.add("keys");

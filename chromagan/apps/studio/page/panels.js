@@ -157,6 +157,7 @@ export function makePanels({ studio, change, receive, during, value, say, attemp
 
   return {
     painted,
+    turnTo: (name) => turnTo(tabs.find((tab) => tab.dataset.tab === name)),
     refresh() { references(); palette(); picked(); $("vary").disabled = !studio.photo; $("batch").disabled = !studio.photos.length; },
     changed() { $("gallery").replaceChildren(); $("vary").textContent = "Show six"; },
   };

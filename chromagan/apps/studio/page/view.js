@@ -2,9 +2,10 @@
 // Places are [x, y], shares of the photo's width and height.
 
 import { toLab } from "./colour.js";
+import { drawRegion } from "./regions.js";
 
 const HANDLE = 14; // screen pixels around the line between before and after
-const MOST_POINTS = 300;
+const MOST_POINTS = { stroke: 300, region: 1000 };
 const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 
 export class View {
@@ -14,7 +15,10 @@ export class View {
   colour = "#888888"; // of the brush
   strokes = [];
   selected = -1;
-  on = {}; // stroke(points), erase(place), look(place), split(share)
+  regions = []; // { kind, polygon }
+  regionKind = "only"; // of the next one
+  corners = []; // of a region that is set by keyboard
+  on = {}; // stroke(points), region(points), erase(place), look(place), split(share)
 
   constructor(canvas) {
     this.canvas = canvas;
@@ -100,9 +104,13 @@ export class View {
       c.restore();
     }
     if (after) this.#drawLine(line, height);
+    const onScreen = (places) => places.map((place) => this.toScreen(place));
+    this.regions.forEach(({ kind, polygon }) => drawRegion(c, onScreen(polygon), kind));
     this.strokes.forEach((stroke, index) => this.#drawStroke(stroke, index === this.selected));
-    if (this.path) this.#drawPath(this.path, this.colour, 0.75);
-    if (this.cursor && ["brush", "neutral", "vivid", "eraser"].includes(this.tool)) this.#drawCursor();
+    if (this.corners.length) drawRegion(c, onScreen([...this.corners, this.cursor ?? this.corners[0]]), this.regionKind, true);
+    if (this.path && this.mode === "region") drawRegion(c, onScreen(this.path), this.regionKind, true);
+    else if (this.path) this.#drawPath(this.path, this.colour, 0.75);
+    if (this.cursor && ["brush", "neutral", "vivid", "region", "eraser"].includes(this.tool)) this.#drawCursor();
   }
 
   #drawLine(line, height) {
@@ -130,7 +138,7 @@ export class View {
     const c = this.context, ratio = devicePixelRatio, colour = stroke.rgb ?? "#888888";
     if (selected && stroke.points.length > 1) {
       c.beginPath();
-      stroke.points.forEach((place) => c.lineTo(...this.#toScreen(place)));
+      stroke.points.forEach((place) => c.lineTo(...this.toScreen(place)));
       c.lineJoin = c.lineCap = "round";
       c.setLineDash([5 * ratio, 5 * ratio]);
       c.lineWidth = 1.5 * ratio;
@@ -139,7 +147,7 @@ export class View {
       c.setLineDash([]);
     }
     c.beginPath();
-    c.arc(...this.#toScreen(stroke.points[0]), (selected ? 6 : 4.5) * ratio, 0, 7);
+    c.arc(...this.toScreen(stroke.points[0]), (selected ? 6 : 4.5) * ratio, 0, 7);
     c.fillStyle = colour;
     c.fill();
     c.lineWidth = 2 * ratio;
@@ -157,15 +165,15 @@ export class View {
     c.lineJoin = c.lineCap = "round";
     c.lineWidth = 2 * this.#brush();
     c.beginPath();
-    points.forEach((place) => c.lineTo(...this.#toScreen(place)));
-    if (points.length === 1) c.lineTo(...this.#toScreen(points[0]));
+    points.forEach((place) => c.lineTo(...this.toScreen(place)));
+    if (points.length === 1) c.lineTo(...this.toScreen(points[0]));
     c.stroke();
     c.globalAlpha = 1;
   }
 
   #drawCursor() {
-    const c = this.context, [x, y] = this.#toScreen(this.cursor);
-    const size = this.tool === "eraser" ? 8 * devicePixelRatio : Math.max(2, this.#brush());
+    const c = this.context, [x, y] = this.toScreen(this.cursor);
+    const size = this.tool === "eraser" ? 8 * devicePixelRatio : this.tool === "region" ? 3 * devicePixelRatio : Math.max(2, this.#brush());
     for (const [colour, width] of [["#0008", 3], ["#fff", 1.3]]) {
       c.beginPath();
       c.arc(x, y, size, 0, 7);
@@ -176,7 +184,7 @@ export class View {
   }
 
   #brush() { return this.radius * Math.min(this.before.width, this.before.height) * this.scale; }
-  #toScreen([x, y]) { return [this.x + x * this.before.width * this.scale, this.y + y * this.before.height * this.scale]; }
+  toScreen([x, y]) { return [this.x + x * this.before.width * this.scale, this.y + y * this.before.height * this.scale]; }
 
   #toPlace([x, y]) {
     return [(x - this.x) / (this.before.width * this.scale), (y - this.y) / (this.before.height * this.scale)];
@@ -239,16 +247,17 @@ export class View {
       this.pointers.set(event.pointerId, at);
     }
     const hand = this.tool === "hand" || this.space || this.mode === "pan" && before;
-    this.canvas.style.cursor = this.after && this.#onLine(at) ? "ew-resize" : hand ? "grab" : this.tool === "look" ? "crosshair" : "none";
+    this.canvas.style.cursor = this.after && this.#onLine(at) ? "ew-resize" : hand ? "grab" : ["look", "region"].includes(this.tool) ? "crosshair" : "none";
     this.draw();
   }
 
   #extend(event) {
-    const apart = Math.max(1.5 * devicePixelRatio, this.#brush() / 4);
+    const region = this.mode === "region", most = MOST_POINTS[region ? "region" : "stroke"];
+    const apart = region ? 3 * devicePixelRatio : Math.max(1.5 * devicePixelRatio, this.#brush() / 4);
     for (const one of event.getCoalescedEvents?.() ?? [event]) {
-      const at = this.#at(one), last = this.#toScreen(this.path.at(-1));
+      const at = this.#at(one), last = this.toScreen(this.path.at(-1));
       const place = this.#toPlace(at).map((side) => clamp(side, 0, 1));
-      if (Math.hypot(at[0] - last[0], at[1] - last[1]) >= apart && this.path.length < MOST_POINTS) this.path.push(place);
+      if (Math.hypot(at[0] - last[0], at[1] - last[1]) >= apart && this.path.length < most) this.path.push(place);
     }
   }
 
@@ -266,10 +275,11 @@ export class View {
   #up(event) {
     this.pointers.delete(event.pointerId);
     if (this.pointers.size) return;
-    const path = this.path;
+    const { path, mode } = this;
     this.path = null;
     this.mode = "";
-    if (path) this.on.stroke?.(path.map((place) => place.map((side) => Math.round(1e5 * side) / 1e5)));
+    const rounded = path?.map((place) => place.map((side) => Math.round(1e5 * side) / 1e5));
+    if (path) (mode === "region" ? this.on.region : this.on.stroke)?.(rounded);
     this.draw();
   }
 
@@ -295,9 +305,21 @@ export class View {
       const place = this.cursor ?? [0.5, 0.5];
       if (this.tool === "eraser") this.on.erase?.(place);
       else if (this.tool === "look") this.on.look?.(place);
+      else if (this.tool === "region") this.#corner(place);
       else if (this.tool !== "hand") this.on.stroke?.([place]);
-    } else return;
+    } else if (event.key === "Escape") this.corners = [];
+    else return;
     event.preventDefault();
     this.draw();
+  }
+
+  // One more corner of a region; the same place again, or the first one, closes it.
+  #corner(place) {
+    const same = (one) => one && Math.hypot(one[0] - place[0], one[1] - place[1]) < 1e-6;
+    if (!same(this.corners[0]) && !same(this.corners.at(-1))) this.corners.push(place);
+    else if (this.corners.length > 2) {
+      this.on.region?.(this.corners);
+      this.corners = [];
+    }
   }
 }

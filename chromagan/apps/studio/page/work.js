@@ -22,7 +22,7 @@ export class Work {
   settle() { this.kind = ""; }
   undo() { return this.#step(this.past, this.future); }
   redo() { return this.#step(this.future, this.past); }
-  open(saved) { this.change({ ...BLANK, saturation: this.now.saturation, warmth: this.now.warmth, ...read(saved) }); }
+  open(saved) { this.change({ ...BLANK, saturation: this.now.saturation, warmth: this.now.warmth, ...read(saved) }); } // what it does not say stays
   clear() { this.change(BLANK); }
   get changed() { return this.now !== this.kept; }
 
@@ -44,8 +44,8 @@ export class Work {
 
 function read(saved) {
   if (!saved) return {};
-  const { strokes = [], palette = null, references = [], ...regions } = saved.guidance ?? {}; // regions are kept as they are
-  const { saturation = 1, warmth = 0 } = saved;
+  const { strokes = [], palette = null, references = [], ...regions } = saved.guidance ?? {};
+  const { guidance, missing, ...settings } = saved; // saturation, warmth and seed, those that the file has
   const plain = strokes.map(({ applied, ...stroke }) => stroke); // what was met is found anew
-  return { strokes: plain.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0)), palette, references, regions, saturation, warmth };
+  return { strokes: plain.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0)), palette, references, regions, ...settings };
 }

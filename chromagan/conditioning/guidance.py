@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from chromagan.errors import UsageError
 
@@ -77,7 +77,7 @@ class Palette:
     """Colours that a photo should be made of.
 
     Attributes:
-        colours: sRGB of 8 bits each.
+        colours: sRGB of 8 bits each; "#rrggbb" is taken as well.
         shares: of the photo, one a colour; equal ones unless given.
         strength: how far the painting goes towards them, above 0 and up to 1.
     """
@@ -85,6 +85,12 @@ class Palette:
     colours: tuple[RGB, ...]
     shares: tuple[float, ...] = ()
     strength: float = 1.0
+
+    if TYPE_CHECKING:  # it takes more than it holds
+
+        def __init__(
+            self, colours: Sequence[RGB | str], shares: Sequence[float] = (), strength: float = 1.0
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         _need(_is_list(self.colours) and len(self.colours) > 0, "palette: give at least one colour")
@@ -345,8 +351,8 @@ def _points(points: Any, name: str, least: int) -> tuple[Point, ...]:
     return tuple((float(x), float(y)) for x, y in points)
 
 
-def _rgb(rgb: Any, name: str) -> RGB:
-    """A checked colour, also from #rrggbb."""
+def _rgb(rgb: Any, name: str = "colour") -> RGB:
+    """A checked colour, also of #rrggbb; `UsageError` that begins with the name where it is none."""
     if isinstance(rgb, str) and _HEX.fullmatch(rgb):
         rgb = tuple(bytes.fromhex(rgb[1:]))
     fine = _is_list(rgb) and len(rgb) == 3 and all(_is_whole(v) and 0 <= v <= 255 for v in rgb)

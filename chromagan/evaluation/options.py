@@ -93,6 +93,7 @@ class EvaluateOptions:
             raise UsageError("--truth needs something to compare: add --pred NAME=DIR, or --model NAME")
         if not (self.data or self.truth):
             raise UsageError("name what to measure: --pred NAME=DIR --truth DIR, or --model NAME --data DIR")
+        self._check_out()
         if not self.models and (self.saturation or self.size):
             raise UsageError("--saturation and --size are for models; add --model, or leave them out")
         self._check_hints()
@@ -118,6 +119,13 @@ class EvaluateOptions:
             raise UsageError(f"--simulated-hints must be 0 or more, not {wrong[0]}")
         if self.hint_size is not None and self.hint_size < 1:
             raise UsageError(f"--hint-size must be at least 1, not {self.hint_size}")
+
+    def _check_out(self) -> None:
+        places = [Path(place) for place in self.truth or self.data or ()]
+        for place in places if self.out else ():
+            if Path(self.out or "").resolve().is_relative_to(place.resolve()):
+                said = f"--out {self.out}: lies inside {place}, where its pictures would be taken for photos"
+                raise UsageError(f"{said}; choose another --out")
 
     @property
     def photos(self) -> Sequence[Path]:

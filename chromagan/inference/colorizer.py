@@ -6,8 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from numbers import Real
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,10 @@ from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
 from chromagan.inference.hint_files import layer_pixels, tell
 from chromagan.inference.kept import has_own_colours
-from chromagan.inference.old_names import OldNames, deprecated, look_of
+from chromagan.inference.old_names import OldNames, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
-from chromagan.inference.screen import Screen
+from chromagan.inference.session import Session, requested
 from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet, silent
 from chromagan.inference.stages import Walk, answer, colour, show
 from chromagan.models.contract import ColorizationNetwork
@@ -192,7 +191,7 @@ class Colorizer(OldNames, HubColorizer):
             and its own `save` drops the mark, profile, XMP and IPTC; `colorize` gives what keeps all of them.
         """
         images = list(image) if isinstance(image, list | tuple) else [image]
-        asked = _request(request, changes)
+        asked = requested(request, changes)
         done = self.colorize([to_photo(one) for one in images], asked)
         made = [from_photo(one[0].photo, like) for one, like in zip(done, images, strict=True)]
         return made if isinstance(image, list | tuple) else made[0]
@@ -237,7 +236,7 @@ class Colorizer(OldNames, HubColorizer):
         Raises:
             ChromaganError: a picture failed; those before it have been given.
         """
-        asked, kinds = _request(request, changes), deque[Any]()
+        asked, kinds = requested(request, changes), deque[Any]()
 
         def jobs() -> Iterator[Job]:
             for number, image in enumerate(images):
@@ -314,61 +313,9 @@ class Colorizer(OldNames, HubColorizer):
         return replace(self.mark, seed=request.seed, request=request.digest)
 
 
-class Session(Screen):
-    """One photo, read and prepared once and painted many times: only what a request changes is worked out anew.
-
-    Args:
-        colorizer: that paints it.
-        photo: the photo.
-    """
-
-    def __init__(self, colorizer: Colorizer, photo: Photo) -> None:
-        self.colorizer, self.photo = colorizer, photo
-        super().__init__()
-        self._walk: Walk | None = None
-        self._advice: tuple[Tensor, Tensor] | None = None
-
-    def paint(self, request: Request | None = None, **changes: Any) -> list[Colored]:
-        """The photo as the request has it; the same as `Colorizer.colorize` gives.
-
-        Args:
-            request: as for a call.
-            **changes: as for a call.
-        """
-        return self.colorizer.end(self.photo, self._asked(request, changes))
-
-    def _asked(self, request: Request | float | None, changes: dict[str, Any], quick: bool = False) -> Walk:
-        """The photo's way as the request has it."""
-        asked = _request(request, changes)
-        if quick and self._walk is not None and _drawn_of(asked) == _drawn_of(self._walk.request):
-            return self._walk.again(asked, asked.over(self.colorizer.look)).guided()  # and forgotten
-        if self._walk is None:
-            self._walk = self.colorizer.start(self.photo, asked)
-            self.colorizer.answer([self._walk])
-        else:
-            self._walk = self.colorizer.go_on(self._walk, self.photo, asked)
-        return self._walk
-
-    def _latest(self) -> Walk:
-        return self._walk or self._asked(None, {})
-
-    def _distribution(self, walk: Walk) -> tuple[Tensor | None, Tensor | None]:
-        bins = self.colorizer.network.bins
-        if bins is not None and walk.prediction.bin_logits is not None:
-            return walk.prediction.bin_logits, bins.centres
-        if self._advice is None:  # once a photo, by a small network that predicts some
-            self._advice = self.colorizer._adviser.distribution(walk.prepared.L)
-        return self._advice
-
-
 def _drawn(request: Request) -> tuple[Any, ...]:
     """What of a request variations hang on."""
     return request.variations, request.seed, request.guidance.vary
-
-
-def _drawn_of(request: Request) -> Any:
-    """What of a request decides which pictures there are."""
-    return request.size, request.variations, request.seed, request.guidance.vary
 
 
 def _shown_of(request: Request) -> Any:
@@ -379,20 +326,6 @@ def _shown_of(request: Request) -> Any:
 
 def _photo(image: Any) -> Photo:
     return image if isinstance(image, Photo) else to_photo(image)
-
-
-def _request(request: Request | float | None, changes: dict[str, Any]) -> Request:
-    """One request of what a call gives; a bare number is the saturation, as in version 0.1."""
-    if isinstance(request, Real):
-        deprecated("Colorizer(image, saturation)", "saturation=... by name")
-        request = Request(saturation=float(request))
-    if not isinstance(request, Request | None):
-        raise UsageError(f"what is asked for is a Request, not {request!r}")
-    known = [field.name for field in fields(Request)]
-    strange = [name for name in changes if name not in known]
-    if strange:
-        raise UsageError(f"a request has no field {strange[0]!r}; it has {', '.join(known)}")
-    return replace(request or Request(), **changes)
 
 
 __all__ = ["Colored", "Colorizer", "Request", "Session"]

@@ -72,7 +72,7 @@ class ExportOptions:
             raise UsageError(
                 "--onnx holds no class head and is float32 already; leave --keep-class-head and --float32 out"
             )
-        if self.onnx != (Path(self.out).suffix == ".onnx"):
+        if Path(self.out).suffix != (".onnx" if self.onnx else ".safetensors"):
             raise UsageError(f"--out {self.out}: with --onnx the name ends in .onnx, and without it in .safetensors")
 
     @property

@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         folder = None
         if args.out == "-" or args.inputs == ["-"]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chromagan-")))
-        record = stack.enter_context(_Record(args.log))
+        record = stack.enter_context(_Record(args.log, args.out))
         plan = _plan(args, request, folder)
         _tell(plan, record)
         if args.dry_run:
@@ -225,8 +225,9 @@ def _tell(plan: Plan, record: _Record) -> None:
 def _rehearse(args: argparse.Namespace, plan: Plan, record: _Record) -> int:
     for job in plan.jobs:
         record.add(job.source, "planned", outputs=list(map(str, job.outputs)))
-        for picture in job.pictures:
-            print(words.spelled(f"{job.source} -> {picture.output}"))
+        shown = [path for one in job.pictures for path in (one.output, one.compare, one.layer)]
+        for path in filter(None, [*shown, job.sheet]):
+            print(words.spelled(f"{job.source} -> {path}"))
     _say(args, plan, f"{len(plan.jobs)} to colorize", len(plan.refused))
     return 1 if plan.refused else 0
 
@@ -293,14 +294,17 @@ def _say(args: argparse.Namespace, plan: Plan, done: str, failed: int) -> None:
 class _Record:
     """The list of what became of each photo, a line of JSON each; nothing where no file is named."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, out: str | None) -> None:
         self._path = path
+        self._own = bool(path and out and not is_photo_name(out) and Path(out).absolute() in path.absolute().parents)
 
     def __enter__(self) -> _Record:
         def opener(path: str, flags: int) -> int:
             return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)  # a pipe would wait for its reader
 
         try:
+            if self._path and self._own:  # in the output folder, which need not be there yet
+                self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path and open(self._path, "w", 1, encoding="utf-8", opener=opener)
             if self._file and hasattr(os, "O_NONBLOCK"):
                 os.set_blocking(self._file.fileno(), True)

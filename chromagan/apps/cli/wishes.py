@@ -73,7 +73,7 @@ def palette_of(text: str, strength: float = 1.0) -> Palette:
         colours = tuple(part.strip() for part in text.split(","))
         if not all(part.startswith("#") for part in colours):
             raise UsageError(f"--palette {text}: there is no such picture; for colours, write '#7a4b2a,#e0d3b8'")
-        return Palette(colours, (), strength)  # type: ignore[arg-type]
+        return Palette(colours, (), strength)
     from chromagan.conditioning.palette import palette_of as main_colours
     from chromagan.images.read import read_photo
     from chromagan.inference.kept import reduced_lab

@@ -47,7 +47,7 @@ def measure(colorizer: Colorizer, photos: Sequence[Path], seed: int = 0) -> Pale
         session = colorizer.open(path)
         for colours in PALETTES:
             made = [session.paint(guidance=_guidance(colours, strength))[0].ab for strength in STRENGTHS]
-            far.append([_distance(ab, Palette(colours)) for ab in made])  # type: ignore[arg-type]
+            far.append([_distance(ab, Palette(colours)) for ab in made])
             coherence.append(_gradient(made[-1] - made[0]) / max(_gradient(made[0]), 1e-6))
     distances = np.array(far)
     falls = (np.diff(distances, axis=1) < 0).all(1).mean()
@@ -64,7 +64,7 @@ def table(made: Mapping[str, PaletteFigures]) -> str:
 
 
 def _guidance(colours: tuple[str, ...], strength: float) -> Guidance:
-    return Guidance(palette=Palette(colours, (), strength)) if strength else Guidance()  # type: ignore[arg-type]
+    return Guidance(palette=Palette(colours, (), strength)) if strength else Guidance()
 
 
 def _distance(ab: Tensor, palette: Palette) -> float:

@@ -175,6 +175,14 @@ def test_a_method_is_added_to_a_report(folders, capsys, monkeypatch):
     assert "another configuration (truth: other files now)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("out", ["truth", "truth/report"])
+def test_a_report_among_the_truths_is_refused(folders, capsys, out):
+    before = sorted((folders / "truth").iterdir())
+    assert evaluate("--pred", folders / "blur", "--truth", folders / "truth", "--out", folders / out) == 2
+    assert f"{out}: lies inside" in capsys.readouterr().err
+    assert sorted((folders / "truth").iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

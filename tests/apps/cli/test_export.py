@@ -73,6 +73,9 @@ def test_the_function_writes_what_the_command_writes(run, tmp_path):
     assert read_weights(done.path)[1].sha256 in done.text()
     with pytest.raises(UsageError, match="--half goes with --onnx"):
         chromagan.export(source=run[0], out="c.safetensors", half=True)
+    for out in ("c.pt", "c", "c.onnx"):
+        with pytest.raises(UsageError, match=rf"--out {out}: .*safetensors"):
+            chromagan.export(source=run[0], out=out)
 
 
 def test_half_precision_stays_close_and_zeroed_semantics_do_not(run, tmp_path):

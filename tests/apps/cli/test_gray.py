@@ -79,6 +79,8 @@ def test_what_is_there_stays_and_what_fails_is_told(photos, tmp_path, capsys):
     [
         (("{0}/photos", "-o", "{0}/photos/gray"), "lies inside", 2),
         (("{0}/photos", "-o", "{0}/photos"), "lies inside", 2),
+        (("", "-o", "{0}/gray"), "DIR is an empty name", 2),
+        (("{0}/photos", "-o", ""), "DIR is an empty name", 2),
         (("{0}/none", "-o", "{0}/gray"), "no photographs there", 1),
         (("{0}/photos", "-o", "{0}/gray", "--protocol", "imagenet"), "no protocol 'imagenet'", 2),
         (("{0}/photos", "-o", "{0}/gray", "--protocol", "imagenet-val5k"), "none of the 3 photos has a name", 1),

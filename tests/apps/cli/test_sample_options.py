@@ -75,12 +75,42 @@ def test_a_dry_run_writes_nothing_but_the_list(album, capsys, painter):
     assert sample("in", "gone.jpg", "--dry-run", "--compare", "--log", "list.jsonl") == 1
     said = capsys.readouterr()
     assert said.out.splitlines() == [
-        *(f"{Path('in', name)} -> {Path('colorized', name)}" for name in ("a.jpg", "broken.png", "sub/b.png")),
+        *(f"{Path('in', name)} -> {Path('colorized', made)}" for name, made in (
+            ("a.jpg", "a.jpg"), ("a.jpg", "a-compare.jpg"), ("broken.png", "broken.png"),
+            ("broken.png", "broken-compare.png"), ("sub/b.png", "sub/b.png"), ("sub/b.png", "sub/b-compare.png"),
+        )),
         "3 to colorize, 3 of other kinds passed over (2 .xmp, 1 .dng), 1 failed; output in colorized",
     ]  # fmt: skip
     assert "gone.jpg" in said.err
     assert (painter, Path("colorized").exists()) == ([], False)
     assert [line["status"] for line in log("list.jsonl")].count("planned") == 3
+
+
+def test_a_dry_run_lists_every_file_of_variations(album, capsys):
+    assert sample("in/a.jpg", "--dry-run", "--variations", 2, "--layer", "--quiet") == 0
+    listed = [line.split(" -> ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert listed == [str(Path("colorized", name)) for name in (
+        "a.v1.jpg", "a-layer.v1.png", "a.v2.jpg", "a-layer.v2.png", "a-variations.jpg")]  # fmt: skip
+
+
+def test_a_log_in_the_output_folder_makes_it(album, capsys):
+    assert sample("in", "-o", "new/deep", "--log", "new/deep/x.jsonl") == 0
+    assert [line["status"] for line in log("new/deep/x.jsonl")].count("done") == 2
+    assert Path("new/deep/a.jpg").is_file()
+    assert sample("in", "-o", "other", "--log", "mistyped/x.jsonl") != 0
+    assert not Path("mistyped").exists()
+
+
+def test_what_is_typed_goes_before_what_a_file_of_hints_says(album, capsys):
+    stroke = '{"kind": "neutral", "points": [[0.5, 0.5]], "radius": 0.1}'
+    Path("h.json").write_text(f'{{"version": 3, "strokes": [{stroke}], "settings": {{"saturation": 0.5, "seed": 3}}}}')
+    assert sample("in/a.jpg", "--hints", "h.json") == 0
+    assert files("colorized") == ["a.v1.jpg"]
+    assert capsys.readouterr().err == ""
+    assert sample("in/a.jpg", "--hints", "h.json", "--saturation", 1, "--variations", 0) == 0
+    assert files("colorized") == ["a.jpg", "a.v1.jpg"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "h.json says saturation 0.5, seed 3, variations 1; the options go before" in line
 
 
 def log(path):

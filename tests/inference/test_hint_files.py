@@ -18,24 +18,11 @@ from chromagan.inference.batch_plan import plan_jobs
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.hint_files import applied_guidance, lightness_of, moved_colours, read_hints, write_hints
 from chromagan.inference.request import Request
-from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
+from tests.inference.conftest import OneColour
 
 DOT = Stroke("colour", ((0.25, 0.5),), 0.1, (200, 60, 40))
 SPECKS = np.random.default_rng(0).integers(60, 200, (48, 64), np.uint8)
-
-
-class Plain(ColorizationNetwork):
-    """A constant colour."""
-
-    ab_stride = 4
-
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-
-    def predict(self, L, condition):
-        return Prediction(L.new_full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 5.0))
 
 
 def picture(path, place=(slice(20, 28), slice(12, 20)), colour=(200, 60, 40), alpha=255, size=(48, 64)):
@@ -73,7 +60,7 @@ def test_gray_and_colour_files_of_one_lightness_are_one_photo():
 
 
 def test_another_photo_and_a_moved_colour_are_told_in_one_line_each(tmp_path, caplog):
-    colorizer = Colorizer(Plain(), look=Look(size=48), device="cpu")
+    colorizer = Colorizer(OneColour(5.0, 5.0), look=Look(size=48), device="cpu")
     write_hints(Guidance((DOT,)), to_photo(SPECKS), tmp_path / "a.hints.json")
     guidance = read_hints(tmp_path / "a.hints.json")
     with caplog.at_level(logging.WARNING):
@@ -104,7 +91,7 @@ def test_a_layer_is_a_wish_where_it_is_opaque_at_any_size(tmp_path):
 
 
 def test_a_picture_of_hints_is_met_and_stands_in_the_digest_by_its_content(tmp_path):
-    colorizer = Colorizer(Plain(), look=Look(size=48), device="cpu")
+    colorizer = Colorizer(OneColour(5.0, 5.0), look=Look(size=48), device="cpu")
     guidance = read_hints(picture(tmp_path / "a.hints.png"))
     session = colorizer.open(np.full((48, 64), 130, np.uint8))
     plain = session.paint()[0].ab

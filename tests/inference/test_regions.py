@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 from skimage.color import rgb2lab
 
 from chromagan.conditioning.guidance import Guidance, Region
@@ -12,33 +11,20 @@ from chromagan.images.read import to_photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.kept import own_colours
 from chromagan.inference.request import Request
-from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.look import Look
+from tests.inference.conftest import OneColour, specks
 
 ROWS, COLUMNS = 90, 120
 LEFT = Region(polygons=(((0, 0), (0.5, 0), (0.5, 1), (0, 1)),))
 
 
-class Red(ColorizationNetwork):
-    stride = ab_stride = 4
-
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-
-    def predict(self, L, condition):
-        ab = torch.tensor([30.0, 15.0]).view(1, 2, 1, 1)
-        return Prediction(ab.expand(len(L), 2, L.shape[2] // 4, L.shape[3] // 4))
-
-
 @pytest.fixture
 def colorizer():
-    return Colorizer(Red(), look=Look(size=48), device="cpu")
+    return Colorizer(OneColour(30.0, 15.0), look=Look(size=48), device="cpu")
 
 
 def gray(dtype=np.uint8):
-    noise = np.random.default_rng(0).integers(60, 200, (9, 12), np.uint8)
-    made = cv2.resize(noise, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC)
+    made = specks(ROWS, COLUMNS)
     return made if dtype == np.uint8 else made.astype(np.uint16) * 257 + 3
 
 

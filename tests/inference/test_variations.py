@@ -15,25 +15,13 @@ from chromagan.inference.batch_plan import plan_jobs
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.request import Request
 from chromagan.inference.sinks import Files
-from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.contract import Prediction
 from chromagan.models.look import Look
+from tests.inference.conftest import OneColour, specks
 
 
-class Sure(ColorizationNetwork):
-    """One colour everywhere."""
-
-    stride = ab_stride = 4
-
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-
-    def predict(self, L, condition):
-        return Prediction(torch.full((len(L), 2, L.shape[2] // 4, L.shape[3] // 4), 20.0))
-
-
-class Doubtful(Sure):
-    """The same, and a distribution over bins that hangs on lightness."""
+class Doubtful(OneColour):
+    """One colour, and a distribution over bins that hangs on lightness."""
 
     def __init__(self):
         super().__init__()
@@ -49,8 +37,7 @@ class Doubtful(Sure):
 
 @pytest.fixture
 def photo():
-    noise = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
-    return cv2.resize(noise, (64, 48), interpolation=cv2.INTER_CUBIC)
+    return specks(48, 64, 0, 256)
 
 
 @pytest.fixture
@@ -80,9 +67,9 @@ def test_a_session_varies_without_asking_the_network_again(colorizer, photo):
 
 def test_a_network_without_bins_borrows_them_and_keeps_its_own_colours(monkeypatch, photo):
     with pytest.raises(ModelError, match="chromagan@small"):
-        stages.answer(Sure(), [stages.Walk(photo, Look(size=48), Request(variations=1)).start(Sure())])
+        stages.answer(OneColour(), [stages.Walk(photo, Look(size=48), Request(variations=1)).start(OneColour())])
     monkeypatch.setattr(adviser, "load_pretrained", lambda name: (Doubtful(), None))
-    colorizer = Colorizer(Sure(), look=Look(size=48), device="cpu")
+    colorizer = Colorizer(OneColour(), look=Look(size=48), device="cpu")
     made = colorizer.open(photo).paint(variations=20)
     torch.testing.assert_close(sum(one.ab for one in made).mean() / 20, torch.tensor(20.0), atol=4, rtol=0)
     ((again,),) = colorizer.colorize([photo], Request(variations=1, seed=7))

@@ -2,8 +2,6 @@
 
 import json
 
-import cv2
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -53,16 +51,6 @@ class Plain(ColorizationNetwork):
 
     def predict(self, L, hints):
         return Prediction(self.to_ab(L))
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for i in range(8):
-        mask = cv2.resize(rng.random((5, 5)), (64, 64), interpolation=cv2.INTER_CUBIC)[..., None] > 0.5
-        cv2.imwrite(str(folder / f"{i}.png"), np.where(mask, (60, 170, 240), (150, 60, 20)).astype(np.uint8))
-    return folder
 
 
 def config(photos, **given):

@@ -49,7 +49,9 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of a request that were typed; they go before what was set in files of hints."""
     names = ("saturation", "warmth", "size", "variations", "seed")
     typed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return {"seed": 0} | typed if "variations" in typed else typed  # so many are drawn from the first on
+    if "variations" in typed:  # so many are drawn, from the first one on
+        typed.setdefault("seed", 0)
+    return typed
 
 
 def wished(args: argparse.Namespace) -> Guidance:

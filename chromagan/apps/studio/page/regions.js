@@ -74,6 +74,7 @@ export function makeRegions({ studio, change, say, view }) {
   function note() {
     const { regions = {}, seed = null } = studio.work?.now ?? {};
     if ((regions.keep || view.regionKind === "keep") && studio.photo?.coloured === false) return "This photo has no colours of its own to keep.";
+    if (regions.vary && regions.only) return "Variations differ where both regions are: outside of the coloured one nothing has a colour.";
     if (regions.vary && seed === null) return "Counts as soon as you pick one of the variations.";
     return "";
   }

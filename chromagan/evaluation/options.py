@@ -121,8 +121,7 @@ class EvaluateOptions:
             raise UsageError(f"--hint-size must be at least 1, not {self.hint_size}")
 
     def _check_out(self) -> None:
-        places = [Path(place) for place in self.truth or self.data or ()]
-        for place in places if self.out else ():
+        for place in self.photos if self.out else ():
             if Path(self.out or "").resolve().is_relative_to(place.resolve()):
                 said = f"--out {self.out}: lies inside {place}, where its pictures would be taken for photos"
                 raise UsageError(f"{said}; choose another --out")

@@ -82,9 +82,7 @@ def explained(order: Order, error: BaseException) -> Exception:
     return told
 
 
-def share_windows(
-    order: Order, plan: Plan, parts: Parts, windows: Sequence[Window], jobs: int, on_frame: Step
-) -> int:
+def share_windows(order: Order, plan: Plan, parts: Parts, windows: Sequence[Window], jobs: int, on_frame: Step) -> int:
     """`colour_windows` in several processes, each of which takes scene after scene."""
     context = multiprocessing.get_context("spawn")
     scenes: Any = context.Queue()

@@ -7,15 +7,13 @@ import os
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
 from chromagan.files.find import special_kind
 from chromagan.inference.hint_files import read_hints
-
-if TYPE_CHECKING:
-    from chromagan.conditioning.guidance import Guidance
-    from chromagan.inference.batch_plan import Job
+from chromagan.inference.job import Job
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 from chromagan.conditioning.guidance import Region
 from chromagan.errors import UsageError
 from chromagan.files.suffixes import is_photo_name
-from chromagan.inference.batch_plan import Job
+from chromagan.inference.job import Job
 
 log = logging.getLogger(__name__)
 

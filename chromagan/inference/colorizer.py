@@ -6,35 +6,31 @@ import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from chromagan.compute.device import choose_device, place
 from chromagan.conditioning.condition import Condition
 from chromagan.conditioning.encode import encode
-from chromagan.conditioning.references import Influence
 from chromagan.errors import UsageError
 from chromagan.images.enlarge_chroma import ChromaStep, bicubic_step
-from chromagan.images.join import join_chroma
 from chromagan.images.metadata import ProvenanceMark
-from chromagan.images.read import Photo, lacks_grays, to_photo
+from chromagan.images.read import Photo, to_photo
 from chromagan.images.tint import is_tinted
-from chromagan.images.write import write_photo
 from chromagan.inference.adviser import Adviser
 from chromagan.inference.album import Album
 from chromagan.inference.batch import stream
 from chromagan.inference.batch_plan import Job
+from chromagan.inference.colored import Colored, as_photo
 from chromagan.inference.hint_files import layer_pixels, tell
 from chromagan.inference.kept import has_own_colours
 from chromagan.inference.old_names import OldNames, look_of
 from chromagan.inference.picture import from_photo
 from chromagan.inference.request import Request
 from chromagan.inference.session import Session, requested
-from chromagan.inference.sinks import LAYER_LIGHTNESS, compare_sheet, silent
 from chromagan.inference.stages import Walk, answer, colour, show
 from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.look import Look
@@ -44,52 +40,6 @@ from chromagan.pretrained.hub import HubColorizer, card_of, load_pretrained
 from chromagan.version import __version__
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Colored:
-    """A colorized photo.
-
-    Attributes:
-        photo: the picture, with what its file carried.
-        ab: (1, 2, h, w) float32 in Lab units: the colours as they were brought up, before they met the pixels.
-        seed: that it was made with.
-        mark: that its file will carry.
-        references: what each reference did: its name, how far it can be trusted, its share, and where it won.
-    """
-
-    photo: Photo
-    ab: Tensor
-    seed: int
-    mark: ProvenanceMark
-    references: tuple[Influence, ...] = ()
-
-    def save(self, path: str | os.PathLike[str], keep_metadata: bool = True, quality: int = 95) -> None:
-        """Write exactly the file that `chromagan sample` writes.
-
-        Args:
-            path: the file; its ending is its format.
-            keep_metadata: carry EXIF, XMP, IPTC and resolution over; the mark is always written.
-            quality: of lossy formats, 1 to 100.
-
-        Raises:
-            WriteError: the file cannot be written.
-        """
-        mark = None if lacks_grays(self.photo) else self.mark  # black and white alone: nothing took a colour
-        write_photo(self.photo, Path(path), mark, keep_metadata, quality)
-
-    def layer(self) -> Colored:
-        """The colour alone at one lightness, as `chromagan sample --layer` writes it."""
-        pixels = np.ascontiguousarray(join_chroma(self.photo.pixels, self.ab, LAYER_LIGHTNESS))
-        return replace(self, photo=silent(self.photo, pixels))
-
-    def compare(self, before: Any) -> Colored:
-        """The sheet before | after, as `chromagan sample --compare` writes it.
-
-        Args:
-            before: what was colorized: a path, PIL image, array or photo.
-        """
-        return replace(self, photo=compare_sheet(_photo(before), self.photo))
 
 
 class Colorizer(OldNames, HubColorizer):
@@ -133,7 +83,7 @@ class Colorizer(OldNames, HubColorizer):
         self.step: ChromaStep = upsampler or bicubic_step
         self.album = Album(self.network, sha256)
         self._card: WeightsCard | None = None
-        self._adviser = Adviser(self.device)
+        self.adviser = Adviser(self.device)
         self.mark = ProvenanceMark(model or type(network).__name__, sha256, f"chromagan {__version__}")
 
     @classmethod
@@ -215,7 +165,7 @@ class Colorizer(OldNames, HubColorizer):
         """
         if not isinstance(photos, list | tuple):
             raise UsageError(f"colorize takes a list of photos, not {type(photos).__name__}; put it in brackets")
-        photos = [_photo(photo) for photo in photos]
+        photos = [as_photo(photo) for photo in photos]
         if not isinstance(requests, Sequence):
             requests = [requests or Request()] * len(photos)
         walks = [self.start(photo, request) for photo, request in zip(photos, requests, strict=True)]
@@ -253,7 +203,7 @@ class Colorizer(OldNames, HubColorizer):
         Args:
             image: as for a call.
         """
-        return Session(self, _photo(image))
+        return Session(self, as_photo(image))
 
     def start(self, photo: Photo, request: Request) -> Walk:
         """Begin a photo's way through the stages; on the CPU, in any thread."""
@@ -271,7 +221,7 @@ class Colorizer(OldNames, HubColorizer):
 
     def answer(self, walks: Sequence[Walk]) -> None:
         """The colours of photos that have begun; those of one working shape share a batch."""
-        answer(self.network, walks, self.step, self.batch_size, self._adviser)
+        answer(self.network, walks, self.step, self.batch_size, self.adviser)
 
     def show(self, walks: Sequence[Walk]) -> None:
         """Guide photos that are painted already, see `chromagan.inference.stages.show`."""
@@ -285,7 +235,7 @@ class Colorizer(OldNames, HubColorizer):
             self.answer([asked])
             return asked
         if _drawn(request) != _drawn(before):
-            colour(self.network, asked, self.step, self._adviser)
+            colour(self.network, asked, self.step, self.adviser)
         if self.network.accepts and _shown_of(request) != _shown_of(before):
             asked.condition = self._shown(asked)
             self.show([asked])
@@ -322,10 +272,6 @@ def _shown_of(request: Request) -> Any:
     """What of a request a network may be shown."""
     guidance = request.guidance
     return [stroke for stroke in guidance.strokes if stroke.kind != "saturation"], guidance.layer
-
-
-def _photo(image: Any) -> Photo:
-    return image if isinstance(image, Photo) else to_photo(image)
 
 
 __all__ = ["Colored", "Colorizer", "Request", "Session"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -20,14 +21,39 @@ from chromagan.images.join import join_chroma
 from chromagan.images.keep import put_back
 from chromagan.images.read import Photo
 from chromagan.images.resize import reduced
+from chromagan.inference.adviser import Adviser
+from chromagan.inference.colored import Colored
 from chromagan.inference.old_names import deprecated
 from chromagan.inference.request import Request
 from chromagan.inference.stages import Walk
-
-if TYPE_CHECKING:
-    from chromagan.inference.colorizer import Colored, Colorizer
+from chromagan.models.contract import ColorizationNetwork
+from chromagan.models.look import Look
 
 SIDE = 1200  # pixels of the long side on a screen
+
+
+class Painter(Protocol):
+    """What a session needs of a `Colorizer`."""
+
+    network: ColorizationNetwork
+    look: Look
+    adviser: Adviser
+
+    def start(self, photo: Photo, request: Request) -> Walk:
+        """Begin a photo's way."""
+        ...
+
+    def answer(self, walks: Sequence[Walk]) -> None:
+        """The network's part of it."""
+        ...
+
+    def go_on(self, walk: Walk, photo: Photo, request: Request) -> Walk:
+        """The way as another request has it, from where the two part."""
+        ...
+
+    def end(self, photo: Photo, walk: Walk) -> list[Colored]:
+        """The end of it."""
+        ...
 
 
 class Session:
@@ -38,7 +64,7 @@ class Session:
         photo: the photo.
     """
 
-    def __init__(self, colorizer: Colorizer, photo: Photo) -> None:
+    def __init__(self, colorizer: Painter, photo: Photo) -> None:
         self.colorizer, self.photo = colorizer, photo
         self._proxies: dict[int, NDArray[np.uint8]] = {}
         self._walk: Walk | None = None
@@ -129,7 +155,7 @@ class Session:
         if bins is not None and walk.prediction.bin_logits is not None:
             return walk.prediction.bin_logits, bins.centres
         if self._advice is None:  # once a photo, by a small network that predicts some
-            self._advice = self.colorizer._adviser.distribution(walk.prepared.L)
+            self._advice = self.colorizer.adviser.distribution(walk.prepared.L)
         return self._advice
 
 

@@ -95,9 +95,7 @@ def _check(args: argparse.Namespace) -> Request:
     if args.out is None and not args.export_frames:
         raise UsageError("name the film to make with -o, such as -o colour.mp4")
     palette = palette_of(args.palette) if args.palette else None
-    return Request(
-        guidance=Guidance(palette=palette), saturation=args.saturation, warmth=args.warmth, size=args.size
-    )
+    return Request(guidance=Guidance(palette=palette), saturation=args.saturation, warmth=args.warmth, size=args.size)
 
 
 def _summary(outcome: FilmOutcome, output: Path) -> str:

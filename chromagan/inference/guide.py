@@ -24,7 +24,7 @@ from chromagan.conditioning.spread import spread
 from chromagan.conditioning.terrain import Terrain
 from chromagan.images.resize import resize_antialiased
 from chromagan.inference.hint_files import layer_pixels
-from chromagan.inference.kept import kept_mask, own_ab
+from chromagan.inference.kept import kept_mask, leading, own_ab
 from chromagan.inference.masks import fitted, mask_of
 from chromagan.inference.request import Request
 
@@ -59,6 +59,7 @@ class Ground:
         self.told: dict[str, Told] = {}
         self._terrain: Terrain | None = None
         self._kept: tuple[Regions, NDArray[np.uint8] | None] = ((None, None), None)
+        self._leading: tuple[Any, LocalHints | None] = (None, None)
 
     def lightness(self, size: tuple[int, int]) -> Tensor:
         """L (1, 1, rows, columns) at the size that ab has."""
@@ -77,6 +78,12 @@ class Ground:
         if self._kept[0] != asked:
             self._kept = (asked, kept_mask(self.pixels, guidance))
         return self._kept[1]
+
+    def leading(self, keep: Region | None, size: tuple[int, int]) -> LocalHints | None:
+        """Wishes that the colours that stay are for what lies beside them, see `chromagan.inference.kept.leading`."""
+        if self._leading[0] != (keep, size):
+            self._leading = ((keep, size), leading(self.pixels, keep, size) if keep else None)
+        return self._leading[1]
 
     def share(self, region: Region, size: tuple[int, int]) -> Tensor:
         """How far each pixel lies in a region, (rows, columns) in [0, 1]."""
@@ -121,11 +128,20 @@ def guide(
         wishes = local_wishes(request.guidance, size, layer_pixels(request.guidance))
     elif wishes is not None:
         wishes = brought(wishes, size)
+    wishes = _over(wishes, ground.leading(request.guidance.keep, size))
     if wishes is not None and wishes.mask.any():
         L = ground.lightness(size)
         shown = None if turn is None else ab + calm_border(turn, L)
         ab = spread(ab, wishes, L, ground.terrain(size), shown)
     return ab
+
+
+def _over(wishes: LocalHints | None, others: LocalHints | None) -> LocalHints | None:
+    """Wishes of a person, and others where there are none of these."""
+    if wishes is None or others is None:
+        return wishes or others
+    free = (wishes.mask == 0).to(others.mask.dtype)
+    return LocalHints(wishes.ab + free * others.ab, wishes.mask + free * others.mask)
 
 
 def _as_references(ab: Tensor, ground: Ground, references: Sequence[Reference]) -> Tensor:

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chromagan.color.lab import rgb_to_lab
+from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.guidance import Guidance, Region
-from chromagan.inference.masks import mask_of
+from chromagan.inference.masks import fitted, mask_of
 
 _FAINT, _CLEAR = 2.0, 4.0  # mean chroma around a pixel, in Lab units: none of its own, and one that is kept
 _AROUND = 1 / 40  # of the short side
 _SMALL = 512  # pixels on the long side, where own colours are looked for
 _HALF = 127
+_EDGE, _STEP = 1 / 75, 1 / 21  # of the short side: half a margin around wishes, and what lies between them
 _GRAIN = 5  # of those: coloured noise within is averaged out
 
 
@@ -75,6 +77,32 @@ def _found(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     around = np.maximum(chroma, cv2.blur(chroma, (side, side)))
     around = cv2.morphologyEx(around, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     return np.rint(255 * np.clip((around - _FAINT) / (_CLEAR - _FAINT), 0, 1)).astype(np.uint8)
+
+
+def leading(pixels: NDArray[Any], region: Region, size: tuple[int, int]) -> LocalHints | None:
+    """Kept colours as wishes for what lies beside them, as a restoration that is half done would have it.
+
+    Args:
+        pixels: (H, W) gray or (H, W, 3) RGB codes.
+        region: where the photo's own colours stay.
+        size: rows and columns of the wishes.
+
+    Returns:
+        One wish for each step of a grid, away from the edges of what is kept; None where all or nothing is.
+    """
+    if pixels.ndim == 2:
+        return None
+    mask = fitted(mask_of(region, (pixels.shape[0], pixels.shape[1])), size)
+    kept = np.minimum(mask, cv2.resize(_found(pixels), size[::-1], interpolation=cv2.INTER_LINEAR))
+    edge = 2 * max(1, round(_EDGE * min(size))) + 1
+    inside = cv2.erode(kept, np.ones((edge, edge), np.uint8)) > _HALF
+    step = max(1, round(_STEP * min(size)))
+    chosen = np.zeros(size, np.float32)
+    chosen[step // 2 :: step, step // 2 :: step] = inside[step // 2 :: step, step // 2 :: step]
+    if not chosen.any() or kept.min() == 255:
+        return None
+    shown = torch.from_numpy(chosen)[None, None]
+    return LocalHints(own_ab(pixels, size) * shown, shown)
 
 
 def own_ab(pixels: NDArray[Any], size: tuple[int, int]) -> Tensor:

@@ -3,13 +3,13 @@
 import cv2
 import numpy as np
 import pytest
-from skimage.color import rgb2lab
+from skimage.color import lab2rgb, rgb2lab
 
-from chromagan.conditioning.guidance import Guidance, Region
+from chromagan.conditioning.guidance import Guidance, Region, Stroke
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.images.read import to_photo
 from chromagan.inference.colorizer import Colorizer
-from chromagan.inference.kept import own_colours
+from chromagan.inference.kept import leading, own_colours
 from chromagan.inference.request import Request
 from chromagan.models.look import Look
 from tests.inference.conftest import OneColour, specks
@@ -49,9 +49,32 @@ def test_keep_keeps_colours_to_the_bit_and_colours_what_is_gray(colorizer, dtype
     photo, everything = tinted(dtype), Region(polygons=(((0, 0), (1, 0), (1, 1), (0, 1)),))
     made, plain = colorizer(photo, guidance=Guidance(keep=everything)), colorizer(photo)
     assert np.array_equal(made[:, : COLUMNS // 2 - 4], photo[:, : COLUMNS // 2 - 4])
-    assert np.array_equal(made[:, COLUMNS // 2 + 12 :], plain[:, COLUMNS // 2 + 12 :])
+    # The rest is coloured at its own lightness, and takes after what is kept.
+    lab, plain_lab, kept = (rgb2lab(one)[..., 1:] for one in (made, plain, photo))
+    right, there = np.s_[:, COLUMNS // 2 + 12 :], kept[:, : COLUMNS // 2 - 4].mean((0, 1))
+    assert np.linalg.norm(lab[right].mean((0, 1)) - there) < np.linalg.norm(plain_lab[right].mean((0, 1)) - there) - 5
+    assert np.abs(rgb2lab(made)[..., 0] - rgb2lab(photo)[..., 0])[right].max() < 0.7
+    assert np.linalg.norm(lab[right], axis=-1).min() > 3
     # A gray photo has nothing to keep, and no region is no region.
     assert np.array_equal(colorizer(gray(dtype), guidance=Guidance(keep=everything)), colorizer(gray(dtype)))
+
+
+def test_what_is_kept_leads_beside_it_and_no_further_than_an_edge(colorizer):
+    """A stroke says otherwise where it lies; where all is kept there is nothing to lead."""
+    lab = np.zeros((ROWS, COLUMNS, 3))
+    lab[..., 0] = 25 + specks(ROWS, COLUMNS, 0, 100) / 20
+    lab[:, COLUMNS // 2 :, 0] += 50
+    lab[: ROWS // 2, : COLUMNS // 2, 1:] = (-20, 15)  # green above gray, both dark, beside what is bright
+    dark = np.rint(255 * lab2rgb(lab)).astype(np.uint8)
+    everything = Region(polygons=(((0, 0), (1, 0), (1, 1), (0, 1)),))
+    made, plain = (rgb2lab(colorizer(dark, guidance=one))[..., 1] for one in (Guidance(keep=everything), Guidance()))
+    beside, beyond = np.s_[-20:, :40], np.s_[:, -40:]
+    assert plain[beside].mean() - made[beside].mean() > 15
+    assert abs(plain[beyond].mean() - made[beyond].mean()) < 0.4 * (plain[beside].mean() - made[beside].mean())
+    red = Stroke("colour", ((0.2, 0.85),), 0.1, (90, 40, 40))
+    (both,) = (rgb2lab(colorizer(dark, guidance=Guidance((red,), keep=everything)))[..., 1],)
+    assert both[beside].mean() > made[beside].mean() + 5
+    assert leading(dark[: ROWS // 2, : COLUMNS // 2], everything, (40, 60)) is None
 
 
 def test_keeping_colours_that_are_not_there_is_told(colorizer, caplog):

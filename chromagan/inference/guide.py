@@ -25,7 +25,7 @@ from chromagan.conditioning.terrain import Terrain
 from chromagan.images.resize import resize_antialiased
 from chromagan.inference.hint_files import layer_pixels
 from chromagan.inference.kept import kept_mask, leading, own_ab
-from chromagan.inference.masks import fitted, mask_of
+from chromagan.inference.masks import mask_of
 from chromagan.inference.request import Request
 
 Regions = tuple[Region | None, Region | None]
@@ -87,7 +87,8 @@ class Ground:
 
     def share(self, region: Region, size: tuple[int, int]) -> Tensor:
         """How far each pixel lies in a region, (rows, columns) in [0, 1]."""
-        mask = fitted(mask_of(region, (self.pixels.shape[0], self.pixels.shape[1])), size)
+        whole = mask_of(region, (self.pixels.shape[0], self.pixels.shape[1]))
+        mask = cv2.resize(whole, size[::-1], interpolation=cv2.INTER_AREA)  # of a narrow strip ab has another shape
         return torch.from_numpy(mask.astype(np.float32) / 255)
 
     def keep(self, ab: Tensor, guidance: Guidance) -> Tensor:

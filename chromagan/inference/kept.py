@@ -13,7 +13,7 @@ from torch import Tensor
 from chromagan.color.lab import rgb_to_lab
 from chromagan.conditioning.condition import LocalHints
 from chromagan.conditioning.guidance import Guidance, Region
-from chromagan.inference.masks import fitted, mask_of
+from chromagan.inference.masks import mask_of
 
 _FAINT, _CLEAR = 2.0, 4.0  # mean chroma around a pixel, in Lab units: none of its own, and one that is kept
 _AROUND = 1 / 40  # of the short side
@@ -93,7 +93,8 @@ def leading(pixels: NDArray[Any], region: Region, size: tuple[int, int]) -> Loca
     """
     if pixels.ndim == 2:
         return None
-    mask = fitted(mask_of(region, (pixels.shape[0], pixels.shape[1])), size)
+    whole = mask_of(region, (pixels.shape[0], pixels.shape[1]))
+    mask = cv2.resize(whole, size[::-1], interpolation=cv2.INTER_AREA)
     kept = np.minimum(mask, cv2.resize(_found(pixels), size[::-1], interpolation=cv2.INTER_LINEAR))
     edge = 2 * max(1, round(_EDGE * min(size))) + 1
     inside = cv2.erode(kept, np.ones((edge, edge), np.uint8)) > _HALF

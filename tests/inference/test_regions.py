@@ -3,12 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from chromagan.conditioning.guidance import Guidance, Region, Stroke
 from chromagan.errors import ChromaganError, UsageError
 from chromagan.images.read import to_photo
 from chromagan.inference.colorizer import Colorizer
+from chromagan.inference.guide import Ground
 from chromagan.inference.kept import leading, own_colours
 from chromagan.inference.request import Request
 from chromagan.models.look import Look
@@ -72,7 +74,17 @@ def test_what_is_kept_leads_what_is_like_it_beside_it(colorizer):
     red = Stroke("colour", ((0.2, 0.85),), 0.1, (90, 40, 40))
     (both,) = (rgb2lab(colorizer(dark, guidance=Guidance((red,), keep=everything)))[..., 1],)
     assert both[beside].mean() > made[beside].mean() + 5
-    assert leading(dark[: ROWS // 2, : COLUMNS // 2], everything, (40, 60)) is None
+    assert leading(dark[: ROWS // 2, : COLUMNS // 2], everything, (45, 60)) is None
+
+
+def test_regions_of_a_narrow_strip(colorizer):
+    strip = np.tile(tinted()[:24], (1, 4, 1))  # 24 x 480, of which the network sees 4 to 1
+    kept, alone = (colorizer(strip, guidance=one) for one in (Guidance(keep=LEFT), Guidance(only=LEFT)))
+    assert np.array_equal(kept[:, :50], strip[:, :50])
+    assert np.array_equal(alone[:, 250:], strip[:, 250:])
+    share = Ground(torch.zeros(1, 1, 24, 96), strip).share(LEFT, (24, 96))
+    assert (share[:, :47] == 1).all()
+    assert not share[:, 49:].any()
 
 
 def test_keeping_colours_that_are_not_there_is_told(colorizer, caplog):

@@ -36,4 +36,4 @@ def without_grain(L: Sequence[Floats], motions: Sequence[Motion]) -> Floats:
         weight = sized(path[..., 2], first) * np.clip(2 - unlike / usual, 0, 1)
         summed += weight * there
         weights += weight
-    return summed / weights
+    return summed / weights if path is not None else first

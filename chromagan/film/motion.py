@@ -21,7 +21,7 @@ _WORSE, _SLACK = (
     np.float32(1.2),
     np.float32(0.2),
 )  # what a plain motion may leave, times and beyond what the search does
-_WINDOW = (7, 7)  # over which motions are compared
+_WINDOW, _FEW = (7, 7), (3, 3)  # over which motions are compared, and places
 _LOST = np.float32(1.0)  # squared pixels between begin and end of a way there and back
 _UNLIKE = 3.0  # times the usual difference in L, from which it is another place
 _FLASH = 2.0  # by which a frame's mean L changes when its light does
@@ -52,9 +52,12 @@ def motion(this: Floats, following: Floats) -> Motion:
         this: (H, W) float32 L in [0, 100].
         following: the same of the next frame.
     """
-    # Search at the whole size, choose at half of it.
     size = (max(this.shape[1] // 2, 1), max(this.shape[0] // 2, 1))
-    this = _lit(this, following)
+    if min(this.shape) < _LEAST:
+        still, sure = np.zeros((*size[::-1], 2), np.float16), np.full(size[::-1], 255, np.uint8)
+        return Motion(still, still, sure, sure)
+    # Search at the whole size, choose at half of it.
+    this, following = _in_one_light(this, following)
     before, after = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (this, following))
     this, following = (cv2.GaussianBlur(plane, (0, 0), 1.0) for plane in (this, following))
     back, ahead = (
@@ -69,24 +72,24 @@ def motion(this: Floats, following: Floats) -> Motion:
     if not camera.stands():
         plain = [camera.field(*after.shape), still]
         plain_ahead = [camera.reversed(size[0]).field(*after.shape), still]
-    back, back_left = _plainest(plain, back, after, before)
-    ahead, ahead_left = _plainest(plain_ahead, ahead, before, after)
-    usual = float(np.median(np.minimum(back_left, ahead_left)))
+    back, ahead = _plainest(plain, back, after, before), _plainest(plain_ahead, ahead, before, after)
     return Motion(
         back.astype(np.float16), ahead.astype(np.float16),
-        _trust(back, ahead, back_left, usual), _trust(ahead, back, ahead_left, usual),
+        _trust(back, ahead, after, before), _trust(ahead, back, before, after),
     )  # fmt: skip
 
 
-def _lit(L: Floats, other: Floats) -> Floats:
-    """L in the light of another frame, where light has changed at once: a flash, a fade."""
-    (mean, spread), (wanted, wanted_spread) = (cv2.meanStdDev(plane) for plane in (L, other))
-    change = float(np.clip((abs(wanted[0, 0] - mean[0, 0]) - _FLASH) / _FLASH, 0, 1))
-    if not change:
-        return L
-    factor = float(np.clip((wanted_spread[0, 0] + 1) / (spread[0, 0] + 1), 0.5, 2))
-    lit = (L - np.float32(mean[0, 0])) * np.float32(factor) + np.float32(wanted[0, 0])
-    return np.clip(L + np.float32(change) * (lit - L), 0, 100)
+def _in_one_light(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Two frames, the darker one brightened quantile for quantile where light changed at once: a flash, a fade."""
+    brighter = float(a.mean()) - float(b.mean())
+    share = np.float32(np.clip(abs(brighter) / _FLASH - 1, 0, 1))
+    if not share:
+        return a, b
+    dark, bright = (b, a) if brighter > 0 else (a, b)
+    ranks = np.linspace(0, 100, 33)
+    lit = np.interp(dark, np.percentile(dark, ranks), np.percentile(bright, ranks)).astype(np.float32)
+    lit = dark + share * (lit - dark)
+    return (bright, lit) if brighter > 0 else (lit, bright)
 
 
 def search(here: Floats, there: Floats) -> Floats:
@@ -98,24 +101,24 @@ def search(here: Floats, there: Floats) -> Floats:
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(codes[0], codes[1], flow)
 
 
-def _plainest(plain: Sequence[Floats], searched: Floats, here: Floats, there: Floats) -> tuple[Floats, Floats]:
-    """The first motion that explains each place, and the difference in L that is left."""
-    chosen, left = searched, _left(searched, here, there)
-    allowed = _WORSE * left + _SLACK
+def _plainest(plain: Sequence[Floats], searched: Floats, here: Floats, there: Floats) -> Floats:
+    """The first motion that explains each place about as well as what was searched."""
+    chosen = searched
+    allowed = _WORSE * _left(searched, here, there) + _SLACK
     for flow in reversed(plain):
-        rest = _left(flow, here, there)
-        fits = rest <= allowed
-        chosen, left = np.where(fits[..., None], flow, chosen), np.where(fits, rest, left)
-    return chosen, left
+        chosen = np.where((_left(flow, here, there) <= allowed)[..., None], flow, chosen)
+    return chosen
 
 
 def _left(flow: Floats, here: Floats, there: Floats) -> Floats:
     return cv2.blur(cv2.absdiff(here, warp(there, flow) if flow.any() else there), _WINDOW)
 
 
-def _trust(flow: Floats, other: Floats, left: Floats, usual: float) -> Bytes:
+def _trust(flow: Floats, other: Floats, here: Floats, there: Floats) -> Bytes:
     """From the way there and back, and from the lightness at its end."""
     home = flow + warp(other, flow)
     lost = np.square(home).sum(-1) / (np.float32(0.01) * np.square(flow).sum(-1) + _LOST)
-    unlike = left / np.float32(_UNLIKE * usual + 1)
+    # Over few pixels, and signed, so that grain goes and what has just come in stays.
+    unlike = np.abs(cv2.blur(here - warp(there, flow), _FEW))
+    unlike /= np.float32(_UNLIKE * float(np.median(unlike)) + 1)
     return np.asarray(255 * np.clip(2 - lost, 0, 1) * np.clip(2 - unlike, 0, 1), np.uint8)

@@ -2,14 +2,14 @@
 
 Colours at key frames are a running mean along the paths of their pixels, which forgets what is old. A frame between two
 key frames takes both of their colours, the nearer more, each as far as the way to it can be trusted. Nothing depends on
-more than the frames up to the next key frame, `AHEAD` at most: a scene that is worked on in windows, with `State`
-handed on and so many frames of look-ahead, gets the colours of one that is worked on at once.
+more than the frames up to the next key frame and what `without_grain` needs of it, `AHEAD` at most: a scene that is
+worked on in windows, with `State` handed on and so many frames of look-ahead, gets the colours of one worked on whole.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import cv2
@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromagan.film.camera import Floats, warp
+from chromagan.film.filling import filled
+from chromagan.film.grain import REACH
 from chromagan.film.motion import Motion
 from chromagan.film.paths import brought, longer, no_way, sized
 
-AHEAD = 24  # frames from one key frame to the next, at most
+AHEAD = 24  # frames of look-ahead that a window needs
+APART = AHEAD - REACH  # frames from one key frame to the next, at most
 NOVEL = 0.12  # share of a frame that the last key frame does not explain, at which it becomes a key frame
 AGE = 8.0  # key frames after which the mean has forgotten most
 _DOUBT = np.float32(1e-3)  # of paths: where neither can be trusted, the nearer key frame decides
-_UNKNOWN = 0.3  # lack of trust that is worth filling in
-_AROUND, _SMOOTH = (25, 25), np.float32(20.0)  # window and squared L of the filling
 DARK, _CALM = 10.0, 4.0  # L below which it forgets more slowly, up to so many times
 
 
@@ -35,12 +36,14 @@ class State:
 
     Attributes:
         ab: (h, w, 2) float32 mean colours at the last key frame.
+        L: (h, w) float32 of the last key frame, at the size of paths.
         weight: (h, w) float32 key frames in them, counted by their weights.
         path: (h, w, 3) float32 from this frame to the last key frame: pixels to add, and the trust in it.
         passed: frames since the last key frame.
     """
 
     ab: Floats
+    L: Floats
     weight: Floats
     path: Floats
     passed: int
@@ -55,7 +58,7 @@ class State:
     def load(cls, saved: bytes) -> State:
         """Read `save` back, bit for bit."""
         with np.load(io.BytesIO(saved), allow_pickle=False) as file:
-            return cls(file["ab"], file["weight"], file["path"], int(file["passed"]))
+            return cls(file["ab"], file["L"], file["weight"], file["path"], int(file["passed"]))
 
     def moved(self, motion: Motion) -> State:
         """At the next frame."""
@@ -74,10 +77,12 @@ class State:
         left = warp(self.weight, self.path[..., :2]) * self.path[..., 2] * (1 - 1 / age)
         total = left + np.float32(weight)
         past = brought(self.ab, self.path)
-        return State(past + (own - past) * sized(weight / total, own)[..., None], total, no_way(*total.shape), 0)
+        return State(past + (own - past) * sized(weight / total, own)[..., None], L, total, no_way(*total.shape), 0)
 
 
-def choose_keys(motions: Sequence[Motion], before: State | None = None) -> list[int]:
+def choose_keys(
+    motions: Sequence[Motion], before: State | None = None, count: int | None = None, given: Collection[int] = ()
+) -> list[int]:
     """The frames that the network shall paint: the first of a scene, and whatever the last one does not explain.
 
     A choice depends on earlier frames alone.
@@ -86,20 +91,24 @@ def choose_keys(motions: Sequence[Motion], before: State | None = None) -> list[
         motions: to each frame from the one before it; the first one of a scene has none and is left out, so that a
             scene's first window has one motion less than frames, and every other window as many.
         before: of the window before this one, in the same scene.
+        count: frames of the window without the look-ahead; all unless given.
+        given: frames that are key frames anyway, such as those that a person has corrected.
 
     Returns:
-        Numbers of frames in this window, in their order.
+        Numbers of frames, in their order: all key frames of the window, and the first one behind it.
     """
     keys = [] if before else [0]
-    if not motions:
+    if not motions or count == len(keys) == 1:
         return keys
     fresh = no_way(*motions[0].back_trust.shape)
     path, passed = (before.path, before.passed) if before else (fresh, 0)
     for number, motion in enumerate(motions, start=len(keys)):
         path, passed = longer(path, motion.back, motion.back_trust), passed + 1
-        if passed >= AHEAD or 1 - path[..., 2].mean() > NOVEL:
+        if passed >= APART or 1 - path[..., 2].mean() > NOVEL or number in given:
             keys.append(number)
             path, passed = fresh, 0
+            if count is not None and number >= count - 1:
+                break
     return keys
 
 
@@ -129,7 +138,8 @@ def carry(
     size = next((ab.shape[1:] for ab in own.values()), before.ab.shape[:2] if before else L[0].shape)
     small = motions[0].back_trust.shape if motions else size
     out = np.empty((count, 2, *size), np.float16)
-    state = before or State(np.zeros((*size, 2), np.float32), np.zeros(small, np.float32), no_way(*small), 0)
+    none = np.zeros(small, np.float32)
+    state = before or State(np.zeros((*size, 2), np.float32), none, none, no_way(*small), 0)
     waiting: list[State] = []  # of frames since the last key frame
     handed = state
     for t in range(len(L)):
@@ -164,38 +174,12 @@ def _between(
             past, following = brought(state.ab, state.path), brought(key.ab, path)
             ab = past + (following - past) * sized(share, past)[..., None]
             known = np.maximum(state.path[..., 2], path[..., 2])
-            out[number] = _filled(ab, known, L[number], key.ab if nearer > 0.5 else state.ab).transpose(2, 0, 1)
+            keys = [(key.L, key.ab), (state.L, state.ab)]
+            out[number] = filled(ab, known, L[number], keys).transpose(2, 0, 1)
 
 
 def _after(waiting: Sequence[State], L: Sequence[Floats], out: NDArray[np.float16]) -> None:
     """Colours of the frames after a scene's last key frame."""
     for state, lightness, frame in zip(waiting, L, out, strict=False):
-        frame[:] = _filled(brought(state.ab, state.path), state.path[..., 2], lightness, state.ab).transpose(2, 0, 1)
-
-
-def _filled(ab: Floats, known: Floats, L: Floats, nearest: Floats) -> Floats:
-    """Colours with what no path reaches filled in: as lightness goes with colour around it (He et al. 2010).
-
-    Args:
-        ab: (h, w, 2).
-        known: trust in it, of the size of paths.
-        L: of this frame.
-        nearest: (h, w, 2) colours at the nearest key frame, as they stand there.
-    """
-    unknown = 1 - known
-    if float(unknown.max()) < _UNKNOWN:
-        return ab
-    rows, columns = known.shape
-    small, L, nearest = (cv2.resize(p, (columns, rows), interpolation=cv2.INTER_AREA) for p in (ab, L, nearest))
-    weight = np.square(known) + np.float32(1e-3)
-    around = small + (nearest - small) * unknown[..., None] * np.float32(0.5)
-
-    def mean(plane: Floats) -> Floats:
-        return cv2.blur(plane, _AROUND)
-
-    total = mean(weight)
-    middle, middle_ab = mean(weight * L) / total, mean(weight[..., None] * around) / total[..., None]
-    spread = mean(weight * L * L) / total - middle * middle
-    both = mean((weight * L)[..., None] * around) / total[..., None] - middle[..., None] * middle_ab
-    filled = middle_ab + both * ((L - middle) / (spread + _SMOOTH))[..., None]
-    return ab + (sized(filled, ab) - ab) * sized(np.square(unknown), ab)[..., None]
+        ab = filled(brought(state.ab, state.path), state.path[..., 2], lightness, [(state.L, state.ab)])
+        frame[:] = ab.transpose(2, 0, 1)

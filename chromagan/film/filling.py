@@ -50,10 +50,11 @@ def filled(ab: Floats, known: Floats, L: Floats, keys: Sequence[tuple[Floats, Fl
     hole = 1 - known[part]
     weight = np.square(1 - hole) + _HINT * hole * sure + np.float32(1e-3)
     around = _around(small + (found - small) * (hole * sure)[..., None], weight, L)
+    share = np.square(hole)[..., None]
     new = np.zeros((rows, columns, 3), np.float32)
-    new[part] = np.dstack([around + (found - around) * sure[..., None], np.square(hole)])
+    new[part] = np.dstack([share * (around + (found - around) * sure[..., None]), share])
     new = sized(new, ab)
-    return ab + (new[..., :2] - ab) * new[..., 2:]
+    return ab * (1 - new[..., 2:]) + new[..., :2]
 
 
 def _found(L: Floats, part: tuple[slice, slice], pictures: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
@@ -80,11 +81,10 @@ def _around(ab: Floats, weight: Floats, L: Floats) -> Floats:
     """Colour as a line over lightness, in a window around each place."""
 
     def mean(plane: Floats) -> Floats:
-        return cv2.blur(plane.astype(np.float64), _AROUND)  # sums of small weights beside large ones
+        return cv2.blur(plane, _AROUND)
 
     total = mean(weight)
     middle, middle_ab = mean(weight * L) / total, mean(weight[..., None] * ab) / total[..., None]
     spread = mean(weight * L * L) / total - middle * middle
     both = mean((weight * L)[..., None] * ab) / total[..., None] - middle[..., None] * middle_ab
-    line = middle_ab + both * ((L - middle) / (np.maximum(spread, 0) + _SMOOTH))[..., None]
-    return line.astype(np.float32)
+    return middle_ab + both * ((L - middle) / (np.maximum(spread, 0) + _SMOOTH))[..., None]

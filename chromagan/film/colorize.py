@@ -136,7 +136,7 @@ def colorize(
             return FilmOutcome(finished_before=True)
         raise UsageError(f"{output}: stands there already; --overwrite makes it anew")
     for note in reel.notes:
-        log.info("%s", note)
+        log.warning("%s", note)
     # 2. The plan: stamps, scenes, windows.
     folder = PartsFolder(output, order.values(mark))
     try:
@@ -162,6 +162,8 @@ def colorize(
         folder.release()
         raise
     folder.remove()
+    for note in notes:
+        log.warning("%s", note)
     return FilmOutcome(len(plan.pts), len(plan.scenes), keys, len(plan.damaged), (*reel.notes, *notes))
 
 

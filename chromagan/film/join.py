@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from chromagan.errors import UsageError, WriteError
+from chromagan.errors import ReadError, UsageError, WriteError
 from chromagan.files.atomic import moved_into_place
 from chromagan.film.carried import carry_over, chapters, lost, words_of
 from chromagan.film.library import av
@@ -71,7 +71,7 @@ def join(
         stack.enter_context(refusals(output))
         temporary = stack.enter_context(moved_into_place(output))
         source = stack.enter_context(opened(reel.path))
-        first = stack.enter_context(opened(parts[0]))
+        first = stack.enter_context(_opened_part(parts[0]))
         written = stack.enter_context(
             av.open(str(temporary), "w", format=CONTAINERS[output.suffix.lower()], metadata_errors="surrogateescape")
         )
@@ -127,7 +127,7 @@ class _Pictures:
         usual = max(1, round(1 / (self.reel.rate * self.reel.time_base)))
         base = count = 0
         for path in self.parts:
-            with opened(path) as part:
+            with _opened_part(path) as part:
                 self._same_header(path, part.streams.video[0])
                 shown = 0
                 for packet in _packets(part):
@@ -156,13 +156,25 @@ class _Pictures:
             raise WriteError(f"{path}: encoded in another way than the parts before; remove the folder of parts")
 
 
+@contextmanager
+def _opened_part(path: Path) -> Iterator[Any]:
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(opened(path))
+        except ReadError as error:
+            raise WriteError(f"{path}: this part is damaged; remove the folder of parts and begin again") from error
+        if not part.streams.video:
+            raise WriteError(f"{path}: this part is damaged; remove the folder of parts and begin again")
+        yield part
+
+
 def _packets(part: Any) -> Iterator[Any]:
     return (packet for packet in part.demux(part.streams.video[0]) if packet.pts is not None)
 
 
 def _delay(path: Path) -> int:
     """By how many frames decoding has to run ahead of showing."""
-    with opened(path) as part:
+    with _opened_part(path) as part:
         if part.streams.video[0].codec_context.name not in ("h264", "hevc"):
             return 0
         return max(number - round(packet.pts * packet.time_base * 1000) // STEP

@@ -10,11 +10,12 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.errors import ReadError
+from chromagan.errors import ReadError, WriteError
 from chromagan.files.atomic import write_atomically
 from chromagan.film.folder import Parts
 from chromagan.film.frames import Frame
@@ -151,7 +152,11 @@ class FilmStages:
     def _before(self, window: Window) -> State:
         number, state = self._state
         if number != window.number - 1 or state is None:
-            state = State.load(self.parts.state(window.number - 1).read_bytes())
+            file = self.parts.state(window.number - 1)
+            try:
+                state = State.load(file.read_bytes())
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+                raise WriteError(f"{file}: missing or damaged; remove the folder of parts and begin again") from error
         return state
 
     @staticmethod

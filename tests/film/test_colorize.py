@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from chromagan.errors import UsageError
+from chromagan.errors import UsageError, WriteError
 from chromagan.film import Progress, colorize, export_frames
 from chromagan.film import plan as planning
 from chromagan.film.folder import folder_of
@@ -107,6 +107,30 @@ def test_the_same_command_again_finds_it_finished_and_another_is_refused(film, t
     with pytest.raises(UsageError, match="--overwrite"):
         colorize(film, made, codec="ffv1", model="chromagan@small", request=Request(size=64, saturation=0.5))
     assert made.stat().st_mtime_ns == stood
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "no state", "truncated state"])
+def test_damaged_parts_are_told_by_their_name_with_what_to_do(film, tmp_path, damage):
+    made = tmp_path / "made.mkv"
+    with pytest.raises(KeyboardInterrupt):
+        colorize(film, made, codec="ffv1", progress=Stop(11), **FAST)
+    part, state = (next(folder_of(made).glob(f"{kind}-000000.*")) for kind in ("part", "state"))
+    match damage:
+        case "empty":
+            part.write_bytes(b"")
+        case "truncated":
+            part.write_bytes(part.read_bytes()[:300])
+        case "no state":
+            state.unlink()
+        case "truncated state":
+            state.write_bytes(state.read_bytes()[:100])
+    broken = state if "state" in damage else part
+    for later in [*folder_of(made).glob("part-00000[1-9].mkv")] if "state" in damage else []:
+        later.unlink()
+    with pytest.raises(WriteError, match="remove the folder of parts") as error:
+        colorize(film, made, codec="ffv1", **FAST)
+    assert str(error.value).startswith(str(broken))
+    assert not made.exists()
 
 
 @pytest.mark.parametrize("after", [0, 3, 11, 25, 39])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,6 @@ from chromagan.inference.request import Request
 
 if TYPE_CHECKING:
     from chromagan.film.colorize import FilmOutcome
-
-log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,15 +74,13 @@ def run(args: argparse.Namespace) -> int:
             written = export_frames(args.film, args.export_frames, progress=bar, overwrite=args.overwrite, **common)
             bar.close()
             if not args.quiet:
-                print(words.spelled(f"{len(written)} frames, one a scene, in {args.export_frames}"))
+                print(words.spelled(f"{_count(len(written), 'frame')}, one a scene, in {args.export_frames}"))
             return 0
         outcome = colorize(
             args.film, args.out, model=args.model, device=args.device, request=request, references=args.reference,
             hints=args.hints, codec=args.codec, crf=args.crf, preset=args.preset, jobs=args.jobs,
             steady=not args.no_steady, overwrite=args.overwrite, progress=bar, **common,
         )  # fmt: skip
-    for note in outcome.notes:
-        log.warning("%s", note)
     if not args.quiet:
         print(words.spelled(_summary(outcome, args.out)))
     return 1 if outcome.damaged else 0
@@ -94,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> Request:
     if args.out is None and not args.export_frames:
         raise UsageError("name the film to make with -o, such as -o colour.mp4")
+    if args.out is not None and args.export_frames:
+        raise UsageError("--export-frames colours nothing; give it or -o, not both")
     palette = palette_of(args.palette) if args.palette else None
     return Request(guidance=Guidance(palette=palette), saturation=args.saturation, warmth=args.warmth, size=args.size)
 
@@ -102,8 +99,12 @@ def _summary(outcome: FilmOutcome, output: Path) -> str:
     if outcome.finished_before:
         return f"{output} was finished before, by the same options"
     damaged = f", {outcome.damaged} damaged and left gray" if outcome.damaged else ""
-    scenes = "1 scene" if outcome.scenes == 1 else f"{outcome.scenes} scenes"
-    return f"{outcome.frames} frames in {scenes}{damaged}; output {output}"
+    frames, scenes = _count(outcome.frames, "frame"), _count(outcome.scenes, "scene")
+    return f"{frames} in {scenes}{damaged}; output {output}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" + "s" * (number != 1)
 
 
 class _Bar:

@@ -43,6 +43,7 @@ def test_quiet_is_quiet(film, tmp_path, capsys):
     (["-o", "a.mkv", "--from", "soon"], "is no time"),
     (["-o", "a.mkv", "--from", "3", "--to", "2"], "there is nothing from 3 s to 2 s"),
     (["-o", "a.mkv", "--from", "100"], "it ends after"),
+    (["-o", "a.mkv", "--export-frames", "frames"], "not both"),
     (["-o", "a.mkv", "--jobs", "0"], "at least 1"),
     (["-o", "a.mkv", "--reference", "0:01=none.jpg"], "no such file"),
     (["-o", "a.mkv", "--hints", "none"], "no such folder"),
@@ -95,3 +96,14 @@ def test_without_pyav_one_line_says_how_to_get_it(film, tmp_path, monkeypatch, c
     monkeypatch.setitem(sys.modules, "av", None)
     assert main(["film", str(film), "-o", str(tmp_path / "a.mkv")]) == 2
     assert 'pip install "chromagan[film]"' in capsys.readouterr().err
+
+
+def test_a_note_is_told_once_and_one_is_one(tmp_path, capsys):
+    clip = Clip((lasting(STILL, 1),), (96, 54))
+    film = make_clip(tmp_path / "rgb.mkv", clip, Coding("ffv1", options={}, tagged=False), colour=False)
+    assert main(["film", str(film), "-o", str(tmp_path / "colour.mkv"), *OPTIONS]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("1 frame in 1 scene; ")
+    assert told.err.count("does not say its colour matrix") == 1
+    assert main(["film", str(film), "--export-frames", str(tmp_path / "frames")]) == 0
+    assert capsys.readouterr().out.startswith("1 frame, ")

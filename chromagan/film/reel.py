@@ -111,7 +111,8 @@ class Reel:
             UsageError: there is nothing between them.
         """
         if (start is not None and start < 0) or (stop is not None and stop <= (start or 0)):
-            raise UsageError(f"{self.path}: there is nothing from {start or 0:g} s to {stop:g} s")
+            until = "its end" if stop is None else f"{stop:g} s"
+            raise UsageError(f"{self.path}: there is nothing from {start or 0:g} s to {until}")
         if start is not None and self.seconds is not None and start >= self.seconds:
             raise UsageError(f"{self.path}: it ends after {self.seconds:g} s, before {start:g} s")
         begin, end = (None if time is None else self.origin + round(time / self.time_base) for time in (start, stop))

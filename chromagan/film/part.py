@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.backends.cpu import get_cpu_capability
 
 from chromagan.errors import UsageError, WriteError
 from chromagan.files.atomic import moved_into_place, told
@@ -94,6 +95,9 @@ class Coding:
             options = {"qp": "0", "preset": options["preset"]}
         if crf == 0 and self.codec == "h265":
             options["x265-params"] += ":lossless=1"
+        if self.codec == "h264" and get_cpu_capability().startswith("AVX512"):
+            # With AVX-512 this x264 gives other bits each time; a film that goes on has to be the same.
+            options["x264-params"] = "asm=avx2"
         return options
 
 

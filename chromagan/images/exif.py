@@ -103,9 +103,15 @@ def directory(entries: dict[int, Entry], offset: int) -> bytes:
 
 
 def directories(block: bytes) -> tuple[dict[int, Entry], dict[int, dict[int, Entry]]]:
-    """What a block's first directory describes, and its EXIF and GPS directories by the tag that points to them."""
+    """What a block's first directory describes, and its EXIF and GPS directories by the tag that points to them.
+
+    Nothing of a block that ends within its first directory.
+    """
     order, file = _order(block), io.BytesIO(block)
-    first = read_directory(file, _number(block, order, _LONG, 4), order)
+    try:
+        first = read_directory(file, _number(block, order, _LONG, 4), order)
+    except struct.error:
+        return {}, {}
     return {code: one for code, one in first.items() if describes(code, one)}, inner(first, file, order)
 
 

@@ -139,10 +139,10 @@ def test_pages_of_a_tiff(tmp_path):
 def test_running_out_of_memory_is_told(folder, tmp_path, monkeypatch, error):
     predict = stages.predict
 
-    def limited(network, lightness, *arguments):
-        if len(lightness) > 1 or lightness[0].shape[-2] > 32:
+    def limited(network, lightness, *arguments, **named):
+        if len(lightness) > 1 or any(L.shape[-2] > 32 for L in lightness):
             raise error
-        return predict(network, lightness, *arguments)
+        return predict(network, lightness, *arguments, **named)
 
     monkeypatch.setattr(stages, "predict", limited)
 

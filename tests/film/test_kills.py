@@ -51,16 +51,18 @@ def test_ten_kills_and_the_same_command_make_the_same_film(film, tmp_path, codec
     assert process.wait() == 0
     longest, rng = time.monotonic() - start, random.Random(codec)
     parts = set()
-    for _ in range(KILLS):
+    for number in range(KILLS):
         process = subprocess.Popen(command(film, made, codec), start_new_session=True)
         begun(process, made)
-        time.sleep(rng.uniform(0, 1) * longest)
+        while number % 2 and process.poll() is None and not list(folder_of(made).glob("part-*.mkv")):
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.5) * longest)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         parts.add(len(list(folder_of(made).glob("part-*.mkv"))))
         made.unlink(missing_ok=True)  # it was ready before the kill, and begins again
-    assert len(parts) > 1
+    assert max(parts) > 0
     subprocess.run(command(film, made, codec), check=True)
     one, two = planes(whole), planes(made)
     assert len(one) == len(two) == 24 * len(SCENES)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from chromagan.film.camera import Floats
+from chromagan.film.camera import Floats, usual
 from chromagan.film.motion import Motion
-from chromagan.film.paths import brought, no_way, onward, sized
+from chromagan.film.paths import brought, no_way, onward
 
 REACH = 6  # frames after one that its mean may take part of
-_ALIKE = np.float32(1.5)  # of the usual difference in L, above which a place has changed
+_ALIKE = 1.5  # of the usual difference in L, above which a place has changed
 _WINDOW = (9, 9)
 
 
@@ -30,10 +30,10 @@ def without_grain(L: Sequence[Floats], motions: Sequence[Motion]) -> Floats:
     summed, weights, path = first.copy(), np.ones_like(first), None
     for later, motion in zip(L[1 : REACH + 1], motions, strict=False):
         path = onward(no_way(*motion.ahead_trust.shape) if path is None else path, motion.ahead, motion.ahead_trust)
-        there = brought(later, path)
+        there, trust = brought(later, path)
         unlike = cv2.blur(cv2.absdiff(first, there), _WINDOW)
-        usual = np.float32(np.median(unlike)) * _ALIKE + np.float32(0.5)
-        weight = sized(path[..., 2], first) * np.clip(2 - unlike / usual, 0, 1)
+        allowed = np.float32(usual(unlike) * _ALIKE + 0.5)
+        weight = trust * np.clip(2 - unlike / allowed, 0, 1)
         summed += weight * there
         weights += weight
     return summed / weights if path is not None else first

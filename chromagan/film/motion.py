@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.film.camera import Floats, find_camera, warp
+from chromagan.film.camera import Floats, find_camera, usual, warp
 
 Bytes = NDArray[np.uint8]
 
@@ -45,6 +45,11 @@ class Motion:
     ahead_trust: Bytes
 
 
+def half(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of the motion of frames of a shape."""
+    return max(shape[0] // 2, 1), max(shape[1] // 2, 1)
+
+
 def motion(this: Floats, following: Floats) -> Motion:
     """The motion from a frame to the next one; each pair by itself, in any thread.
 
@@ -52,7 +57,7 @@ def motion(this: Floats, following: Floats) -> Motion:
         this: (H, W) float32 L in [0, 100].
         following: the same of the next frame.
     """
-    size = (max(this.shape[1] // 2, 1), max(this.shape[0] // 2, 1))
+    size = half(this.shape)[::-1]
     if min(this.shape) < _LEAST:
         still, sure = np.zeros((*size[::-1], 2), np.float16), np.full(size[::-1], 255, np.uint8)
         return Motion(still, still, sure, sure)
@@ -117,8 +122,13 @@ def _left(flow: Floats, here: Floats, there: Floats) -> Floats:
 def _trust(flow: Floats, other: Floats, here: Floats, there: Floats) -> Bytes:
     """From the way there and back, and from the lightness at its end."""
     home = flow + warp(other, flow)
-    lost = np.square(home).sum(-1) / (np.float32(0.01) * np.square(flow).sum(-1) + _LOST)
+    lost = _squared(home) / (np.float32(0.01) * _squared(flow) + _LOST)
     # Over few pixels, and signed, so that grain goes and what has just come in stays.
     unlike = np.abs(cv2.blur(here - warp(there, flow), _FEW))
-    unlike /= np.float32(_UNLIKE * float(np.median(unlike)) + 1)
+    unlike /= np.float32(_UNLIKE * usual(unlike) + 1)
     return np.asarray(255 * np.clip(2 - lost, 0, 1) * np.clip(2 - unlike, 0, 1), np.uint8)
+
+
+def _squared(flow: Floats) -> Floats:
+    x, y = cv2.split(flow)
+    return x * x + y * y

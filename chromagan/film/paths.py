@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from chromagan.film.camera import Floats, Shifts, places, warp
+from chromagan.film.camera import Floats, Shifts, warp
 from chromagan.film.motion import Bytes
 
 
@@ -36,22 +36,13 @@ def onward(path: Floats, flow: Shifts, trust: Bytes) -> Floats:
 
 def _inside(path: Floats) -> Floats:
     rows, columns = path.shape[:2]
-    end = places(rows, columns) + path[..., :2]
-    inside = (end > np.float32(-0.5)) & (end < np.array([columns - 0.5, rows - 0.5], np.float32))
-    path[..., 2] *= inside.all(-1)
+    y, x = np.ogrid[:rows, :columns]
+    right, down = path[..., 0] + x.astype(np.float32), path[..., 1] + y.astype(np.float32)
+    path[..., 2] *= (right > -0.5) & (right < columns - 0.5) & (down > -0.5) & (down < rows - 0.5)
     return path
 
 
-def sized(plane: Floats, like: Floats) -> Floats:
-    """A plane, or planes, brought to the size of another."""
-    if plane.shape[:2] == like.shape[:2]:
-        return plane
-    return cv2.resize(plane, like.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def brought(planes: Floats, path: Floats) -> Floats:
-    """Planes from the end of a path, which may be of another size."""
-    flow = path[..., :2]
-    if planes.shape[:2] != path.shape[:2]:
-        flow = sized(flow, planes) * np.float32(planes.shape[1] / path.shape[1])
-    return warp(planes, flow)
+def brought(plane: Floats, path: Floats) -> tuple[Floats, Floats]:
+    """A plane of L's size from the end of a path, and the trust in it at that size."""
+    wide = cv2.resize(path, plane.shape[::-1])
+    return warp(plane, wide[..., :2] * np.float32(plane.shape[1] / path.shape[1])), wide[..., 2]

@@ -19,6 +19,11 @@ def upright(frame: Frame, reel: Reel) -> Photo:
     return Photo(np.ascontiguousarray(np.rot90(gray(frame.luma, reel), _turns(reel))))
 
 
+def upright_lightness(L: NDArray[np.float32], reel: Reel) -> Photo:
+    """The same of a frame's lightness, (h, w) float32 in [0, 100]."""
+    return Photo(np.ascontiguousarray(np.rot90(L, _turns(reel))))
+
+
 def gray(luma: NDArray[Any], reel: Reel) -> NDArray[Any]:
     """A Y plane as gray codes in sRGB's full range: uint8, or uint16 where the film has more than 8 bits."""
     scale = scale_of(reel)

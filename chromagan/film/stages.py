@@ -19,14 +19,16 @@ from chromagan.errors import ReadError, WriteError
 from chromagan.files.atomic import write_atomically
 from chromagan.film.folder import Parts
 from chromagan.film.frames import Frame
+from chromagan.film.grain import without_grain
 from chromagan.film.led import led
 from chromagan.film.motion import Motion, motion
 from chromagan.film.order import Order
 from chromagan.film.part import PartWriter
-from chromagan.film.pictures import laid, upright
+from chromagan.film.pictures import laid, upright, upright_lightness
 from chromagan.film.plan import Plan, Window, motion_size
 from chromagan.film.planes import chroma, lightness
 from chromagan.film.steady import State, carry, choose_keys
+from chromagan.images.read import Photo
 from chromagan.inference.colorizer import Colorizer
 from chromagan.inference.pipeline import Item
 
@@ -108,9 +110,8 @@ class FilmStages:
             # 1. Key frames: those that show what no other does, those that a person has guided, no damaged ones.
             before = None if window.first else self._before(window)
             guided = {frame - window.start for frame in self.guides.frames if window.start <= frame < window.ahead}
-            keys = self._whole(sorted({*choose_keys(work.motions, before), *guided}), work)
-            beyond = [key for key in keys if key >= inside][:1]  # what comes after it changes nothing here
-            own = self._painted(window, work, [key for key in keys if key < inside] + beyond)
+            keys = self._whole(choose_keys(work.motions, before, inside, guided), work)
+            own = self._painted(window, work, keys)
             # 2. From where the window before stands, if it is of the same scene.
             weights = {key: LEADING for key in guided}
             work.ab, state = carry(work.L, work.motions, own, weights, before, inside)
@@ -166,6 +167,13 @@ class FilmStages:
         moved = (next((one for one in range(key, count) if not work.frames[one].damaged), None) for key in keys)
         return sorted({one for one in moved if one is not None}) or keys[:1]
 
+    def _shown(self, window: Window, work: Work, number: int) -> Photo:
+        """What the network sees of a frame: its lightness without grain, which it would take for texture."""
+        if not work.motions:
+            return upright(work.frames[number], self.reel)
+        motions = work.motions[number + (not window.first) :]
+        return upright_lightness(without_grain(work.L[number:], motions), self.reel)
+
     def _painted(self, window: Window, work: Work, numbers: Iterable[int]) -> dict[int, Floats]:
         """The colours of frames by themselves, (2, h, w) at the size of motion; none is painted twice."""
         painted: dict[int, Floats] = {}
@@ -174,7 +182,7 @@ class FilmStages:
             if frame not in self._own:
                 guidance = self.guides.of(window.scene, frame, self.order.request.guidance)
                 asked = replace(self.order.request, guidance=guidance)
-                walk = self.colorizer.start(upright(work.frames[number], self.reel), asked)
+                walk = self.colorizer.start(self._shown(window, work, number), asked)
                 self.colorizer.answer([walk])
                 self._own[frame] = laid(walk.abs[0][0].numpy(), work.L[0].shape, self.reel)
                 self.keys += 1

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from chromagan.film.camera import Floats, warp
 from chromagan.film.filling import filled
 from chromagan.film.grain import REACH
-from chromagan.film.motion import Motion
-from chromagan.film.paths import brought, longer, no_way, sized
+from chromagan.film.motion import Motion, half
+from chromagan.film.paths import longer, no_way
 
 AHEAD = 24  # frames of look-ahead that a window needs
 APART = AHEAD - REACH  # frames from one key frame to the next, at most
@@ -32,11 +32,11 @@ DARK, _CALM = 10.0, 4.0  # L below which it forgets more slowly, up to so many t
 
 @dataclass(frozen=True)
 class State:
-    """What is known at a frame; what a window of a scene hands to the next one.
+    """What is known at a frame; what a window of a scene hands to the next one. All of it has the size of `Motion`.
 
     Attributes:
         ab: (h, w, 2) float32 mean colours at the last key frame.
-        L: (h, w) float32 of the last key frame, at the size of paths.
+        L: (h, w) float32 of the last key frame.
         weight: (h, w) float32 key frames in them, counted by their weights.
         path: (h, w, 3) float32 from this frame to the last key frame: pixels to add, and the trust in it.
         passed: frames since the last key frame.
@@ -70,14 +70,14 @@ class State:
         Args:
             own: (h, w, 2) what it has painted.
             weight: how much that counts.
-            L: of this frame, at the size of paths.
+            L: (h, w) of this frame.
         """
         # In the dark, where networks guess, colour follows more slowly.
         age = np.float32(AGE) * (1 + (_CALM - 1) * np.clip(1 - L / np.float32(DARK), 0, 1))
         left = warp(self.weight, self.path[..., :2]) * self.path[..., 2] * (1 - 1 / age)
         total = left + np.float32(weight)
-        past = brought(self.ab, self.path)
-        return State(past + (own - past) * sized(weight / total, own)[..., None], L, total, no_way(*total.shape), 0)
+        past = warp(self.ab, self.path[..., :2])
+        return State(past + (own - past) * (weight / total)[..., None], L, total, no_way(*total.shape), 0)
 
 
 def choose_keys(
@@ -123,23 +123,23 @@ def carry(
     """The colours of all frames of a window.
 
     Args:
-        L: (h, w) float32 in [0, 100] of each frame, those of the look-ahead too.
+        L: (H, W) float32 in [0, 100] of each frame, those of the look-ahead too.
         motions: as for `choose_keys`.
-        own: of each key frame the (2, h, w) ab that was painted, in Lab units.
+        own: of each key frame the ab that was painted, in Lab units; of any size.
         weights: of key frames that shall count more or less than 1, such as those that a person has corrected.
         before: of the window before this one, in the same scene.
         count: frames of the window without the look-ahead; all unless given.
 
     Returns:
-        (count, 2, h, w) float16, and what to hand to the next window.
+        (count, 2, h, w) float16 at the size of `Motion`, half that of L; and what to hand to the next window.
     """
     count, weights = len(L) if count is None else count, weights or {}
     first = 0 if before else 1  # frame that the first motion leads to
-    size = next((ab.shape[1:] for ab in own.values()), before.ab.shape[:2] if before else L[0].shape)
-    small = motions[0].back_trust.shape if motions else size
-    out = np.empty((count, 2, *size), np.float16)
-    none = np.zeros(small, np.float32)
-    state = before or State(np.zeros((*size, 2), np.float32), none, none, no_way(*small), 0)
+    rows, columns = half(L[0].shape)
+    out = np.empty((count, 2, rows, columns), np.float16)
+    none = np.zeros((rows, columns), np.float32)
+    state = before or State(np.zeros((rows, columns, 2), np.float32), none, none, no_way(rows, columns), 0)
+    small = [cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA) for plane in L]
     waiting: list[State] = []  # of frames since the last key frame
     handed = state
     for t in range(len(L)):
@@ -147,14 +147,14 @@ def carry(
             state = state.moved(motions[t - first])
         waiting.append(state)
         if t in own:
-            dark = cv2.resize(L[t], small[::-1], interpolation=cv2.INTER_AREA)
-            state = state.met(np.ascontiguousarray(own[t].transpose(1, 2, 0), np.float32), weights.get(t, 1.0), dark)
+            painted = [cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA) for plane in own[t]]
+            state = state.met(np.dstack(painted), weights.get(t, 1.0), small[t])
             since = t - len(waiting) + 1
-            _between(waiting, state, motions[since + 1 - first : t + 1 - first], L[since : t + 1], out[since:])
+            _between(waiting, state, motions[since + 1 - first : t + 1 - first], small[since : t + 1], out[since:])
             waiting = []
         if t == count - 1:
             handed = state
-    _after(waiting, L[len(L) - len(waiting) :], out[len(L) - len(waiting) :])
+    _after(waiting, small[len(L) - len(waiting) :], out[len(L) - len(waiting) :])
     return out, handed
 
 
@@ -171,8 +171,8 @@ def _between(
             state, nearer = waiting[number], np.float32(waiting[number].passed / waiting[last].passed)
             one, other = (1 - nearer) * state.path[..., 2], nearer * path[..., 2]
             share = (other + nearer * _DOUBT) / (one + other + _DOUBT)
-            past, following = brought(state.ab, state.path), brought(key.ab, path)
-            ab = past + (following - past) * sized(share, past)[..., None]
+            past, following = warp(state.ab, state.path[..., :2]), warp(key.ab, path[..., :2])
+            ab = past + (following - past) * share[..., None]
             known = np.maximum(state.path[..., 2], path[..., 2])
             keys = [(key.L, key.ab), (state.L, state.ab)]
             out[number] = filled(ab, known, L[number], keys).transpose(2, 0, 1)
@@ -181,5 +181,5 @@ def _between(
 def _after(waiting: Sequence[State], L: Sequence[Floats], out: NDArray[np.float16]) -> None:
     """Colours of the frames after a scene's last key frame."""
     for state, lightness, frame in zip(waiting, L, out, strict=False):
-        ab = filled(brought(state.ab, state.path), state.path[..., 2], lightness, [(state.L, state.ab)])
+        ab = filled(warp(state.ab, state.path[..., :2]), state.path[..., 2], lightness, [(state.L, state.ab)])
         frame[:] = ab.transpose(2, 0, 1)

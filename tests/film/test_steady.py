@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from chromagan.film.scenes import CutFinder
 from chromagan.film.steady import AHEAD, APART, State, carry, choose_keys
 from tests.film.clips import FLOWER, PAN, PASSING, STILL, ZOOM, Clip, Shot, Thing, lasting
 
-SIZE, SMALL = (320, 180), (160, 90)
+SIZE, SMALL, HALF = (320, 180), (160, 90), (80, 45)  # of films, of L, and of motion and colours
 
 
 class Film:
@@ -21,7 +22,7 @@ class Film:
         self.clip = clip
         self.L = [clip.L(i, SMALL) for i in range(len(clip))]
         self.motions = [motion(*pair) for pair in zip(self.L, self.L[1:], strict=False)]
-        self.ab = np.stack([clip.ab(i, SMALL) for i in range(len(clip))])
+        self.ab = np.stack([clip.ab(i, HALF) for i in range(len(clip))])
         opinion = np.random.default_rng(7).normal(0, noise, (len(clip), 2, 1, 1))
         self.painted = (self.ab + opinion).astype(np.float32)
 
@@ -51,7 +52,9 @@ def pan():
 
 def test_nothing_flickers_where_nothing_moves(passing):
     keys, ab, _ = passing.scene()
-    still = np.stack([passing.clip.still(i)[::2, ::2] for i in range(72)])
+    still = np.stack(
+        [cv2.erode(passing.clip.still(i).astype(np.uint8), np.ones((5, 5)))[2::4, 2::4] > 0 for i in range(72)]
+    )
     assert len(keys) < 72 / 5
     assert change(ab, still) < 0.1 * change(passing.painted, still)
 
@@ -65,7 +68,7 @@ def test_true_colours_stay_true(name, request):
     error = np.abs(ab.astype(np.float32) - truth).mean(1)
     assert error.mean() < 0.15 * np.abs(truth).mean()
     if name == "passing":
-        discs = [error[i][film.clip.shots[0].cover(i, SMALL) > 0.99] for i in range(20, 62)]
+        discs = [error[i][film.clip.shots[0].cover(i, HALF) > 0.99] for i in range(20, 62)]
         assert np.mean([np.median(disc) for disc in discs]) < 6  # a neighbour's colour would be 40 off
 
 
@@ -141,14 +144,14 @@ def test_dark_places_are_calmer():
     assert keys == [*range(0, 80, APART)]
     own = {key: np.full((2, 90, 160), 20 * (-1) ** n, np.float32) for n, key in enumerate(keys)}
     _, state = carry(L, motions, own)
-    dark, light = state.ab[:, :70].mean(), state.ab[:, 90:].mean()
+    dark, light = state.ab[:, :35].mean(), state.ab[:, 45:].mean()
     assert 0 < dark < light
 
 
 def test_one_colour_stays_exactly_that_colour(pan):
     """No motion, mean or filling makes a colour that nobody painted."""
     film, keys = pan, choose_keys(pan.motions)
-    ab, _ = carry(film.L, film.motions, {key: np.full((2, 90, 160), 12.5, np.float32) for key in keys})
+    ab, _ = carry(film.L, film.motions, {key: np.full((2, 45, 80), 12.5, np.float32) for key in keys})
     assert np.abs(ab.astype(np.float32) - 12.5).max() < 0.05
 
 
@@ -158,7 +161,7 @@ def test_a_corrected_frame_outvotes_the_others(passing):
     own = {key: passing.ab[key] for key in keys} | {25: passing.ab[25] + 30}
     lonely, _ = carry(passing.L, passing.motions, own)
     firm, _ = carry(passing.L, passing.motions, own, weights={25: 1000.0})
-    error = [np.median((ab[60].astype(np.float32) - passing.ab[60])[:, :20]) for ab in (lonely, firm)]
+    error = [np.median((ab[60].astype(np.float32) - passing.ab[60])[:, :10]) for ab in (lonely, firm)]
     assert error[0] < 15
     assert error[1] > 29
 
@@ -166,14 +169,14 @@ def test_a_corrected_frame_outvotes_the_others(passing):
 def test_a_frame_alone_and_other_sizes_of_colour():
     clip = Clip((lasting(STILL, 8),), SIZE)
     L = [clip.L(i, SMALL) for i in range(8)]
-    own = np.random.default_rng(0).normal(0, 20, (2, 64, 114)).astype(np.float32)
+    own = np.random.default_rng(0).normal(0, 20, (2, 45, 80)).astype(np.float32)
     assert choose_keys([]) == [0]
     ab, _ = carry(L[:1], [], {0: own})
     assert np.array_equal(ab[0], own.astype(np.float16))
     motions = [motion(*pair) for pair in zip(L, L[1:], strict=False)]
-    ab, state = carry(L, motions, {0: own})
-    assert np.array_equal(ab[7], own.astype(np.float16))
-    assert state.ab.shape == (64, 114, 2)
+    large, state = carry(L, motions, {0: own.repeat(3, 1).repeat(3, 2)})
+    assert np.allclose(large[7], own, atol=0.05)
+    assert state.ab.shape == (45, 80, 2)
 
 
 @pytest.mark.parametrize("shot", [STILL, PAN, PASSING, Shot("china", 48, thing=Thing("coffee", radius=0.4))])
@@ -186,4 +189,4 @@ def test_grain_is_taken_away_and_nothing_else(shot):
     assert without_grain(L[:1], []) is L[0]
     smooth = [clip.L(i, SMALL, grain=False) for i in range(24, 25 + REACH)]
     motions = [motion(*pair) for pair in zip(smooth, smooth[1:], strict=False)]
-    assert np.abs(without_grain(smooth, motions) - clean).mean() < 0.6
+    assert np.abs(without_grain(smooth, motions) - clean).mean() < 1

@@ -1,0 +1,113 @@
+"""How steady films are on made clips whose truth is known, beside the same films painted frame by frame.
+
+    python tests/film/measure.py --model chromagan@small
+
+The figures of docs/guide/film.md: of the colours that the film is given, and of what its file then shows. Nothing is
+lossy on the way: FFV1 in, FFV1 out.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+from clips import FLOWER, LOSSLESS, PAN, PASSING, STILL, ZOOM, Clip, lasting, make_clip
+
+from chromagan.film import colorize, planes
+from chromagan.film.planes import Codes, Floats, PictureFormat
+from chromagan.film.reel import open_reel
+from chromagan.film.shown import shown_frames
+from chromagan.metrics.cdc import Consistency, ab_histograms, rgb_histograms
+from chromagan.metrics.eight_bit import lab_of_8bit
+from chromagan.metrics.metric import Picture, Shown
+from chromagan.reports.tables import format_table
+
+SIZE = (640, 360)
+CLIPS = {
+    "still ground, a thing passes": (lasting(PASSING, 72),),
+    "still": (lasting(STILL, 48),),
+    "pan": (lasting(PAN, 72),),
+    "zoom": (lasting(ZOOM, 72),),
+    "three cuts": tuple(lasting(shot, 30) for shot in (PAN, PASSING, ZOOM, FLOWER)),
+}
+
+
+def main() -> None:
+    """Make the clips, paint them both ways, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="chromagan")
+    parser.add_argument("--grain", type=float, default=6.0, help="standard deviation of the luma's grain, 8-bit codes")
+    parser.add_argument("--clips", nargs="+", default=list(CLIPS), choices=list(CLIPS), help="which of them")
+    asked = parser.parse_args()
+    rows = []
+    for name in asked.clips:
+        clip = Clip(CLIPS[name], SIZE, grain=asked.grain)
+        with tempfile.TemporaryDirectory() as folder:
+            gray, true = (
+                make_clip(Path(folder) / f"{kind}.mkv", clip, replace(LOSSLESS, sound=None), colour=kind == "true")
+                for kind in ("gray", "true")
+            )
+            for how, steady in (("steady", True), ("frame by frame", False)):
+                made = Path(folder) / f"{steady}.mkv"
+                given = coloured(gray, made, asked.model, steady)
+                decibels, flicker, *excess = figures(clip, made, true)
+                changes = [f"{changed(clip, given):.3f}", f"{flicker:.3f}"]
+                rows.append([name, how, f"{decibels:.2f}", *changes, *(f"{one:+.6f}" for one in excess)])
+    names = ["clip", "painted", "PSNR, dB", "flicker given", "shown", "cdc - truth's", "cdc_ab - truth's"]
+    print(format_table(names, rows))
+
+
+def coloured(gray: Path, made: Path, model: str, steady: bool) -> list[Floats]:
+    """Make the film; the (2, h, w) ab of each frame before they become codes of the file's depth under its luma."""
+    given: list[Floats] = []
+
+    def chroma(luma: Codes, ab: Floats, picture: PictureFormat) -> tuple[Codes, Codes]:
+        given.append(ab.copy())
+        return planes.chroma(luma, ab, picture)
+
+    with patch("chromagan.film.stages.chroma", chroma):
+        colorize(gray, made, model=model, codec="ffv1", steady=steady)
+    return given
+
+
+def changed(clip: Clip, given: list[Floats]) -> float:
+    """The mean change of ab from frame to frame over what has not moved in the clip without grain."""
+    wide = [np.dstack([cv2.resize(plane, clip.size) for plane in ab]) for ab in given]
+    stills = [clip.still(number) for number in range(1, len(wide))]
+    pairs = zip(wide, wide[1:], stills, strict=False)
+    return float(np.mean([np.linalg.norm((b - a)[still], axis=-1).mean() for a, b, still in pairs if still.any()]))
+
+
+def figures(clip: Clip, made: Path, true: Path) -> tuple[float, float, float, float]:
+    """Mean PSNR; the same change as the file shows it; `cdc` and `cdc_ab` less the truth's."""
+    decibels, changes, before = [], [], None
+    own, own_ab, truth, truth_ab = (Consistency(one) for one in (rgb_histograms, ab_histograms) * 2)
+    for number, (picture, right) in enumerate(zip(shown(made), shown(true), strict=True)):
+        decibels.append(psnr(picture.pixels, right.pixels))
+        for measure, frame in ((own, picture), (own_ab, picture), (truth, right), (truth_ab, right)):
+            measure.take(frame)
+        ab = np.stack(lab_of_8bit(picture.pixels)[1:], -1)
+        still = clip.still(number)
+        if still.any():
+            changes.append(np.linalg.norm((ab - before)[still], axis=-1).mean())
+        before = ab
+    flicker = float(np.mean(changes)) if changes else float("nan")
+    return float(np.mean(decibels)), flicker, own.value - truth.value, own_ab.value - truth_ab.value
+
+
+def shown(film: Path) -> Iterator[Shown]:
+    """A film's frames, one after another."""
+    return (Shown(frame.pixels) for frame in shown_frames(open_reel(film)))
+
+
+def psnr(picture: Picture, truth: Picture) -> float:
+    """In dB, of 8-bit pictures."""
+    return float(10 * np.log10(255**2 / np.square(picture.astype(np.float64) - truth).mean()))
+
+
+if __name__ == "__main__":
+    main()

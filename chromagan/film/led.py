@@ -39,4 +39,5 @@ def led(guides: Guides, plan: Plan, reel: Reel, parts: Parts, colorizer: Coloriz
         file = parts.path / f"led-{number:08d}.png"
         picture.save(file)
         made[scene] = (Reference(str(file)), *made.get(scene, ()))
-    return Guides(made, guides.frames)
+    # What they were made for is told by now; the network sees frames without their grain, of another size.
+    return Guides(made, {number: replace(guidance, photo=None) for number, guidance in guides.frames.items()})

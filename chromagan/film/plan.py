@@ -133,3 +133,15 @@ def motion_size(reel: Reel) -> tuple[int, int]:
     """Rows and columns at which cuts and motion are looked for: about `_MOTION_AREA` pixels, no more than there are."""
     scale = min(1.0, math.sqrt(_MOTION_AREA / (reel.width * reel.height)))
     return max(1, round(reel.height * scale)), max(1, round(reel.width * scale))
+
+
+def looked_size(reel: Reel, size: int | None) -> tuple[int, int]:
+    """Rows and columns of what the network is shown of a frame: those of motion, which make it calmer, or of `size`.
+
+    Args:
+        reel: the film.
+        size: the short side that a request asks for, if it does.
+    """
+    small, whole = motion_size(reel), (reel.height, reel.width)
+    scale = min(max((size or 0) / min(small), 1.0), min(whole) / min(small))
+    return (round(small[0] * scale), round(small[1] * scale)) if scale > 1 else small

@@ -19,13 +19,13 @@ from chromagan.errors import ReadError, WriteError
 from chromagan.files.atomic import write_atomically
 from chromagan.film.folder import Parts
 from chromagan.film.frames import Frame
-from chromagan.film.grain import without_grain
+from chromagan.film.grain import REACH, without_grain
 from chromagan.film.led import led
 from chromagan.film.motion import Motion, motion
 from chromagan.film.order import Order
 from chromagan.film.part import PartWriter
 from chromagan.film.pictures import laid, upright, upright_lightness
-from chromagan.film.plan import Plan, Window, motion_size
+from chromagan.film.plan import Plan, Window, looked_size, motion_size
 from chromagan.film.planes import chroma, lightness
 from chromagan.film.steady import State, carry, choose_keys
 from chromagan.images.read import Photo
@@ -171,8 +171,9 @@ class FilmStages:
         """What the network sees of a frame: its lightness without grain, which it would take for texture."""
         if not work.motions:
             return upright(work.frames[number], self.reel)
-        motions = work.motions[number + (not window.first) :]
-        return upright_lightness(without_grain(work.L[number:], motions), self.reel)
+        near, size = work.frames[number : number + REACH + 1], looked_size(self.reel, self.order.request.size)
+        L = [lightness(frame.luma, self.reel, size) for frame in near]
+        return upright_lightness(without_grain(L, work.motions[number + (not window.first) :]), self.reel)
 
     def _painted(self, window: Window, work: Work, numbers: Iterable[int]) -> dict[int, Floats]:
         """The colours of frames by themselves, (2, h, w) at the size of motion; none is painted twice."""

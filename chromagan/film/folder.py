@@ -42,13 +42,15 @@ class PartsFolder(Parts):
         asked: plain values that decide what its frames are.
 
     Raises:
-        UsageError: another process is making this film.
+        UsageError: another process is making this film, or a file stands where the folder must.
         WriteError: the folder cannot be made.
     """
 
     def __init__(self, output: Path, asked: dict[str, Any]) -> None:
         super().__init__(folder_of(output))
         self._asked = asked
+        if self.path.is_file():
+            raise UsageError(f"{self.path}: is a file, where the folder of unfinished parts must be; move it away")
         with told(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         try:

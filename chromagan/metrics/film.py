@@ -6,6 +6,7 @@ as the mean over frames.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from chromagan.metrics.eight_bit import Planes, lab_of_8bit
 from chromagan.metrics.metric import Metric, Pair
 
+Plane = NDArray[np.float32]
 LONGEST = 640
 """Pixels of the longer side at which motion is found and colours are followed along it."""
 
@@ -32,7 +34,7 @@ class Since:
         still: (h, w) whether nothing has moved or changed there.
     """
 
-    flow: NDArray[np.float32]
+    flow: Plane
     followed: NDArray[np.bool_]
     still: NDArray[np.bool_]
 
@@ -50,7 +52,7 @@ class FilmFrame:
         return reduced(self.pair.picture.once(lab_of_8bit))
 
     @property
-    def ab(self) -> NDArray[np.float32]:
+    def ab(self) -> Plane:
         """Its a and b as (h, w, 2)."""
         return np.stack(self.lab[1:], axis=-1)
 
@@ -93,6 +95,30 @@ class Mean:
     def value(self) -> float:
         """NaN of nothing."""
         return self.sum / self.count if self.count else float("nan")
+
+
+class ChangeOfColour(ABC):
+    """The mean of sqrt(da^2 + db^2) between neighbouring frames, over places that a metric chooses."""
+
+    def __init__(self) -> None:
+        self._before: Plane | None = None
+        self._mean = Mean()
+
+    def see(self, frame: FilmFrame) -> None:
+        """The next frame."""
+        ab = frame.ab
+        if self._before is not None and frame.since is not None:
+            change = np.linalg.norm(self.change(self._before, ab, frame.since), axis=-1)
+            self._mean.add(float(change.sum(dtype=np.float64)), change.size)
+        self._before = ab
+
+    @abstractmethod
+    def change(self, before: Plane, ab: Plane, since: Since) -> Plane:
+        """(n, 2) changes of a and b at n places, of (h, w, 2) a and b of a frame and the one before it."""
+
+    def figure(self) -> float:
+        """In Lab units; NaN where there was no such place."""
+        return self._mean.value
 
 
 def reduced(planes: Planes) -> Planes:

@@ -7,34 +7,20 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from chromagan.metrics.film import FilmFrame, FilmMetric, Mean
+from chromagan.metrics.film import ChangeOfColour, FilmMetric, Plane, Since
 from chromagan.metrics.registry import register
 
 
-class WarpedAb:
-    """The mean of sqrt(da^2 + db^2) between a pixel and its place in the frame before, where the flow is trusted."""
+class WarpedAb(ChangeOfColour):
+    """Between a pixel and its place in the frame before, where the truth's flow is trusted."""
 
-    def __init__(self) -> None:
-        self._before: NDArray[np.float32] | None = None
-        self._mean = Mean()
-
-    def see(self, frame: FilmFrame) -> None:
-        """The next frame."""
-        ab = frame.ab
-        if self._before is not None and frame.since is not None:
-            flow, followed = frame.since.flow, frame.since.followed
-            rows, columns = np.indices(flow.shape[:2], np.float32)
-            where = columns + flow[..., 0], rows + flow[..., 1]
-            carried = cv2.remap(self._before, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            change = np.linalg.norm((ab - carried)[followed], axis=-1)
-            self._mean.add(float(change.sum(dtype=np.float64)), change.size)
-        self._before = ab
-
-    def figure(self) -> float:
-        """In Lab units; NaN where the motion is never known."""
-        return self._mean.value
+    def change(self, before: Plane, ab: Plane, since: Since) -> Plane:
+        """Along the motion."""
+        rows, columns = np.indices(since.flow.shape[:2], np.float32)
+        where = columns + since.flow[..., 0], rows + since.flow[..., 1]
+        carried = cv2.remap(before, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray((ab - carried)[since.followed])
 
 
 register(FilmMetric(

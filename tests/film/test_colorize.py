@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from chromagan.conditioning.guidance import Guidance, Stroke
 from chromagan.errors import UsageError, WriteError
 from chromagan.film import Progress, colorize, export_frames
 from chromagan.film import plan as planning
@@ -15,6 +16,8 @@ from chromagan.film.guides import TimedReference, seconds_of, time_name
 from chromagan.film.mark import read_provenance
 from chromagan.film.plan import Plan
 from chromagan.film.reel import open_reel
+from chromagan.images.read import read_photo
+from chromagan.inference.hint_files import write_hints
 from chromagan.inference.request import Request
 from tests.film.clips import LOSSLESS, STILL, Clip, Coding, Shot, lasting, make_clip
 
@@ -148,6 +151,13 @@ def test_what_was_interrupted_goes_on_to_the_same_film(film, tmp_path, after):
     assert sound(made) == sound(whole)
 
 
+def test_a_file_where_the_parts_must_be(film, tmp_path):
+    folder_of(tmp_path / "made.mkv").write_text("mine")
+    with pytest.raises(UsageError, match="is a file, where the folder"):
+        colorize(film, tmp_path / "made.mkv", **FAST)
+    assert folder_of(tmp_path / "made.mkv").read_text() == "mine"
+
+
 def test_parts_of_other_options_are_not_used(film, tmp_path, caplog):
     made, other = tmp_path / "made.mkv", tmp_path / "other.mkv"
     with pytest.raises(KeyboardInterrupt):
@@ -223,6 +233,18 @@ def test_a_corrected_frame_leads_its_scene(film, tmp_path):
     changed = [float((b[2][middle].astype(float) - a[2][middle]).mean()) for a, b in zip(one, two, strict=True)]
     assert min(changed[:20]) > 10
     assert all(np.array_equal(a[2], b[2]) for a, b in zip(one[20:], two[20:], strict=True))
+
+
+def test_hints_that_the_studio_saved_belong_to_their_frame(film, tmp_path, caplog):
+    """It writes down which photo they are for: the exported frame, not what the network is shown of it."""
+    folder = tmp_path / "frames"
+    first, second = export_frames(film, folder)
+    for file, made_for in ((first, first), (second, first)):
+        stroke = Stroke("colour", ((0.5, 0.5),), 0.1, (110, 90, 90))
+        write_hints(Guidance((stroke,)), read_photo(made_for), folder / f"{file.stem}.hints.json")
+    colorize(film, tmp_path / "made.mkv", codec="ffv1", hints=folder, **FAST)
+    told = [record.getMessage() for record in caplog.records if "another photo" in record.getMessage()]
+    assert len(told) == 1
 
 
 def test_every_frame_by_itself_when_steadiness_is_not_wanted(film, tmp_path):

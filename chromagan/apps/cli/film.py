@@ -17,6 +17,8 @@ from chromagan.inference.request import Request
 if TYPE_CHECKING:
     from chromagan.film.colorize import FilmOutcome
 
+_COLOURING = ("--reference", "--palette", "--hints", "--codec", "--crf", "--preset")  # mean nothing for gray frames
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
@@ -91,6 +93,10 @@ def _check(args: argparse.Namespace) -> Request:
         raise UsageError("name the film to make with -o, such as -o colour.mp4")
     if args.out is not None and args.export_frames:
         raise UsageError("--export-frames colours nothing; give it or -o, not both")
+    if args.export_frames:
+        unused = [flag for flag in _COLOURING if getattr(args, flag[2:].replace("-", "_")) not in (None, [])]
+        if unused:
+            raise UsageError(f"--export-frames colours nothing; leave out {unused[0]}")
     palette = palette_of(args.palette) if args.palette else None
     return Request(guidance=Guidance(palette=palette), saturation=args.saturation, warmth=args.warmth, size=args.size)
 

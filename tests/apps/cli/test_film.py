@@ -44,6 +44,8 @@ def test_quiet_is_quiet(film, tmp_path, capsys):
     (["-o", "a.mkv", "--from", "3", "--to", "2"], "there is nothing from 3 s to 2 s"),
     (["-o", "a.mkv", "--from", "100"], "it ends after"),
     (["-o", "a.mkv", "--export-frames", "frames"], "not both"),
+    (["--export-frames", "frames", "--hints", "."], "leave out --hints"),
+    (["--export-frames", "frames", "--codec", "ffv1"], "leave out --codec"),
     (["-o", "a.mkv", "--jobs", "0"], "at least 1"),
     (["-o", "a.mkv", "--reference", "0:01=none.jpg"], "no such file"),
     (["-o", "a.mkv", "--hints", "none"], "no such folder"),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from chromagan.errors import TrainingError, UsageError
-from chromagan.models.contract import ColorizationNetwork
 from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import Exported, load_model, write_network
 from chromagan.pretrained.hub import find_weights
+from chromagan.training.average import Loaded, average
 from chromagan.training.build import ancestors_of
 from chromagan.training.checkpoint import load_state, read_state
 from chromagan.training.config import NetworkOptions, TrainConfig, from_preset, look_of
@@ -33,7 +34,8 @@ class ExportOptions:
     Attributes:
         source: run folder of `chromagan train`; or a weights file, a name of the catalogue, a Hub repository.
         out: file to write, `.onnx` with `onnx` and `.safetensors` otherwise.
-        checkpoint: which state of the run: "latest", "best", or a file.
+        average: more sources of the same network, whose weights are averaged with it; the card and look are its own.
+        checkpoint: which state of a run: "latest", "best", or a file.
         onnx: write an ONNX graph, in float32 (extra `onnx`).
         half: with `onnx`, store the weights in half precision.
         keep_class_head: keep the class head and full precision, for `chromagan train --init`.
@@ -51,6 +53,7 @@ class ExportOptions:
 
     source: Place
     out: Place
+    average: Sequence[Place] = ()
     checkpoint: str = "latest"
     onnx: bool = False
     half: bool = False
@@ -72,6 +75,8 @@ class ExportOptions:
             raise UsageError(
                 "--onnx holds no class head and is float32 already; leave --keep-class-head and --float32 out"
             )
+        if self.average and self.keep_class_head:
+            raise UsageError("--average is of what paints; leave --keep-class-head out")
         if Path(self.out).suffix != (".onnx" if self.onnx else ".safetensors"):
             raise UsageError(f"--out {self.out}: with --onnx the name ends in .onnx, and without it in .safetensors")
 
@@ -101,10 +106,9 @@ def export(options: ExportOptions | None = None, **given: Any) -> Exported:
     """
     options = options or ExportOptions(**given)
     # The network and what it says of itself.
-    folder = Path(options.source)
-    # A folder that save_pretrained wrote has a config.json too.
-    is_run = (folder / "config.json").is_file() and not (folder / "model.safetensors").is_file()
-    network, card = _from_run(folder, options) if is_run else _from_weights(options)
+    sources = [options.source, *options.average]
+    loaded = [_loaded(replace(options, source=source)) for source in sources]
+    network, card = average(loaded, [str(source) for source in sources]) if options.average else loaded[0]
     # What was asked for laid over that.
     if options.annealed_share and network.bins is None:
         raise UsageError(f"--annealed-share: the network of {options.source} predicts no bins; leave the option out")
@@ -118,7 +122,14 @@ def export(options: ExportOptions | None = None, **given: Any) -> Exported:
     )
 
 
-def _from_run(folder: Path, options: ExportOptions) -> tuple[ColorizationNetwork, WeightsCard]:
+def _loaded(options: ExportOptions) -> Loaded:
+    folder = Path(options.source)
+    # A folder that save_pretrained wrote has a config.json too.
+    is_run = (folder / "config.json").is_file() and not (folder / "model.safetensors").is_file()
+    return _from_run(folder, options) if is_run else _from_weights(options)
+
+
+def _from_run(folder: Path, options: ExportOptions) -> Loaded:
     """The averaged network of a run, whole, and what it says of itself."""
     state = _read_state(folder, options.checkpoint)
     name = state["network"]["name"]
@@ -136,8 +147,8 @@ def _from_run(folder: Path, options: ExportOptions) -> tuple[ColorizationNetwork
     )
 
 
-def _from_weights(options: ExportOptions) -> tuple[ColorizationNetwork, WeightsCard]:
-    if options.checkpoint != "latest":
+def _from_weights(options: ExportOptions) -> Loaded:
+    if options.checkpoint != "latest" and not options.average:
         raise UsageError(f"--checkpoint goes with a run folder; {options.source} is not one")
     network, card = load_model(find_weights(options.source), **_ablation(options))
     return network, replace(card, config=network.config)

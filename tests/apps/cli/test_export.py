@@ -209,3 +209,38 @@ def test_contradictions_are_usage_errors(words, told, tmp_path, monkeypatch, cap
     assert main(["export", "chromagan", *words]) == 2
     assert told in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_are_averaged(run, tmp_path):
+    """A run, and a file of another one that began alike."""
+    folder, network = run
+    other = make_run(tmp_path / "other", shift=4.0, data=["DATA/shards"], seed=8)
+    chromagan.export(source=tmp_path / "other", out=tmp_path / "other.safetensors", float32=True)
+    out = tmp_path / "mean.safetensors"
+    sources = [str(folder), "-o", str(out), "--average", str(tmp_path / "other.safetensors")]
+    assert main(["export", *sources, "--float32", "--size", "192"]) == 0
+    tensors, card = read_weights(out)
+    state, its = network.state_dict(), other.state_dict()
+    assert len(tensors) > 50
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point():
+            assert torch.allclose(tensor, (state[name] + its[name]) / 2, atol=1e-6), name
+    assert card.look.size == 192
+    averaged = json.loads(card.extra["averaged"])
+    assert [one["images"] for one in averaged] == ["16", "16"]
+    assert "--seed 7" in averaged[0]["command"]
+    assert "--seed 8" in averaged[1]["command"]
+    assert averaged[1]["sha256"] == read_weights(tmp_path / "other.safetensors")[1].sha256
+    L = torch.rand(1, 1, 32, 32) * 100
+    painted = create_model("chromagan", weights=out).eval()(L).ab
+    assert torch.allclose(painted, (network(L).ab + other(L).ab) / 2, atol=1e-3)  # it is the last bias that differs
+
+
+def test_weights_of_networks_that_differ_are_not_averaged(run, tmp_path):
+    torch.manual_seed(0)
+    chromagan.export(source=run[0], out=tmp_path / "a.safetensors")
+    with pytest.raises(UsageError, match=r"@small is of another network or configuration than .*a\.safetensors"):
+        chromagan.export(source=tmp_path / "a.safetensors", out=tmp_path / "b.safetensors", average=["chromagan@small"])
+    with pytest.raises(UsageError, match="leave --keep-class-head out"):
+        chromagan.export(source=run[0], out=tmp_path / "b.safetensors", average=[run[0]], keep_class_head=True)
+    assert not (tmp_path / "b.safetensors").exists()

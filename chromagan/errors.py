@@ -21,6 +21,10 @@ class ModelError(ChromaganError):
     """A model name or configuration that does not exist."""
 
 
+class LeftGray(ModelError):  # noqa: N818 (an answer rather than a mistake)
+    """A network that answered gray for the whole of a photo."""
+
+
 class WeightsError(ChromaganError):
     """A weights file that is missing, corrupt, an unknown pickle or made for another network."""
 

@@ -20,6 +20,7 @@ from chromagan.data.source import Photo, PhotoSource
 from chromagan.errors import DataError
 from chromagan.files.atomic import moved_into_place, write_text
 from chromagan.files.cache import cache_folder
+from chromagan.files.stores import filesystem
 
 RETRY_AFTER = (1.0, 4.0, 15.0)  # seconds before each new attempt
 _INDEX_BLOCK = 1 << 16  # larger photos are sought over while a shard is indexed, smaller ones streamed
@@ -43,7 +44,7 @@ class RemotePhoto:
         for wait in (0.0, *RETRY_AFTER):
             time.sleep(wait)
             try:
-                fs, path = _filesystem(self.url)  # by fsspec's own cache, which knows about forks
+                fs, path = filesystem(self.url)
                 data: bytes = fs.cat_file(path, start=self.offset, end=self.offset + self.length)
             except _network_errors() as error:
                 cause = error
@@ -71,19 +72,6 @@ def list_remote(urls: Sequence[str], cache: str = "") -> list[Photo]:
         return [photo for photos in pool.map(lambda shard: _list_one(shard, cache), shards) for photo in photos]
 
 
-def _filesystem(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise DataError(f'{url}: URLs need fsspec; pip install "chromagan[remote]"') from error
-    try:
-        return fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        raise DataError(f'{url}: {error}; pip install "chromagan[remote]", or s3fs, gcsfs, ...') from error
-    except ValueError as error:
-        raise DataError(f"{url}: {error}") from error
-
-
 def _network_errors() -> tuple[type[BaseException], ...]:
     """What fsspec lets through: OSError of most backends, and aiohttp's own family."""
     return (OSError, sys.modules["aiohttp"].ClientError) if "aiohttp" in sys.modules else (OSError,)
@@ -92,7 +80,7 @@ def _network_errors() -> tuple[type[BaseException], ...]:
 def _expand(url: str) -> list[str]:
     if not glob.has_magic(url.replace("?", "")):
         return [url]
-    fs, path = _filesystem(url)
+    fs, path = filesystem(url)
     try:
         found = sorted(fs.unstrip_protocol(name) for name in fs.glob(path))
     except (*_network_errors(), NotImplementedError) as error:  # type: ignore[misc]
@@ -103,7 +91,7 @@ def _expand(url: str) -> list[str]:
 
 
 def _list_one(url: str, cache: str) -> list[Photo]:
-    fs, path = _filesystem(url)
+    fs, path = filesystem(url)
     folder = Path(cache or cache_folder(""))
     key = hashlib.sha256(url.encode()).hexdigest()[:16]
     try:

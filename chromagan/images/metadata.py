@@ -54,11 +54,12 @@ class ProvenanceMark:
         return self.model, self.sha256, self.software, str(self.seed), self.request
 
 
-def read_provenance(path: str | Path) -> ProvenanceMark | None:
+def read_provenance(path: str | Path, content: bytes | None = None) -> ProvenanceMark | None:
     """Read our mark back from a file, from its headers alone.
 
     Args:
         path: any photo file.
+        content: its bytes, where they have been read from some other place than this path.
 
     Returns:
         The mark, or None for a readable photo without one.
@@ -66,7 +67,7 @@ def read_provenance(path: str | Path) -> ProvenanceMark | None:
     Raises:
         ReadError: the file is missing or is not a photo.
     """
-    with open_file(path) as file:
+    with open_file(path, content) as file:
         found = xmp.find_mark(read_header(file, str(path)).xmp)
     if found is None:
         return None

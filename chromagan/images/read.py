@@ -61,10 +61,17 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS, accept_truncated:
 
 
 def read_pages(
-    path: str | Path, max_pixels: int = MAX_PIXELS, accept_truncated: bool = False, all_pages: bool = True
+    path: str | Path,
+    max_pixels: int = MAX_PIXELS,
+    accept_truncated: bool = False,
+    all_pages: bool = True,
+    content: bytes | None = None,
 ) -> list[Photo]:
-    """Read every page of a TIFF; one photo (the first frame) for any other format. Otherwise as `read_photo`."""
-    with open_file(path) as file:
+    """Read every page of a TIFF; one photo (the first frame) for any other format. Otherwise as `read_photo`.
+
+    `content` is that of the file, where it has been read from some other place than the path.
+    """
+    with open_file(path, content) as file:
         try:
             pages = decode_file(file, str(path), max_pixels, all_pages)
         except ReadError:

@@ -38,18 +38,22 @@ _LONGEST_LIST = 256  # bytes of the first box that are searched for brands
 
 
 @contextlib.contextmanager
-def open_file(path: str | Path) -> Iterator[BinaryIO]:
+def open_file(path: str | Path, content: bytes | None = None) -> Iterator[BinaryIO]:
     """Open a file that is there and not empty, or say in one line why not.
 
     This is the one boundary of all decoders: whatever they raise about the open file leaves as a `ReadError`.
+
+    Args:
+        path: the file.
+        content: its bytes, where they have been read from some other place than this path.
     """
     path = Path(path)
-    kind = special_kind(path)
+    kind = special_kind(path) if content is None else None
     if kind is not None:
         raise ReadError(f"{path}: this is {kind}, which is never opened; give a photo file")
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
+        with path.open("rb") if content is None else io.BytesIO(content) as file:
+            if not (os.fstat(file.fileno()).st_size if content is None else content):
                 raise ReadError(f"{path}: the file is empty; copy it again")
             yield file
     except FileNotFoundError as error:

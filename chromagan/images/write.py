@@ -114,16 +114,7 @@ def write_photo(
     Raises:
         WriteError: unknown extension, too large for the format, no encoder, disk full, no permission.
     """
-    name = _format_of(path)
-    if name == "tiff":
-        write_pages([photo], path, mark, keep_metadata)
-        return
-    height, width = photo.pixels.shape[:2]
-    if max(height, width) > _LONGEST_SIDE.get(name, 2**31 - 1):
-        raise WriteError(f"{path}: {name} holds at most {_LONGEST_SIDE[name]} pixels a side; write PNG or TIFF")
-    encode = {"png": _encode_png, "jpeg": _encode_jpeg}.get(name, _encode_other)
-    kept, lost = _metadata(photo, name, mark, keep_metadata)
-    pieces = _encode(path, lambda: encode(photo, kept, quality, name, spend))
+    pieces, lost = _encode_photo(photo, path, mark, keep_metadata, quality, spend)
     write_atomically(path, lambda file: file.writelines(pieces))
     _tell([photo], path, lost)
 
@@ -145,6 +136,49 @@ def write_pages(
     Raises:
         WriteError: another extension, or the disk refuses.
     """
+    pieces, lost = _encode_pages(photos, path, mark, keep_metadata)
+    write_atomically(path, lambda file: file.writelines(pieces))
+    _tell(photos, path, lost)
+
+
+def encode_pages(
+    photos: list[Photo],
+    path: str | Path,
+    marks: Sequence[ProvenanceMark | None],
+    keep_metadata: bool = True,
+    quality: int = 95,
+) -> bytes:
+    """The file that `write_photo` or, of several photos, `write_pages` would write at a path; the pixels are spent."""
+    if len(photos) > 1:
+        pieces, lost = _encode_pages(photos, path, marks, keep_metadata)
+    else:
+        pieces, lost = _encode_photo(photos[0], path, marks[0], keep_metadata, quality, spend=True)
+    _tell(photos, path, lost)
+    return b"".join(pieces)
+
+
+def _encode_photo(
+    photo: Photo, path: str | Path, mark: ProvenanceMark | None, keep_metadata: bool, quality: int, spend: bool
+) -> tuple[Pieces, list[str]]:
+    """The file in pieces, and what is not in it."""
+    name = _format_of(path)
+    if name == "tiff":
+        return _encode_pages([photo], path, mark, keep_metadata)
+    height, width = photo.pixels.shape[:2]
+    if max(height, width) > _LONGEST_SIDE.get(name, 2**31 - 1):
+        raise WriteError(f"{path}: {name} holds at most {_LONGEST_SIDE[name]} pixels a side; write PNG or TIFF")
+    encode = {"png": _encode_png, "jpeg": _encode_jpeg}.get(name, _encode_other)
+    kept, lost = _metadata(photo, name, mark, keep_metadata)
+    return _encode(path, lambda: encode(photo, kept, quality, name, spend)), lost
+
+
+def _encode_pages(
+    photos: list[Photo],
+    path: str | Path,
+    mark: ProvenanceMark | Sequence[ProvenanceMark | None] | None,
+    keep_metadata: bool,
+) -> tuple[Pieces, list[str]]:
+    """A TIFF in one piece, and what is not in it."""
     from chromagan.images.tiff_write import write_tiff
 
     if _format_of(path) != "tiff" or not photos:
@@ -154,8 +188,7 @@ def write_pages(
     arrays = [_with_alpha(photo.pixels, photo.alpha) for photo in photos]
     buffer = io.BytesIO()
     _encode(path, lambda: write_tiff(buffer, arrays, [kept for kept, _ in told]))
-    write_atomically(path, lambda file: file.write(buffer.getbuffer()))
-    _tell(photos, path, [words for _, lost in told for words in lost])
+    return [buffer.getbuffer()], [words for _, lost in told for words in lost]
 
 
 def _format_of(path: str | Path) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sized
 from dataclasses import replace
 from typing import Any
 
-from chromagan.errors import ModelError, ReadError
+from chromagan.errors import LeftGray, ReadError
 from chromagan.images.read import Photo, check_grays, lacks_grays, read_pages
 from chromagan.images.read_header import open_file, read_header
 from chromagan.inference.batch_plan import Job
@@ -69,12 +69,16 @@ def stream(jobs: Iterable[Job], colorizer: Painter) -> Iterator[list[list[Any]]]
 
 
 def photo_pipeline(
-    jobs: Iterable[Job], make_colorizer: Callable[[], Painter], sink: Sink, ordered: bool = False
+    jobs: Iterable[Job],
+    make_colorizer: Callable[[], Painter],
+    sink: Sink,
+    ordered: bool = False,
+    processors: int | None = None,
 ) -> Pipeline:
-    """The stages of photos, with threads for this machine; see `chromagan.inference.pipeline.Pipeline`."""
+    """The stages of photos, with threads for so many processors; see `chromagan.inference.pipeline.Pipeline`."""
     photos = PhotoStages(make_colorizer, sink)
     # Threads of each stage: a share of the processors, and no more than there are photos.
-    processors, most = count_processors(), max(1, len(jobs)) if isinstance(jobs, Sized) else SIDE_BY_SIDE
+    processors, most = processors or count_processors(), max(1, len(jobs)) if isinstance(jobs, Sized) else SIDE_BY_SIDE
     readers, writers = min(most, max(1, processors // 4)), min(most, max(2, processors // 2))
     photos.painters = painters = min(most, processors, SIDE_BY_SIDE)
     stages = [
@@ -137,7 +141,7 @@ class PhotoStages:
         walks = [walk for item in items for _, walk in item.value]
         self.colorizer.answer(walks)
         if any(walk.gray for walk in walks):
-            raise ModelError(
+            raise LeftGray(
                 f"model {self.colorizer.mark.model} answered gray for the whole photo, which is not saved as a "
                 "colorization; try another --size or --model"
             )

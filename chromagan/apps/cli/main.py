@@ -31,6 +31,7 @@ from chromagan.version import __version__
 COMMANDS = {
     "sample": "colorize photographs",
     "film": "colour a film: steady colours, sound and stamps as they were",
+    "archive": "colour an archive of millions, in any store, on one machine or a cluster",
     "studio": "colour photographs by hand, on a page in the browser",
     "train": "train a colorizer",
     "export": "write a run's averaged weights as one inference file",

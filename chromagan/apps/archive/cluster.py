@@ -1,0 +1,152 @@
+"""Shards on a Ray cluster: a pool of actors with one `Colorizer` each, kept, restarted and fed by Ray Data."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chromagan.apps.archive.order import Order
+from chromagan.apps.archive.shard import colorize_shard, load_colorizer
+from chromagan.apps.archive.status import Status
+from chromagan.errors import ChromaganError, DeviceError, UsageError, words_of
+
+# A local cluster of its own needs little: rows of status are all that goes through it.
+_STORE = 100_000_000  # bytes of shared memory, about the least that Ray takes
+_TASKS = 2_000  # at most; one that is repeated passes over what it did
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_TQDM": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Where the actors run.
+
+    Attributes:
+        address: of a Ray cluster; one of this machine's own unless given.
+        actors: how many, at most; as many as there is room for unless given.
+        gpus: of each actor, 0.5 for two that share one; 0 for the CPU.
+        cpus: of the cluster of this machine's own; all unless given.
+    """
+
+    address: str | None = None
+    actors: int | None = None
+    gpus: float = 0.0
+    cpus: int | None = None
+
+    def __call__(self, order: Order, shards: Sequence[str]) -> Iterator[list[Status]]:
+        """Paint shards.
+
+        Yields:
+            The status of photos, as they are kept.
+
+        Raises:
+            UsageError: Ray is not installed, or there is no room for an actor.
+            DeviceError: the cluster cannot be reached, or ended.
+            ChromaganError: an actor could not go on; the message names the cause.
+        """
+        ray = _ray()
+        with self._joined(ray):
+            actors = self._room(ray, order)
+            context = ray.data.DataContext.get_current()
+            context.enable_progress_bars = context.print_on_execution_start = False
+            context.target_max_block_size = 1  # rows go to whoever waits for them as they come
+            context.raise_original_map_exception = True
+            items = [{"shard": shard} for shard in shards]
+            painted = ray.data.from_items(items, override_num_blocks=min(len(shards), _TASKS)).map_batches(
+                Actor,
+                fn_constructor_args=(order,),
+                batch_size=1,
+                compute=ray.data.ActorPoolStrategy(
+                    min_size=1, max_size=min(actors, len(shards)), max_tasks_in_flight_per_actor=1
+                ),
+                num_cpus=order.processors,
+                num_gpus=self.gpus or None,
+            )
+            try:
+                for batch in painted.iter_batches(batch_size=None, prefetch_batches=0):
+                    rows = zip(*(column.tolist() for column in batch.values()), strict=True)
+                    yield [Status(**dict(zip(batch, row, strict=True))) for row in rows]
+            except ray.exceptions.RayError as error:
+                raise _told(error) from error
+
+    @contextlib.contextmanager
+    def _joined(self, ray: Any) -> Iterator[None]:
+        own: dict[str, Any] = {}
+        if self.address is None:
+            own = {"num_cpus": self.cpus, "object_store_memory": _STORE, "include_dashboard": False}
+        try:
+            ray.init(self.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            place = self.address or "of this machine's own"
+            raise DeviceError(f"the Ray cluster {place} cannot be joined ({words_of(error)[:200]})") from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+    def _room(self, ray: Any, order: Order) -> int:
+        """Actors for which there is room."""
+        there = ray.cluster_resources()
+        room = int(there.get("CPU", 0) // order.processors)
+        if self.gpus:
+            room = min(room, int(there.get("GPU", 0) / self.gpus))
+        if room < 1:
+            wanted = f"{order.processors} processors" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+            has = f"{there.get('CPU', 0):g} processors and {there.get('GPU', 0):g} GPUs"
+            raise UsageError(f"the cluster has {has}, and an actor needs {wanted}; ask for less")
+        return min(room, self.actors or room)
+
+
+class Actor:
+    """A worker: one `Colorizer`, which paints shard after shard.
+
+    Args:
+        order: what is asked for.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order, self._colorizer = order, load_colorizer(order)
+
+    def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The status of the photos of shards, some at a time, as columns."""
+        for shard in batch["shard"].tolist():
+            for rows in colorize_shard(self._order, shard, self._colorizer):
+                plain = [asdict(row) for row in rows]
+                yield {name: [row[name] for row in plain] for name in plain[0]}
+
+
+def _ray() -> Any:
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise UsageError(
+            f'an archive on a cluster needs {error.name}; run: pip install "chromagan[archive]", or add --here'
+        ) from error
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return ray
+
+
+def _told(error: BaseException) -> ChromaganError:
+    """What ended the actors, in one line."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ChromaganError):
+            return type(cause)(str(cause))
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    said = lines[-1].strip()[:300] if lines else type(error).__name__
+    return DeviceError(f"the cluster ended the work ({said}); run the same command again, it goes on where it was")

@@ -1,0 +1,86 @@
+"""Manifests that a person gives: Parquet, CSV or lines of JSON with a column `uri`, and may have `id` and `size`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from chromagan.errors import DataError, words_of
+from chromagan.files.stores import filesystem, is_local
+
+ENDINGS = (".parquet", ".csv", ".jsonl")
+Row = dict[str, Any]
+"""One photo of a manifest: uri, id, size in bytes (-1 where it is not known)."""
+
+
+def is_manifest(uri: str) -> bool:
+    """Whether an input is one by the ending of its name."""
+    return uri.lower().endswith(ENDINGS)
+
+
+def rows_of(uri: str, behind: int = 0) -> Iterator[list[Row]]:
+    """The rows of a manifest by page, in its order.
+
+    Paths in it are below its own folder. An id is the path of the photo below its store, unless there is a column.
+
+    Args:
+        uri: the manifest.
+        behind: so many rows are passed over.
+
+    Raises:
+        DataError: it cannot be read, or a row names no photo or an id that leads out of the output folder.
+    """
+    fs, path = filesystem(uri, "archive")
+    number = 0
+    try:
+        with fs.open(path, "rb") as file:
+            for page in _read(file, path):
+                first, number = max(0, behind - number), number + len(page)
+                if first < len(page):
+                    start = number - len(page)
+                    yield [_row(row, fs, path, uri, start + at) for at, row in enumerate(page) if at >= first]
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's are ValueErrors, too
+        raise DataError(f"{uri}: cannot be read as a manifest ({words_of(error)})") from error
+
+
+def _read(file: Any, path: str) -> Iterator[list[Row]]:
+    if path.lower().endswith(".jsonl"):
+        page = []
+        for line in io.TextIOWrapper(file, encoding="utf-8"):
+            if line.strip():
+                page.append(json.loads(line))
+            if len(page) == 1000:
+                yield page
+                page = []
+        yield page
+        return
+    import pyarrow.csv as csv
+    import pyarrow.parquet as parquet
+
+    if path.lower().endswith(".csv"):
+        batches: Any = csv.open_csv(file)
+    else:
+        batches = parquet.ParquetFile(file).iter_batches(1000)
+    for batch in batches:
+        yield batch.to_pylist()
+
+
+def _row(row: Row, fs: Any, path: str, manifest: str, number: int) -> Row:
+    uri = row.get("uri") if isinstance(row, dict) else None
+    if not isinstance(uri, str) or not uri:
+        raise DataError(f"{manifest}: row {number + 1} has no uri; each row has a uri, and may have an id and a size")
+    if "://" not in uri and is_local(fs):
+        uri = os.path.join(os.path.dirname(os.path.abspath(path)), uri)
+    key = row.get("id")
+    key = uri.partition("://")[2] or uri if key is None else str(key)
+    key = PurePosixPath(key.replace("\\", "/")).as_posix().lstrip("/")
+    if ".." in key.split("/") or key in ("", "."):
+        raise DataError(f"{manifest}: row {number + 1}: the id {key!r} leads out of the output folder; choose another")
+    size = row.get("size")
+    return {"uri": uri, "id": key, "size": -1 if size is None else int(size)}

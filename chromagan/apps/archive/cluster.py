@@ -13,17 +13,19 @@ from chromagan.apps.archive.order import Order
 from chromagan.apps.archive.shard import colorize_shard, load_colorizer
 from chromagan.apps.archive.status import Status
 from chromagan.errors import ChromaganError, DeviceError, UsageError, words_of
+from chromagan.inference.batch import count_processors
 
 # A local cluster of its own needs little: rows of status are all that goes through it.
 _STORE = 100_000_000  # bytes of shared memory, about the least that Ray takes
 _TASKS = 2_000  # at most; one that is repeated passes over what it did
-_QUIET = {
+_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_TQDM": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_raylet_start_wait_time_s": "300",  # on a busy machine
 }
 
 
@@ -35,13 +37,11 @@ class Cluster:
         address: of a Ray cluster; one of this machine's own unless given.
         actors: how many, at most; as many as there is room for unless given.
         gpus: of each actor, 0.5 for two that share one; 0 for the CPU.
-        cpus: of the cluster of this machine's own; all unless given.
     """
 
     address: str | None = None
     actors: int | None = None
     gpus: float = 0.0
-    cpus: int | None = None
 
     def __call__(self, order: Order, shards: Sequence[str]) -> Iterator[list[Status]]:
         """Paint shards.
@@ -83,10 +83,10 @@ class Cluster:
     def _joined(self, ray: Any) -> Iterator[None]:
         own: dict[str, Any] = {}
         if self.address is None:
-            own = {"num_cpus": self.cpus, "object_store_memory": _STORE, "include_dashboard": False}
+            own = {"num_cpus": count_processors(), "object_store_memory": _STORE, "include_dashboard": False}
         try:
             ray.init(self.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray raises many kinds, plain ones too
             place = self.address or "of this machine's own"
             raise DeviceError(f"the Ray cluster {place} cannot be joined ({words_of(error)[:200]})") from error
         try:
@@ -126,7 +126,7 @@ class Actor:
 
 
 def _ray() -> Any:
-    for name, value in _QUIET.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         import ray

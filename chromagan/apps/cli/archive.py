@@ -109,7 +109,8 @@ def run(args: argparse.Namespace) -> int:
         for place, why in listing.refused:
             log.error("%s: %s", place, why)
         if summary.others:
-            log.warning("%s photos are as other options or weights left them; --overwrite makes them anew", summary.others)
+            told = "%s photos are as other options or weights left them; --overwrite makes them anew"
+            log.warning(told, summary.others)
         if not args.quiet:
             print(words.spelled(f"{listing.photos:,} photos listed{_passed(listing)}" if args.list_only
                                 else summary.text(args.out)), flush=True)  # fmt: skip

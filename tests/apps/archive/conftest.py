@@ -1,5 +1,7 @@
 """An archive of generated scans, in a folder and behind an S3 server of this machine."""
 
+import logging
+
 import cv2
 import numpy as np
 import pytest
@@ -61,6 +63,7 @@ def s3_server():
     """An S3 server on 127.0.0.1."""
     server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     pytest.importorskip("s3fs")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"

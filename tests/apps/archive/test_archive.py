@@ -1,6 +1,7 @@
 """Archives from end to end in this process: what is painted, what is left alone, and what a second run does."""
 
 import csv
+import itertools
 
 import cv2
 import fsspec
@@ -155,9 +156,8 @@ def test_names_of_outputs(photo, output):
 
 
 def test_no_two_ids_have_one_output():
-    parts = [f"a{first}{second}{third}" for first in ("", ".bmp", ".png", ".jpg", ".x")
-             for second in ("", ".bmp", ".png", ".jpg") for third in (".bmp", ".png", ".jpg", ".jpeg", ".gif")]  # fmt: skip
-    ids = sorted(set(parts))
+    endings = ("", ".bmp", ".png", ".jpg", ".jpeg", ".x")
+    ids = sorted({"a" + "".join(some) for some in itertools.product(endings, repeat=3)})
     for form in (None, "png", "jpeg"):
         order = Order(out="x", photo_format=form)
         names = [order.output_name(one) for one in ids]

@@ -1,0 +1,59 @@
+"""`chromagan benchmark archive`: what an archive on a cluster costs, and whether kills lose anything."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from chromagan.errors import ChromaganError, UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The benchmark's options."""
+    add = parser.add_argument
+    add("--photos", type=int, metavar="N", help="time N generated photos against sample.py, on a disk and on stores "
+        "that take 20 ms longer for every answer, and follow the memory")  # fmt: skip
+    add("--megapixels", type=float, default=0.5, metavar="MP", help="of each photo (default: 0.5)")
+    add("--runs", type=int, default=1, metavar="N", help="repetitions; medians are shown (default: 1)")
+    add("--names", type=int, metavar="N", help="list a store of N names, once in peace and once killed half-way")
+    add("--kills", type=int, nargs=2, metavar=("WORKERS", "DRIVERS"), help="kill so many of each in an archive of "
+        "--photos photos, and look for what is lost, twice or other; nothing is timed then")  # fmt: skip
+    add("--model", default="chromagan", metavar="NAME|FILE", help="shipped network, or a .safetensors file")
+    add("--size", type=int, metavar="PIXELS", help="working size (default: what suits the weights)")
+    add("--out", type=Path, metavar="FILE", help="write the figures there as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, write the JSON; returns the exit code."""
+    if not (args.photos or args.names) or (args.kills and not args.photos):
+        raise UsageError("say how many photos are painted with --photos, or how many names are listed with --names")
+    if min(args.photos or 1, args.names or 1000, args.runs) < 1 or (args.names or 1000) < 1000:
+        raise UsageError("--photos and --runs are at least 1, and --names at least 1000")
+    try:
+        from chromagan.benchmark.archive.kills import kill_archive
+        from chromagan.benchmark.archive.listing import listing_words, time_listing
+        from chromagan.benchmark.archive.speed import time_archive, timings_table
+    except ImportError as error:
+        raise UsageError(f'archives need {error.name}; run: pip install "chromagan[archive]"') from error
+    from chromagan.benchmark.record import machine, write_record
+
+    record: dict[str, Any] = machine()
+    options = ["--model", args.model, *([] if args.size is None else ["--size", str(args.size)])]
+    if args.names:
+        listing = time_listing(args.names)
+        print(listing_words(listing))
+        record["listing"] = vars(listing)
+    if args.kills:
+        workers, drivers = args.kills
+        survived = kill_archive(args.photos, args.megapixels, workers, drivers, options)
+        record["kills"] = vars(survived)
+        print(", ".join(f"{name} {count}" for name, count in vars(survived).items()))
+        if survived.lost or survived.other or survived.twice or survived.more:
+            raise ChromaganError("kills changed what an archive becomes; this must not be")
+    elif args.photos:
+        timings = time_archive(args.photos, args.megapixels, options, args.runs)
+        print(timings_table(timings))
+        record |= {"options": options, "megapixels": args.megapixels, "archive": vars(timings)}
+    write_record(args.out, record)
+    return 0

@@ -1,0 +1,63 @@
+"""Real Ray clusters of this machine: the same outputs as in one process, whoever is killed on the way."""
+
+import sys
+
+import fsspec
+import pytest
+
+pytest.importorskip("ray")
+
+from chromagan.apps.archive.archive import colorize_archive
+from chromagan.apps.archive.order import Order
+from chromagan.apps.archive.status import FOLDER, read_status
+from chromagan.apps.cli.main import main
+from chromagan.benchmark.archive.follow import chromagan, follow
+from chromagan.benchmark.archive.kills import kill_archive
+from chromagan.files.stores import Place
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are followed through /proc"),
+]
+
+
+def outputs(place):
+    fs, root = fsspec.core.url_to_fs(str(place))
+    return {name[len(root) + 1 :]: fs.cat_file(name) for name in fs.find(root) if "/_chromagan/" not in name}
+
+
+def test_a_cluster_does_what_one_process_does(mixed, bucket, tmp_path):
+    """Over S3, with two shards; then again, when nothing is left to do but what failed."""
+    colorize_archive([str(mixed)], Order(out=str(tmp_path / "here"), model="mean"))
+    fsspec.filesystem("s3").put(f"{mixed}/", f"{bucket}/scans/", recursive=True)
+    command = chromagan("archive", f"{bucket}/scans", "-o", f"{bucket}/out", "--model", "mean", "--shard", "4")
+    first = follow(command)
+    assert first.code == 1, first.said
+    assert "4 colorized, 1 in colour already and left alone, 1 of earlier runs" in first.said
+    assert "2 failed" in first.said
+    assert outputs(f"{bucket}/out") == outputs(tmp_path / "here")
+    place = Place(f"{bucket}/out")
+    assert sorted(name.rsplit("/", 1)[-1] for name in place.fs.ls(place.path(FOLDER))) == ["000000-0000", "000000-0001"]
+    assert sum(len(read_status(place, shard)) for shard in ("000000-0000", "000000-0001")) == 8
+    again = follow(command)
+    assert again.code == 1, again.said
+    assert "6 of all these by earlier runs" in again.said
+    assert "Traceback" not in first.said + again.said
+
+
+def test_kills_change_nothing(tmp_path):
+    """`chromagan benchmark archive --kills 10 5` kills more of them."""
+    survived = kill_archive(60, 0.3, workers=2, drivers=1, options=["--model", "chromagan@small", "--shard", "5"])
+    assert (survived.workers, survived.drivers) == (2, 1)
+    assert (survived.lost, survived.other, survived.twice, survived.more) == (0, 0, 0, 0)
+
+
+def test_a_cluster_without_room_is_told(scans, tmp_path, caplog):
+    assert main(["archive", str(scans(1)), "-o", str(tmp_path / "out"), "--gpus", "1", "--device", "cpu"]) == 2
+    assert "an actor needs 1 processors and 1 GPUs" in caplog.text
+
+
+def test_memory_is_refused_on_a_cluster(tmp_path, caplog):
+    assert main(["archive", "memory://x", "-o", str(tmp_path / "out")]) == 2
+    assert "add --here" in caplog.text

@@ -1,5 +1,6 @@
 """The scripts of examples/ do what they say, on photographs that scikit-image ships."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -134,3 +135,45 @@ def test_film(colour_photos, tmp_path):
     out = run("film.py", film, tmp_path / "colour.mp4", "--reference", photo, "--to", "0:00.5")
     assert out.startswith("12 frames, 1 scenes")
     assert film_mark(tmp_path / "colour.mp4").model == "chromagan"
+
+
+@pytest.fixture
+def scans(colour_photos, tmp_path):
+    """The photographs in gray."""
+    for path in colour_photos.glob("*.png"):
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "scans" / path.name), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    return tmp_path / "scans"
+
+
+def test_archive_as_a_slurm_array(scans, tmp_path):
+    """What sbatch does: a task for each number."""
+    (tmp_path / "chromagan").write_text(f'#!/bin/sh\nexec {sys.executable} -m chromagan "$@"\n')
+    (tmp_path / "chromagan").chmod(0o755)
+    paths = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(EXAMPLES.parent)}
+    for task in ("1", "2"):
+        slurm = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_CPUS_PER_TASK": "1"}
+        command = [
+            "sh",
+            str(EXAMPLES / "archive" / "slurm.sh"),
+            str(scans),
+            "-o",
+            str(tmp_path / "out"),
+            "--shard",
+            "2",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **paths, **slurm})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(list((tmp_path / "out").glob("*.png"))) == 2 * int(task)
+    assert read_provenance(next((tmp_path / "out").glob("*.png"))).model == "chromagan"
+
+
+def test_archive_on_spark(scans, tmp_path):
+    """Every partition as Spark calls it: an iterator in, rows out."""
+    spec = importlib.util.spec_from_file_location("spark", EXAMPLES / "archive" / "spark.py")
+    spark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(spark)
+    order = spark.Order(out=str(tmp_path / "out"), model="mean", device="cpu")
+    shards = spark.shards_of(spark.list_photos([str(scans)], spark.Place(order.out), shard=2))
+    assert [list(spark.paint(order, iter([shard]))) for shard in shards] == [["done"] * 2] * 2
+    assert len(list((tmp_path / "out").glob("*.png"))) == 4

@@ -2,8 +2,8 @@
 
     spark-submit examples/archive/spark.py s3://BUCKET/scans -o s3://BUCKET/colour
 
-Needs `pip install "chromagan[archive]" pyspark` on every machine. Status and manifest are those of `chromagan archive`: what one of
-them began the other goes on with.
+Needs `pip install "chromagan[archive]" pyspark` on every machine. Status and manifest are those of `chromagan archive`:
+what one of them began the other goes on with.
 """
 
 import argparse

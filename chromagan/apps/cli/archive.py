@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gpus", type=float, default=0.0, metavar="SHARE", help="GPUs of each worker, 0.5 for two that share one "
         "(default: 0)")  # fmt: skip
     add("--here", action="store_true", help="in this process, without Ray")
-    add("--part", type=_part, default=(1, 1), metavar="I/N", help="the I-th of N parts alone, for N tasks of a Slurm "
+    add("--part", type=_part, metavar="I/N", help="the I-th of N parts alone, for N tasks of a Slurm "
         "array; goes with --here")  # fmt: skip
 
     add = parser.add_argument_group("how").add_argument
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     """Colour; returns the exit code."""
     if args.shard < 1 or (args.actors is not None and args.actors < 1) or args.gpus < 0:
         raise UsageError("--shard and --actors are at least 1, and --gpus is no less than 0")
-    if args.part != (1, 1) and not args.here:
+    if args.part and not args.here:
         raise UsageError("--part is for tasks that run apart from each other; add --here")
     palette = palette_of(args.palette) if args.palette else None
     wishes = {"saturation": args.saturation, "warmth": args.warmth, "size": args.size}
@@ -102,8 +102,8 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     with words.lossy("stdout"), _Bar(args.quiet) as bar:
         listing, summary = colorize_archive(
-            args.inputs, order, _engine(args, order), relist=args.relist, list_only=args.list_only, part=args.part,
-            shard=args.shard, progress=bar,
+            args.inputs, order, _engine(args, order), relist=args.relist, list_only=args.list_only,
+            part=args.part or (1, 1), shard=args.shard, progress=bar,
         )  # fmt: skip
         bar.close()
         for place, why in listing.refused:

@@ -47,7 +47,7 @@ def test_a_cluster_does_what_one_process_does(mixed, bucket, tmp_path):
 
 
 def test_kills_change_nothing(tmp_path):
-    """`chromagan benchmark archive --kills 10 5` kills more of them."""
+    """`chromagan benchmark archive --kill-workers 10 --kill-drivers 5` kills more of them."""
     survived = kill_archive(60, 0.3, workers=2, drivers=1, options=["--model", "chromagan@small", "--shard", "5"])
     assert (survived.workers, survived.drivers) == (2, 1)
     assert (survived.lost, survived.other, survived.twice, survived.more) == (0, 0, 0, 0)

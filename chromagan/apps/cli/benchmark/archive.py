@@ -17,8 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--megapixels", type=float, default=0.5, metavar="MP", help="of each photo (default: 0.5)")
     add("--runs", type=int, default=1, metavar="N", help="repetitions; medians are shown (default: 1)")
     add("--names", type=int, metavar="N", help="list a store of N names, once in peace and once killed half-way")
-    add("--kills", type=int, nargs=2, metavar=("WORKERS", "DRIVERS"), help="kill so many of each in an archive of "
-        "--photos photos, and look for what is lost, twice or other; nothing is timed then")  # fmt: skip
+    add("--kill-workers", type=int, default=0, metavar="N", help="kill N workers in an archive of --photos photos, and "
+        "look for what is lost, twice or other; nothing is timed then")  # fmt: skip
+    add("--kill-drivers", type=int, default=0, metavar="N", help="kill N commands, too")
     add("--model", default="chromagan", metavar="NAME|FILE", help="shipped network, or a .safetensors file")
     add("--size", type=int, metavar="PIXELS", help="working size (default: what suits the weights)")
     add("--out", type=Path, metavar="FILE", help="write the figures there as JSON")
@@ -26,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write the JSON; returns the exit code."""
-    if not (args.photos or args.names) or (args.kills and not args.photos):
+    kills = args.kill_workers + args.kill_drivers
+    if not (args.photos or args.names) or (kills and not args.photos):
         raise UsageError("say how many photos are painted with --photos, or how many names are listed with --names")
     if min(args.photos or 1, args.names or 1000, args.runs) < 1 or (args.names or 1000) < 1000:
         raise UsageError("--photos and --runs are at least 1, and --names at least 1000")
@@ -44,9 +46,8 @@ def run(args: argparse.Namespace) -> int:
         listing = time_listing(args.names)
         print(listing_words(listing))
         record["listing"] = vars(listing)
-    if args.kills:
-        workers, drivers = args.kills
-        survived = kill_archive(args.photos, args.megapixels, workers, drivers, options)
+    if kills:
+        survived = kill_archive(args.photos, args.megapixels, args.kill_workers, args.kill_drivers, options)
         record["kills"] = vars(survived)
         print(", ".join(f"{name} {count}" for name, count in vars(survived).items()))
         if survived.lost or survived.other or survived.twice or survived.more:

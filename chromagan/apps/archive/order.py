@@ -66,14 +66,15 @@ class Order:
         """The output of a photo below `out`; it hangs on the photo's id alone, and no other has the same.
 
         An id with a right ending is kept, unless what stands before that ending is a photo's name, too: beside
-        `a.png`, which stays, `a.bmp` becomes `a.bmp.png`, and `a.bmp.png`, `a.bmp.png.png`.
+        `a.png`, which stays, `a.bmp` becomes `a.bmp.png`, and `a.bmp.png`, `a.bmp.png.png`. An id that is no photo's
+        name gets the ending twice.
         """
         stem, ending = os.path.splitext(photo)
         wanted = WRITTEN.get(f".{self.photo_format.lower().lstrip('.')}", self.photo_format) if self.photo_format else (
             WRITTEN.get(ending.lower(), "png"))  # fmt: skip
         if WRITTEN.get(ending.lower()) == wanted and not is_photo_name(stem):
             return photo
-        return photo + output_suffix("png", wanted, 8)
+        return photo + output_suffix("png", wanted, 8) * (1 if is_photo_name(photo) else 2)
 
     def digest(self, mark: ProvenanceMark) -> str:
         """Twelve hexadecimal digits for all that changes an output: options, request and weights."""

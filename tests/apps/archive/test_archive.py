@@ -149,7 +149,7 @@ def test_parts_are_the_whole(scans, tmp_path):
 
 @pytest.mark.parametrize(("photo", "output"), [
     ("a/b.jpg", "a/b.jpg"), ("a/b.JPEG", "a/b.JPEG"), ("a.bmp", "a.bmp.png"), ("a.bmp.png", "a.bmp.png.png"),
-    ("a.b.png", "a.b.png"), ("a.png.png", "a.png.png.png"),
+    ("a.b.png", "a.b.png"), ("a.png.png", "a.png.png.png"), ("a", "a.png.png"),
 ])  # fmt: skip
 def test_names_of_outputs(photo, output):
     assert Order(out="x").output_name(photo) == output

@@ -20,6 +20,7 @@ BORROWED = {
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "SECURITY.md": "SECURITY.md",
     "CITATION.cff": "CITATION.cff",
+    "adapters.md": "adapters/README.md",
     "MODEL_CARD.md": "weights/MODEL_CARD.md",
     "LICENSES.md": "weights/LICENSES.md",
 }
@@ -48,6 +49,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Links between files of the repository, as GitHub shows them, become links between pages of the site."""
     if page.file.src_uri.startswith("api/"):
         return markdown
+    markdown = markdown.replace("](adapters/README.md", "](adapters.md")
     # A page is called by its name, not by its file's.
     markdown = re.sub(r"\[(?:docs/|weights/)?([\w-]+)\.md\]\(", r"[\1](", markdown)
     markdown = re.sub(r"\]\((?:\.\./)?examples/[^)]*\)", "](examples.md)", markdown)

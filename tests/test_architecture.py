@@ -19,6 +19,13 @@ def test_files_stay_small_and_have_names_of_their_own():
     assert not vague
 
 
+def test_adapters_are_short():
+    adapters = [path for path in (PACKAGE.parent / "adapters").rglob("*") if path.suffix in (".py", ".lua")]
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in adapters}
+    assert len(lines) >= 7
+    assert not {name: count for name, count in lines.items() if count > 150}
+
+
 def loaded_after(code):
     """Names of the modules in memory after a program has run, all of their parents included."""
     program = f"{code}\nimport sys\nprint(' '.join(sys.modules))"

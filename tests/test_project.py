@@ -8,7 +8,7 @@ import pytest
 from chromagan.version import __version__
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(path for folder in (".", "docs", "weights") for path in (ROOT / folder).glob("*.md"))
+PAGES = sorted(path for folder in (".", "adapters", "docs", "weights") for path in (ROOT / folder).glob("*.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 

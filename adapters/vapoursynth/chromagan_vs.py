@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,28 +23,16 @@ import vapoursynth as vs
 
 from chromagan import Colorizer, Request
 from chromagan.errors import UsageError
-from chromagan.film.motion import motion
-from chromagan.film.pictures import laid, upright
-from chromagan.film.plan import Plan, Window, motion_size
+from chromagan.film.grain import REACH, without_grain
+from chromagan.film.motion import Motion, motion
+from chromagan.film.pictures import laid, upright_lightness
+from chromagan.film.plan import Plan, Window, looked_size, motion_size
 from chromagan.film.planes import chroma, lightness
 from chromagan.film.reel import CODES, MATRICES
 from chromagan.film.scenes import CutFinder
 from chromagan.film.steady import State, carry, choose_keys
 
 KEPT_WINDOWS = 3  # of at most 240 frames, whose small colours stay in memory: up to 55 MB each
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """What codes of a clip mean, as `chromagan.film` asks for it."""
-
-    width: int
-    height: int
-    bits: int
-    shift: tuple[int, int]
-    full_range: bool
-    matrix: str
-    rotation: int = 0
 
 
 def colorize(
@@ -65,18 +52,20 @@ def colorize(
         UsageError: a clip of another kind.
     """
     format = clip.format
-    if format is None or not clip.width or format.color_family not in (vs.YUV, vs.GRAY):
-        raise UsageError("colorize takes YUV or gray clips of constant format; clip.resize.Bicubic(format=vs.YUV420P8, "
-                         'matrix_s="709") makes one of RGB')  # fmt: skip
-    if format.sample_type != vs.INTEGER:
-        raise UsageError("colorize takes 8 to 16 bits of integers; use clip.resize.Point(format=vs.YUV420P16) first")
+    constant = format is not None and clip.width
+    if not constant or format.color_family not in (vs.YUV, vs.GRAY) or format.sample_type != vs.INTEGER:
+        raise UsageError("colorize takes YUV or gray clips of whole numbers and constant format; "
+                         'clip.resize.Bicubic(format=vs.YUV420P16, matrix_s="709") makes one')  # fmt: skip
+    if not 8 <= format.bits_per_sample <= 16:
+        raise UsageError(f"colorize takes 8 to 16 bits, not {format.bits_per_sample}; use clip.resize.Point first")
     shift = (format.subsampling_w, format.subsampling_h)
     if format.color_family == vs.GRAY:
         shift = (1 - clip.width % 2, 1 - clip.height % 2)
     props = clip.get_frame(0).props
     matrix = MATRICES.get(props.get("_Matrix", 2), "bt601" if clip.height < 720 else "bt709")
     full_range = props.get("_Range", 1 - props.get("_ColorRange", 1)) == 1
-    picture = _Picture(clip.width, clip.height, format.bits_per_sample, shift, full_range, matrix)
+    picture = SimpleNamespace(width=clip.width, height=clip.height, bits=format.bits_per_sample, shift=shift,
+                              full_range=full_range, matrix=matrix, rotation=0)  # fmt: skip
     colours = _Colours(clip, picture, Colorizer.from_pretrained(model, device), Request(**asked), steady)
 
     made = vs.core.query_video_format(vs.YUV, vs.INTEGER, picture.bits, *shift)
@@ -99,10 +88,10 @@ def _luma(frame: vs.VideoFrame) -> Any:
 class _Colours:
     """The small colours of a clip's frames, a window of a scene at a time."""
 
-    def __init__(self, clip: Any, picture: _Picture, colorizer: Colorizer, request: Request, steady: bool) -> None:
+    def __init__(self, clip: Any, picture: Any, colorizer: Colorizer, request: Request, steady: bool) -> None:
         self.clip, self.picture, self.colorizer, self.request, self.steady = clip, picture, colorizer, request, steady
         self._lock = threading.Lock()
-        self._painted = lru_cache(2)(self._paint)  # the last key frame of a window is the first of the next
+        self._own: dict[int, Any] = {}  # painted key frames of windows to come
         self._windows: list[Window] = []
         self._done: dict[int, tuple[Any, State]] = {}  # by window, the oldest first
 
@@ -137,14 +126,21 @@ class _Colours:
         motions = [motion(this, following) for this, following in itertools.pairwise(L)]
         before, inside = None if window.first else self._done[window.number - 1][1], window.stop - window.start
         keys = choose_keys(motions, before, inside)
-        own = {key: self._painted(window.start + key) for key in keys}
+        own = {key: self._painted(window.start + key, motions[key + (not window.first) :]) for key in keys}
+        self._own = {n: ab for n, ab in self._own.items() if n >= window.stop}  # the next window begins with it
         return carry(L[not window.first :], motions, own, None, before, inside)
 
-    def _small(self, n: int) -> Any:
-        return lightness(_luma(self.clip.get_frame(n)), self.picture, motion_size(self.picture))
+    def _small(self, n: int, size: tuple[int, int] | None = None) -> Any:
+        return lightness(_luma(self.clip.get_frame(n)), self.picture, size or motion_size(self.picture))
 
-    def _paint(self, n: int) -> Any:
-        frame = SimpleNamespace(luma=_luma(self.clip.get_frame(n)))
-        walk = self.colorizer.start(upright(frame, self.picture), self.request)
+    def _painted(self, n: int, motions: Sequence[Motion] = ()) -> Any:
+        if n in self._own:
+            return self._own[n]
+        size = (
+            looked_size(self.picture, self.request.size) if self.steady else (self.picture.height, self.picture.width)
+        )
+        L = [self._small(one, size) for one in range(n, n + min(REACH, len(motions)) + 1)]
+        walk = self.colorizer.start(upright_lightness(without_grain(L, motions), self.picture), self.request)
         self.colorizer.answer([walk])
-        return laid(walk.abs[0][0].numpy(), motion_size(self.picture), self.picture)
+        ab = laid(walk.abs[0][0].numpy(), motion_size(self.picture), self.picture)
+        return self._own.setdefault(n, ab) if self.steady else ab

@@ -72,8 +72,9 @@ def modify_frame(clip, clips, selector):
 
 def shuffle_planes(clips, planes, colorfamily):
     def made(n):
-        frames = [clip.get_frame(n) for clip in clips]
-        return Frame([frame[plane] for frame, plane in zip(frames, planes, strict=True)], frames[0].props)
+        frames = {clip: clip.get_frame(n) for clip in dict.fromkeys(clips)}
+        taken = [frames[clip][plane] for clip, plane in zip(clips, planes, strict=True)]
+        return Frame(taken, frames[clips[0]].props)
 
     return Clip(clips[-1].format, (clips[0].height, clips[0].width), clips[0].num_frames, made)
 

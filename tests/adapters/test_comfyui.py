@@ -71,7 +71,7 @@ def test_colorize_paints_as_a_colorizer_does(nodes):
     assert made.shape == (5, 45, 60, 3)
     plain = Colorizer.from_pretrained()(image(batch[1])[0].numpy(), saturation=1.2)
     assert np.abs(made[1].numpy() - plain).max() < 2e-3
-    assert torch.equal(made[3], made[4])
+    assert torch.allclose(made[3], made[4], atol=2e-3)  # of batches of other sizes
     L = [rgb2lab(one)[..., 0] for one in (made[0].numpy(), image(batch[0])[0].numpy())]
     assert np.abs(L[0] - L[1]).max() < 0.01
 

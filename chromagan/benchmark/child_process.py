@@ -34,12 +34,25 @@ class ProcessCost:
 def measure_process(command: Sequence[str]) -> ProcessCost:
     """Run a program with its arguments to its end, its output kept off the screen; it finds this very package."""
     launcher = [sys.executable, str(Path(__file__).resolve()), *command]
-    search = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
-    answer = subprocess.run(launcher, capture_output=True, text=True, env=environment)
+    answer = subprocess.run(launcher, capture_output=True, text=True, env=package_environment())
     if answer.returncode:
         raise OSError(answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "the launcher failed")
     return ProcessCost(**json.loads(answer.stdout))
+
+
+def package_environment() -> dict[str, str]:
+    """The environment of a process that finds this very package."""
+    search = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
+
+
+def resident_bytes(pid: int) -> list[int]:
+    """Bytes of memory that a process holds now; nothing where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return []
+    return [pages * os.sysconf("SC_PAGE_SIZE")]
 
 
 def _launch(command: list[str]) -> ProcessCost:

@@ -5,7 +5,6 @@ The two alternate in one run, the second in this process and the first in one of
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chromagan.benchmark.child_process import package_environment, resident_bytes
 from chromagan.errors import ChromaganError
 from chromagan.film.frames import frames
 from chromagan.film.part import Coding, PartWriter, fitted
@@ -110,12 +110,11 @@ def _command(film: Path, output: Path, options: Sequence[str], coding: Coding) -
     said += [] if coding.crf is None else ["--crf", str(coding.crf)]
     said += [] if coding.preset is None else ["--preset", coding.preset]
     command = [sys.executable, "-m", "chromagan", "film", str(film), "-o", str(output), "--quiet", *said]
-    search = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]))
     started, memory = time.perf_counter(), list[int]()
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stderr=errors, env={**os.environ, "PYTHONPATH": search})
+        process = subprocess.Popen(command, stderr=errors, env=package_environment())
         while process.poll() is None:
-            memory += _resident(process.pid)
+            memory += resident_bytes(process.pid)
             try:
                 process.wait(_EVERY)
             except subprocess.TimeoutExpired:
@@ -126,12 +125,3 @@ def _command(film: Path, output: Path, options: Sequence[str], coding: Coding) -
     if process.returncode:
         raise ChromaganError(f"chromagan film failed: {told.splitlines()[-1] if told else process.returncode}")
     return seconds, memory
-
-
-def _resident(pid: int) -> list[int]:
-    """Bytes of memory that a process holds now; nothing where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return []
-    return [pages * os.sysconf("SC_PAGE_SIZE")]

@@ -151,14 +151,14 @@ def measure_sample(path: Path, model: str, runs: int = 1, **options: object) -> 
     return costs
 
 
-def make_photo(path: Path, megapixels: float) -> None:
+def make_photo(path: Path, megapixels: float, seed: int = 0) -> None:
     """Write a generated colour JPEG of 4 to 3 with structure at all scales: for memory and cold start, not for eyes.
 
     Colour, because that is the larger case: three bytes a pixel are read as well as written.
     """
     height = max(1, round((megapixels * 1e6 * 3 / 4) ** 0.5))
     width = max(1, round(height * 4 / 3))
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     coarse = rng.integers(40, 216, (max(1, height // 32), max(1, width // 32), 3), dtype=np.uint8)
     picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     tile = rng.integers(0, 24, (min(height, 512), min(width, 512), 1), dtype=np.uint8)

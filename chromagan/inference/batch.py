@@ -154,7 +154,7 @@ class PhotoStages:
 
 def _pages(job: Job) -> list[Photo]:
     """A job's pages, of which one has grays to colour; black and white ones among them stay as they are."""
-    photos = job.load() if job.load else read_pages(job.source, accept_truncated=job.accept_truncated)
+    photos = job.load() if job.load else read_pages(job.source, job.most_pixels, job.accept_truncated)
     blank = [number for number, photo in enumerate(photos, 1) if lacks_grays(photo)]
     if len(blank) == len(photos):
         check_grays(photos[0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chromagan.images.read import Photo
+from chromagan.images.read import MAX_PIXELS, Photo
 from chromagan.inference.request import Request
 
 
@@ -23,6 +23,7 @@ class Job:
         sheet: where the contact sheet of several variations goes, if one is wanted.
         load: gives the photo's pages; they are read from `source` unless given.
         accept_truncated: a photo whose end is missing is colorized as far as it goes.
+        most_pixels: a photo with more, all its pages together, is refused.
         request: what is asked for.
         shared: another photo beside it has the same name up to its ending.
         name: the photo's name, with the folders below its input; that of the source unless given.
@@ -36,6 +37,7 @@ class Job:
     sheet: Path | None = None
     load: Callable[[], list[Photo]] | None = None
     accept_truncated: bool = False
+    most_pixels: int = MAX_PIXELS
     request: Request = field(default_factory=Request)
     name: Path = Path()
     shared: bool = False

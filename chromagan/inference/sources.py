@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chromagan.errors import ChromaganError
 from chromagan.files.find import is_system_folder, walk_files
-from chromagan.files.suffixes import UNREAD, is_photo_name
+from chromagan.files.suffixes import SUFFIXES, UNREAD, is_photo_name
 from chromagan.images.metadata import ProvenanceMark, read_provenance
+from chromagan.images.read_header import open_file, read_header
 
 
 @dataclass
@@ -63,6 +65,17 @@ def find_photos(
                     seen.add(os.path.abspath(source))
                     _sort(source, relative, found)
     return found
+
+
+def named_by_content(path: Path) -> Path:
+    """Rename a file that came without a name, so that its ending is that of the photo in it; its new path."""
+    try:
+        with open_file(path) as file:
+            kind = read_header(file, path.name).format
+    except ChromaganError:
+        kind = "png"  # reading it says what is wrong
+    ending = next((ending for ending, row in SUFFIXES.items() if row.format == kind), ".png")
+    return path.rename(path.with_suffix(ending))
 
 
 def read_mark(path: Path) -> ProvenanceMark | None:

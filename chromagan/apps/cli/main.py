@@ -33,6 +33,7 @@ COMMANDS = {
     "film": "colour a film: steady colours, sound and stamps as they were",
     "archive": "colour an archive of millions, in any store, on one machine or a cluster",
     "studio": "colour photographs by hand, on a page in the browser",
+    "serve": "colour photos that come by HTTP",
     "train": "train a colorizer",
     "export": "write a run's averaged weights as one inference file",
     "train-upsampler": "train the learned x2 chroma step, or measure it",
@@ -45,7 +46,7 @@ COMMANDS = {
 }
 """What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
 
-PHOTOS_ALONE = ("sample", "studio", "gray", "evaluate", "fairness", "study")
+PHOTOS_ALONE = ("sample", "studio", "serve", "gray", "evaluate", "fairness", "study")
 """Commands that start no processes, whose words would be lost with those of decoders."""
 
 _SCIENTIFIC = re.compile(r"-(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)

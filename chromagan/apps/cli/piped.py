@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chromagan.errors import ChromaganError, ReadError, UsageError, WriteError
-from chromagan.files.suffixes import SUFFIXES
 
 if TYPE_CHECKING:
     from chromagan.images.read import Photo
@@ -26,7 +25,7 @@ def receive(folder: Path) -> Path:
         UsageError: a person sits at stdin.
         ReadError: there is too much of it.
     """
-    from chromagan.images.read_header import open_file, read_header
+    from chromagan.inference.sources import named_by_content
 
     if sys.stdin.isatty():
         raise UsageError("- reads a photo from stdin, which is a terminal; send one: < PHOTO")
@@ -37,13 +36,7 @@ def receive(folder: Path) -> Path:
             left -= len(block)
             if left < 0:
                 raise ReadError(f"stdin: this is more than {MOST_BYTES >> 30} GiB; name the file")
-    try:
-        with open_file(path) as file:
-            kind = read_header(file, "stdin").format
-    except ChromaganError:
-        kind = "png"  # reading it says what is wrong
-    ending = next((ending for ending, row in SUFFIXES.items() if row.format == kind), ".png")
-    return path.rename(path.with_suffix(ending))
+    return named_by_content(path)
 
 
 def received_job(job: Job) -> Job:

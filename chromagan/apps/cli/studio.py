@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import secrets
-import socket
 import threading
 import webbrowser
 from typing import TYPE_CHECKING
 
 from chromagan.apps.cli import words
+from chromagan.apps.web.door import address, listen
 from chromagan.errors import ChromaganError, UsageError
 
 if TYPE_CHECKING:
@@ -56,12 +56,11 @@ def run(args: argparse.Namespace) -> int:
     studio = Studio(make_colorizer, args.inputs, args.out, args.overwrite)
     for source, reason in studio.refused:
         log.error("%s: %s", source, reason)
-    door, token = _listen(args.host, args.port), secrets.token_urlsafe(18)
+    door, token = listen(args.host, args.port, tries=20), secrets.token_urlsafe(18)
     with words.lossy("stdout"), door:
         # The key stands behind the #: it is never sent with the address, and so in no server's log.
-        host, port = door.getsockname()[:2]
-        address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/#{token}"
-        print(f"the studio is at {address}\nCtrl-C ends it", flush=True)
+        page = f"{address(door)}#{token}"
+        print(f"the studio is at {page}\nCtrl-C ends it", flush=True)
         app = make_app(studio, token, tuple(args.allow_host))
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=2
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         loading = threading.Thread(target=load, name="loading", daemon=True)
         loading.start()
         if not args.no_browser:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
         try:
             server.run(sockets=[door])
         except KeyboardInterrupt:  # uvicorn's, after it has ended: the way in which a studio is closed
@@ -89,14 +88,3 @@ def run(args: argparse.Namespace) -> int:
     if failed:
         raise failed[0]
     return 0
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket at the port, or at the next one that is free."""
-    refused: OSError | None = None
-    for number in range(port, port + 20) if port else [0]:
-        try:
-            return socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        except (OSError, OverflowError) as error:
-            refused = error if isinstance(error, OSError) else OSError(str(error))
-    raise UsageError(f"nothing can listen at {host}, port {port}: {refused}; choose others")

@@ -25,17 +25,14 @@ from starlette.staticfiles import StaticFiles
 
 from chromagan.apps.studio import handlers
 from chromagan.apps.studio.desk import Desk, UnknownDesk, UnknownPhoto
-from chromagan.apps.studio.guard import Guard
 from chromagan.apps.studio.studio import Studio
+from chromagan.apps.web.guard import Guard
+from chromagan.apps.web.uploads import TooLarge, within
 from chromagan.errors import ChromaganError, UsageError
 
 log = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "page"
 MOST_TEXT = 4_000_000  # bytes of a request that is no upload
-
-
-class TooLarge(UsageError):
-    """A body above its bound."""
 
 
 def make_app(studio: Studio, token: str, hosts: tuple[str, ...] = (), framed: str = "'none'") -> Guard:
@@ -112,7 +109,7 @@ async def _handle(studio: Studio, request: Request) -> Any:
 
 
 async def _values(request: Request) -> handlers.Values:
-    body = b"".join([chunk async for chunk in _bounded(request, MOST_TEXT)])
+    body = await within(request, MOST_TEXT).body()
     try:
         values = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
@@ -128,7 +125,7 @@ async def _upload(studio: Studio, request: Request) -> Any:
     path = studio.place(desk, request.query_params.get("name", ""))
     try:
         with path.open("xb") as file:
-            async for chunk in _bounded(request, studio.limits.upload_bytes):
+            async for chunk in within(request, studio.limits.upload_bytes).stream():
                 file.write(chunk)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -146,13 +143,3 @@ async def _file(studio: Studio, request: Request) -> Any:
     if not picture.uploaded or path is None or not path.is_file():
         raise UnknownPhoto("there is no coloured file of this photo; save it first")
     return FileResponse(path, media_type="application/octet-stream")
-
-
-async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The body, piece by piece, until it is larger than it may be."""
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise TooLarge(f"more than {most / 1e6:.0f} MB are not taken")
-        yield chunk

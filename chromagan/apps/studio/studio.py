@@ -20,10 +20,10 @@ from pathlib import Path
 from weakref import WeakSet
 
 from chromagan.apps.studio.desk import Desk, Limits, Picture, UnknownDesk, UnknownPhoto
-from chromagan.errors import ChromaganError, ReadError, UsageError
+from chromagan.apps.web.uploads import check_upload, unplaced, upload_job
+from chromagan.errors import ChromaganError, UsageError
 from chromagan.files.suffixes import is_photo_name
 from chromagan.images.read import check_grays, read_photo
-from chromagan.images.read_header import open_file, read_header
 from chromagan.inference.batch_plan import Job, plan_jobs
 from chromagan.inference.colorizer import Colorizer, Session
 from chromagan.inference.sinks import Files
@@ -137,18 +137,12 @@ class Studio:
     def take(self, desk: Desk, path: Path, reference: bool = False) -> Picture:
         """Show an upload that has been written; one that is of no use is deleted."""
         try:
-            with open_file(path) as file:
-                header = read_header(file, path.name)
-            if header.width * header.height > self.limits.pixels:
-                raise ReadError(f"{path.name} has more than {self.limits.pixels / 1e6:.0f} million pixels")
-            plan = plan_jobs([str(path)], path.parent / "colorized", overwrite=True)
-            jobs = [Job(path, path, name=Path(path.name))] if reference else plan.jobs
-            if not jobs:
-                raise ReadError(f"{path.name} is coloured by this program already; open the photo that it is of")
+            check_upload(path, self.limits.pixels)
+            job = Job(path, path, name=Path(path.name)) if reference else upload_job(path)
         except ChromaganError as error:
             shutil.rmtree(path.parent, ignore_errors=True)
-            raise ReadError(str(error).replace(str(path), path.name)) from error
-        picture = Picture(secrets.token_urlsafe(9), jobs[0], uploaded=True, reference=reference)
+            raise type(error)(unplaced(error, path.parent)) from error
+        picture = Picture(secrets.token_urlsafe(9), job, uploaded=True, reference=reference)
         desk.pictures[picture.key] = picture
         return picture
 

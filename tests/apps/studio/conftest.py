@@ -1,8 +1,5 @@
 """A studio with a network that paints at once, and photographs that are generated."""
 
-import threading
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -63,26 +60,3 @@ def make_studio(tmp_path):
     yield make
     for studio in made:
         studio.close()
-
-
-@pytest.fixture
-def serve():
-    """Serve an application in a thread; its port."""
-    uvicorn = pytest.importorskip("uvicorn")
-    servers = []
-
-    def start(app):
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        for _ in range(600):
-            if server.started:
-                return server.servers[0].sockets[0].getsockname()[1]
-            time.sleep(0.05)
-        raise AssertionError("the server did not start")
-
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(20)

@@ -10,7 +10,7 @@ pytest.importorskip("starlette")
 
 from chromagan.apps.studio.app import make_app
 from chromagan.apps.studio.desk import Limits
-from chromagan.apps.studio.guard import Guard
+from chromagan.apps.web.guard import Guard
 from tests.apps.studio.conftest import gray_photo
 
 KEY = "a-key"

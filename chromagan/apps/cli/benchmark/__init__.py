@@ -13,6 +13,7 @@ KINDS = {
     "guidance": "measure what strokes of colour do: met, leaking, carried",
     "film": "time a film against decoding and encoding it, and follow its memory",
     "archive": "time an archive on a cluster against sample.py, list a million names, kill workers and drivers",
+    "serve": "load the service with clients: lost, latency, memory",
     "train": "time the training loop against its arithmetic and a plain loop",
 }
 _OLD_NAMES = {"networks": ["zoo"]}

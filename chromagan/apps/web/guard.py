@@ -1,4 +1,4 @@
-"""Who may ask: the page's own origin with the token of this start, and no one else.
+"""Who may ask: a page's own origin, with the token of this start where there is one, and no one else.
 
 A page of a stranger that is open in the same browser can send requests to this machine. It cannot read the token, it
 cannot set the header that carries it without being asked by which right (CORS, which is never granted here), and where
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
+import json
 from dataclasses import dataclass
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chromagan.apps.web.hearing import Hearing
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -36,13 +34,15 @@ class Guard:
         app: the application.
         token: that every request for data carries as `Authorization: Bearer ...`; none is asked for where it is empty.
         hosts: names by which this machine may be asked for, besides numbers and localhost; "*" for any.
-        framed: whose pages may show the studio within them, as a Content-Security-Policy writes it.
+        framed: whose pages may show it within them, as a Content-Security-Policy writes it.
+        name: what a person calls the application.
     """
 
-    app: App
+    app: ASGIApp
     token: str
     hosts: tuple[str, ...] = ()
     framed: str = "'none'"
+    name: str = "the studio"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; see ASGI."""
@@ -51,30 +51,33 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refused = self.refuse(headers, scope["path"])
+        refused, hearing = self.refuse(headers, scope["path"]), Hearing(receive, "expect" in headers)
 
-        async def answered(message: MutableMapping[str, Any]) -> None:
+        async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if message["status"] >= 400:
+                    await hearing.out()
                 policy = ("content-security-policy", _POLICY.format(self.framed))
                 more = [(name.encode(), value.encode()) for name, value in (*_HEADERS.items(), policy)]
                 message = {**message, "headers": [*message.get("headers", []), *more]}
             await send(message)
 
         if refused is None:
-            await self.app(scope, receive, answered)
+            await self.app(scope, hearing.receive, answered)
             return
         status, words = refused
-        await answered({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
-        await answered({"type": "http.response.body", "body": words.encode()})
+        kind = (b"content-type", b"application/json")
+        await answered({"type": "http.response.start", "status": status, "headers": [kind]})
+        await answered({"type": "http.response.body", "body": json.dumps({"error": words}).encode()})
 
     def refuse(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
         """The status and the words with which a request is refused; None for one that is welcome."""
         host = headers.get("host", "")
         if not self._is_ours(host):
-            return 421, "the studio is not asked for by this name"
+            return 421, f"{self.name} is not asked for by this name"
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
-            return 403, "another page may not ask the studio"
+            return 403, f"another page may not ask {self.name}"
         given = headers.get("authorization", "").removeprefix("Bearer ")
         if path.startswith("/api/") and self.token and not hmac.compare_digest(given.encode(), self.token.encode()):
             return 401, "the key is missing or wrong; open the address that the terminal shows"

@@ -1,0 +1,1 @@
+"""The service: a photo comes by HTTP, and goes back in colour."""

@@ -33,7 +33,7 @@ def test_a_signal_ends_it_when_all_is_answered(tmp_path, sign):
     from tests.apps.serve.conftest import Client
     from tests.apps.serve.test_app import settled
 
-    photo = gray_photo(tmp_path / "a.png", size=(600, 800))
+    photo = gray_photo(tmp_path / "a.png")
     words = [sys.executable, "-m", "chromagan", "serve", "--port", "0", "--max-photos", "64"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": package_environment()}
     with subprocess.Popen(words, **pipes) as process:
@@ -68,11 +68,9 @@ def test_a_signal_ends_it_when_all_is_answered(tmp_path, sign):
 @pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
 def test_a_load_loses_nothing(tmp_path, capsys):
-    words = ["--clients", "2", "8", "--photos", "40", "--megapixels", "0.2", "--max-photos", "4"]
+    words = ["--clients", "6", "--photos", "24", "--megapixels", "0.05", "--max-photos", "3"]
     assert main(["benchmark", "serve", *words, "--out", str(tmp_path / "load.json")]) == 0
-    loads = json.loads((tmp_path / "load.json").read_text())["loads"]
-    for load in loads:
-        assert (load["lost"], len(load["seconds"])) == (0, 40)
-        assert set(load["statuses"]) <= {"200", "429"}
-    assert loads[1]["statuses"]["429"] > 0  # some had to come again
+    (load,) = json.loads((tmp_path / "load.json").read_text())["loads"]
+    assert (load["lost"], len(load["seconds"])) == (0, 24)
+    assert set(load["statuses"]) == {"200", "429"}  # some had to come again
     assert "clients" in capsys.readouterr().out

@@ -33,7 +33,7 @@ def saved(photo, out, request=None, **options):
 
 
 def settled(condition):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)
     return condition()

@@ -6,7 +6,6 @@ import argparse
 import logging
 from typing import TYPE_CHECKING
 
-from chromagan.apps.cli import words
 from chromagan.apps.web.door import address, listen
 from chromagan.errors import UsageError
 
@@ -34,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "faster on a GPU, and may change the last bit of some pixels (default: 1)")  # fmt: skip
 
     add = parser.add_argument_group("how much").add_argument
-    add("--max-upload", type=float, default=100, metavar="MB", help="of one request (default: 100)")
-    add("--max-pixels", type=float, default=120, metavar="MP", help="millions, of one photo (default: 120)")
+    add("--max-upload", type=int, default=100, metavar="MB", help="of one request (default: 100)")
+    add("--max-pixels", type=int, default=120, metavar="MP", help="millions, of one photo (default: 120)")
     add("--max-photos", type=int, default=32, metavar="N", help="accepted at a time; a further one is answered 429 "
         "(default: 32)")  # fmt: skip
     add("--timeout", type=float, default=120, metavar="SECONDS", help="for a photo's colours, waiting included "
@@ -54,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise UsageError(f'the service needs {error.name}; run: pip install "chromagan[serve]"') from error
     from chromagan.apps.serve.limits import Limits
+    from chromagan.apps.serve.lines import Lines
     from chromagan.apps.serve.service import Service
 
     def make_colorizer() -> Colorizer:
@@ -62,17 +62,13 @@ def run(args: argparse.Namespace) -> int:
         return Colorizer.from_pretrained(args.model, args.device, batch_size=args.batch_size)
 
     limits = Limits(
-        int(args.max_upload * 1e6), int(args.max_pixels * 1e6), args.max_photos, args.timeout, args.transfer_timeout
+        args.max_upload * 10**6, args.max_pixels * 10**6, args.max_photos, args.timeout, args.transfer_timeout
     )
-    with words.lossy("stdout"), listen(args.host, args.port) as door:
+    with listen(args.host, args.port) as door, Lines() as lines:
         log.info("serving at %s, described there; Ctrl-C ends it", address(door))
-        serve(Service(make_colorizer, limits), door, tuple(args.allow_host), _silent if args.quiet else _line)
+        serve(Service(make_colorizer, limits), door, tuple(args.allow_host), _silent if args.quiet else lines)
     return 0
 
 
-def _line(text: str) -> None:
-    print(text, flush=True)
-
-
-def _silent(text: str) -> None:
+def _silent(line: str) -> None:
     pass

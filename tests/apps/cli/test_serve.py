@@ -34,11 +34,12 @@ def test_a_signal_ends_it_when_all_is_answered(tmp_path, sign):
     from tests.apps.serve.test_app import settled
 
     photo = gray_photo(tmp_path / "a.png")
-    words = [sys.executable, "-m", "chromagan", "serve", "--port", "0", "--max-photos", "64"]
+    words = [sys.executable, "-m", "chromagan", "serve", "--port", "0", "--max-photos", "64", "--timeout", "300"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": package_environment()}
     with subprocess.Popen(words, **pipes) as process:
         port = int(process.stderr.readline().split("127.0.0.1:")[1].partition("/")[0])
         ask, answers = Client(port, None, []), []
+        assert settled(lambda: ask("/ready")[0] == 200, 200)
         threads = [
             threading.Thread(target=lambda: answers.append(ask("/colorize", photo.read_bytes()))) for _ in range(12)
         ]

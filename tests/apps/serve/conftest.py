@@ -44,7 +44,7 @@ class Client:
         self.port, self.service, self.lines = port, service, lines
 
     def __call__(self, path, body=None, method=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=280)
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         chunked = "transfer-encoding" in headers
         connection.request(method or ("GET" if body is None else "POST"), path, body, headers, encode_chunked=chunked)

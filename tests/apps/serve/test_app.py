@@ -32,8 +32,8 @@ def saved(photo, out, request=None, **options):
     return out.read_bytes()
 
 
-def settled(condition):
-    until = time.monotonic() + 60
+def settled(condition, seconds=60):
+    until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)
     return condition()

@@ -16,6 +16,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 from clips import FLOWER, LOSSLESS, PAN, PASSING, STILL, ZOOM, Clip, lasting, make_clip
+from numpy.typing import NDArray
 
 from chromagan.film import colorize, planes
 from chromagan.film.planes import Codes, Floats, PictureFormat
@@ -77,9 +78,19 @@ def coloured(gray: Path, made: Path, model: str, steady: bool) -> list[Floats]:
 def changed(clip: Clip, given: list[Floats]) -> float:
     """The mean change of ab from frame to frame over what has not moved in the clip without grain."""
     wide = [np.dstack([cv2.resize(plane, clip.size) for plane in ab]) for ab in given]
-    stills = [clip.still(number) for number in range(1, len(wide))]
+    stills = [unmoved(clip, number) for number in range(1, len(wide))]
     pairs = zip(wide, wide[1:], stills, strict=False)
-    return float(np.mean([np.linalg.norm((b - a)[still], axis=-1).mean() for a, b, still in pairs if still.any()]))
+    changes = [np.linalg.norm((b - a)[still], axis=-1).mean() for a, b, still in pairs if still.any()]
+    return float(np.mean(changes)) if changes else float("nan")
+
+
+def unmoved(clip: Clip, number: int) -> NDArray[np.bool_]:
+    """(H, W) what stands where it stood a frame before; nothing at a cut, and nothing where the camera moves."""
+    before = clip.before(number)
+    if before is None:
+        return np.zeros(clip.size[::-1], bool)
+    flow, seen = before
+    return seen & (np.abs(flow) < 1e-3).all(-1) & clip.still(number)
 
 
 def figures(clip: Clip, made: Path, true: Path) -> tuple[float, float, float, float]:
@@ -91,7 +102,7 @@ def figures(clip: Clip, made: Path, true: Path) -> tuple[float, float, float, fl
         for measure, frame in ((own, picture), (own_ab, picture), (truth, right), (truth_ab, right)):
             measure.take(frame)
         ab = np.stack(lab_of_8bit(picture.pixels)[1:], -1)
-        still = clip.still(number)
+        still = unmoved(clip, number)
         if still.any():
             changes.append(np.linalg.norm((ab - before)[still], axis=-1).mean())
         before = ab

@@ -73,4 +73,4 @@ def colorize(folder: str | Path, tick: Callable[[], object] = lambda: None, **op
         lines = said.read().decode("utf-8", "replace").strip().splitlines()
     if process.returncode or not Path(folder, COLOURED).exists():
         told = lines[-1] if lines else f"chromagan ended with exit code {process.returncode}"
-        raise CommandFailed(told.replace(f"{PHOTO}:", "the photo:").replace(f"{HINTS}:", "the layer hints:"))
+        raise CommandFailed(told.replace(f"{PHOTO}:", "the photo:").replace(f"--hints {HINTS}:", "the layer hints:"))

@@ -63,9 +63,9 @@ class _Node:
     RETURN_TYPES = ("IMAGE",)
 
     @classmethod
-    def IS_CHANGED(cls, model: str = "", **_: Any) -> str:  # noqa: N802 (ComfyUI's name)
+    def IS_CHANGED(cls, model: str | None = None, **_: Any) -> str:  # noqa: N802 (ComfyUI's name)
         """Equal inputs give equal pictures, unless the file of the weights is another one."""
-        return _version(model)
+        return _version(model or "")  # None: another node says it, once it has run
 
 
 class Colorize(_Node):

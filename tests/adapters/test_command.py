@@ -60,6 +60,12 @@ def test_what_the_command_says_is_what_the_user_reads(command):
     assert str(told.value) == "chromagan: error: the photo: every pixel is white; give a photo with grays"
 
 
+def test_hints_that_do_not_do_are_the_layer(command):
+    module, folder = command("import sys; sys.exit('chromagan: error: --hints hints.png: nothing is painted on it')")
+    with pytest.raises(module.CommandFailed, match="^chromagan: error: the layer hints: nothing is painted on it$"):
+        module.colorize(folder)
+
+
 def test_a_command_that_says_nothing(command):
     module, folder = command("import sys; sys.exit(3)")
     with pytest.raises(module.CommandFailed, match="exit code 3"):

@@ -86,6 +86,7 @@ def test_darktable_exports(shell, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["old photo.tif", "old photo_colour.tif"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(LUA is None, reason="needs Lua: apt-get install lua5.4")
 def test_darktable_script(shell, tmp_path):
     (tmp_path / "darktable.lua").write_text(DARKTABLE)

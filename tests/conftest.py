@@ -1,5 +1,6 @@
-"""What all tests share: the mark `quick`, Ctrl-C as in a terminal, a real browser, photographs of scikit-image."""
+"""What all tests share: the mark `quick`, Ctrl-C as in a terminal, a browser, an S3 server, scikit-image's photographs."""
 
+import logging
 import os
 import shutil
 import signal
@@ -53,6 +54,34 @@ def colour_photos(tmp_path_factory):
         small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 server on 127.0.0.1."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    pytest.importorskip("s3fs")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch, tmp_path):
+    """An empty bucket; processes that are started find the server, too."""
+    import s3fs
+
+    values = {"AWS_ENDPOINT_URL": s3_server, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+              "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = tmp_path.name.replace("_", "-").lower()[:60]
+    s3fs.S3FileSystem().mkdir(name)
+    yield f"s3://{name}"
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture(scope="module")

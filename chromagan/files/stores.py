@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from pathlib import Path
@@ -141,6 +142,11 @@ class Place:
         except OSError as error:
             raise WriteError(f"{self.uri}/{name}: cannot be written ({words_of(error)}); check the store") from error
         return True
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            self.fs.rm_file(self.path(name))
 
     def _move_into_place(self, path: str, data: bytes) -> None:
         temporary = f"{path.rsplit('/', 1)[0]}/.chromagan-{secrets.token_hex(8)}.tmp"

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from chromagan.apps.archive.manifest import SHARD, Listing, list_photos, shards_of
 from chromagan.apps.archive.order import Order
-from chromagan.apps.archive.shard import here
 from chromagan.apps.archive.status import Status
 from chromagan.apps.archive.summary import Failures, Summary
 from chromagan.files.stores import Place
@@ -32,7 +31,7 @@ class Progress(Protocol):
 def colorize_archive(
     inputs: Sequence[str],
     order: Order,
-    engine: Engine = here,
+    engine: Engine | None = None,
     *,
     relist: bool = False,
     list_only: bool = False,
@@ -65,6 +64,10 @@ def colorize_archive(
         return listing, summary
     number, parts = part
     shards = shards_of(listing)[number - 1 :: parts]
+    if engine is None:
+        from chromagan.apps.archive.shard import here  # PyTorch, which a driver of a cluster does not need
+
+        engine = here
     if progress:
         progress.begin(listing.photos // parts)
     with Failures(out) as failures:

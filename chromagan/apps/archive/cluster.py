@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chromagan.apps.archive.order import Order
-from chromagan.apps.archive.shard import colorize_shard, load_colorizer
 from chromagan.apps.archive.status import Status
 from chromagan.errors import ChromaganError, DeviceError, UsageError, words_of
 from chromagan.inference.batch import count_processors
@@ -24,7 +23,8 @@ _SETTINGS = {
     "RAY_TQDM": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
     "RAY_raylet_start_wait_time_s": "300",  # on a busy machine
 }
 
@@ -115,12 +115,14 @@ class Actor:
     """
 
     def __init__(self, order: Order) -> None:
-        self._order, self._colorizer = order, load_colorizer(order)
+        from chromagan.apps.archive.shard import colorize_shard, load_colorizer  # PyTorch, which only actors need
+
+        self._order, self._colorizer, self._paint = order, load_colorizer(order), colorize_shard
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The status of the photos of shards, some at a time, as columns."""
         for shard in batch["shard"].tolist():
-            for rows in colorize_shard(self._order, shard, self._colorizer):
+            for rows in self._paint(self._order, shard, self._colorizer):
                 plain = [asdict(row) for row in rows]
                 yield {name: [row[name] for row in plain] for name in plain[0]}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chromagan.apps.archive.attempts import Attempts
 from chromagan.apps.archive.given import Row
 from chromagan.apps.archive.manifest import read_shard
 from chromagan.apps.archive.order import Order
@@ -68,16 +69,41 @@ def colorize_shard(order: Order, shard: str, colorizer: Colorizer) -> Iterator[l
     if known:
         yield list(known.values())
     rows = [row for row in read_shard(out, shard) if row["id"] not in known]
-    kept, since = list[Status](), time.monotonic()
-    for one in colorize_rows(order, rows, colorizer):
+    attempts = Attempts(out, shard)
+    if attempts.careful:
+        yield from _one_by_one(order, shard, rows, colorizer, attempts)
+    elif rows:
+        with attempts.marked():
+            yield from _kept(order, shard, colorize_rows(order, rows, colorizer), order.status_seconds)
+    attempts.clear()
+
+
+def _kept(order: Order, shard: str, done: Iterable[Status], seconds: float) -> Iterator[list[Status]]:
+    """Rows in lists, each when it is kept."""
+    out, kept, since = Place(order.out), list[Status](), time.monotonic()
+    for one in done:
         kept.append(one)
-        if time.monotonic() - since >= order.status_seconds:
+        if time.monotonic() - since >= seconds:
             add_status(out, shard, kept)
             yield kept
             kept, since = [], time.monotonic()
     if kept:
         add_status(out, shard, kept)
         yield kept
+
+
+def _one_by_one(
+    order: Order, shard: str, rows: Sequence[Row], colorizer: Colorizer, attempts: Attempts
+) -> Iterator[list[Status]]:
+    """As `colorize_rows`, kept after each, so that a photo that ends the process is known by its name."""
+    for row in rows:
+        if attempts.ended(row["id"]):
+            told = {"id": row["id"], "uri": row["uri"], "order": order.digest(colorizer.mark), "seconds": time.time()}
+            error = ReadError(f"{row['id']}: the process that painted it ended at once; look at the file")
+            yield from _kept(order, shard, [_unpainted(told, error)], 0)
+            continue
+        with attempts.marked(row["id"]):
+            yield from _kept(order, shard, colorize_rows(order, [row], colorizer), 0)
 
 
 def colorize_rows(order: Order, rows: Sequence[Row], colorizer: Colorizer) -> Iterator[Status]:

@@ -46,8 +46,8 @@ COMMANDS = {
 }
 """What each does; its module in this folder has `add_arguments(parser)` and `run(args) -> int`."""
 
-PHOTOS_ALONE = ("sample", "studio", "serve", "gray", "evaluate", "fairness", "study")
-"""Commands that start no processes, whose words would be lost with those of decoders."""
+PHOTOS_ALONE = ("sample", "archive", "studio", "serve", "gray", "evaluate", "fairness", "study")
+"""Commands that start no processes, whose words would be lost with those of decoders; Ray's have files for theirs."""
 
 _SCIENTIFIC = re.compile(r"-(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)
 

@@ -1,6 +1,4 @@
-"""An archive of generated scans, in a folder and behind an S3 server of this machine."""
-
-import logging
+"""An archive of generated scans."""
 
 import cv2
 import numpy as np
@@ -56,31 +54,3 @@ def mixed(scans):
 def painter():
     """The colorizer of an order, as an actor loads it."""
     return load_colorizer
-
-
-@pytest.fixture(scope="session")
-def s3_server():
-    """An S3 server on 127.0.0.1."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    pytest.importorskip("s3fs")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_server, monkeypatch, tmp_path):
-    """An empty bucket; processes that are started find the server, too."""
-    import s3fs
-
-    values = {"AWS_ENDPOINT_URL": s3_server, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
-              "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = tmp_path.name.replace("_", "-").lower()[:60]
-    s3fs.S3FileSystem().mkdir(name)
-    yield f"s3://{name}"
-    s3fs.S3FileSystem.clear_instance_cache()

@@ -2,6 +2,9 @@
 
 import csv
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import fsspec
@@ -16,6 +19,8 @@ from chromagan.apps.cli.main import main
 from chromagan.errors import WriteError
 from chromagan.files.stores import Place
 from chromagan.images.metadata import read_provenance
+
+ROOT = Path(__file__).parents[3]
 
 
 def outputs(place):
@@ -135,6 +140,35 @@ def test_status_is_kept_on_the_way(scans, tmp_path):
     assert len(told) == 5
     rest = run(folder, order.out)
     assert (rest.counts["done"], rest.before) == (12, 5)
+
+
+ENDS = """
+import os, sys
+from chromagan.apps.archive import shard
+from chromagan.apps.cli.main import main
+read = shard.read_pages
+shard.read_pages = lambda name, **how: os._exit(7) if "0004" in str(name) else read(name, **how)
+sys.exit(main(["archive", sys.argv[1], "-o", sys.argv[2], "--model", "mean", "--here"]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_photo_that_ends_the_process_ends_it_a_few_times(scans, tmp_path):
+    """As a library that crashes does; the others are painted, and the photo is a row."""
+    folder, out = scans(8), tmp_path / "out"
+    command = [sys.executable, "-c", ENDS, str(folder), str(out)]
+    codes = []
+    while not codes or codes[-1] == 7:
+        codes.append(subprocess.run(command, cwd=ROOT, capture_output=True).returncode)
+        assert len(codes) < 8
+    assert codes == [7, 7, 7, 7, 1]
+    assert len(outputs(out)) == 7
+    with open(out / "_chromagan" / "failures.csv", newline="") as file:
+        assert ["ended at once" in row["error"] for row in csv.DictReader(file)] == [True]
+    assert not any(path.is_file() for path in (out / "_chromagan" / "attempts").rglob("*"))
+    # Mended, it is painted as any other.
+    assert run(folder, out).counts["done"] == 8
 
 
 def test_parts_are_the_whole(scans, tmp_path):

@@ -1,4 +1,4 @@
-"""What all tests share: the mark `quick`, Ctrl-C as in a terminal, a browser, an S3 server, scikit-image's photographs."""
+"""What all tests share: the mark `quick`, Ctrl-C as in a terminal, a browser, an S3 server, free photographs."""
 
 import logging
 import os

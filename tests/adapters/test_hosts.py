@@ -55,6 +55,7 @@ sys.path.insert(0, "PLUGINS")
 from krita import InfoObject, Krita
 def main(_):
     import chromagan_colorize
+    Krita.instance().setBatchmode(True)
     for name in ("gray", "deep"):
         document = Krita.instance().openDocument(f"FOLDER/{name}.png")
         document.setBatchmode(True)

@@ -45,6 +45,7 @@ def test_a_colour_layer_lies_above_the_photo(plug_in, mode):
     assert (below, colour._name, colour._mode) == (photo, "Colour (chromagan)", "color")
     assert (document._model, document._active) == ("RGBA", photo)
     assert all(made._closed for made in plug_in.application._made)
+    assert not plug_in.application.batchmode()
     made = np.frombuffer(colour.pixelData(0, 0, 120, 90), np.uint8).reshape(90, 120, 4)
     assert (made[..., :3].max(2).astype(int) - made[..., :3].min(2)).mean() > 1
     lightness = [cv2.cvtColor(one, cv2.COLOR_RGB2LAB)[..., 0] for one in (made[..., :3], np.dstack([gray] * 3))]

@@ -44,7 +44,13 @@ def lay(document: Document, photo: Node, path: Path) -> None:
     if document.colorModel() == "GRAYA":
         document.setColorSpace("RGBA", document.colorDepth(), "")
     width, height = document.width(), document.height()
-    loaded = Krita.instance().openDocument(str(path))
+    application = Krita.instance()
+    batch = application.batchmode()
+    application.setBatchmode(True)  # ask nothing about the profile of a PNG of 16 bits
+    try:
+        loaded = application.openDocument(str(path))
+    finally:
+        application.setBatchmode(batch)
     try:
         pixels = loaded.topLevelNodes()[0]
         pixels.setColorSpace(document.colorModel(), document.colorDepth(), document.colorProfile())

@@ -131,7 +131,13 @@ class Krita:
         return Krita._only
 
     def __init__(self):
-        self._document, self._made, self._extensions = None, [], []
+        self._document, self._made, self._extensions, self._batch = None, [], [], False
+
+    def batchmode(self):
+        return self._batch
+
+    def setBatchmode(self, value):
+        self._batch = value
 
     def activeDocument(self):
         return self._document
@@ -141,6 +147,7 @@ class Krita:
         return self._made[-1]
 
     def openDocument(self, filename):
+        assert self._batch, "Krita would ask about a PNG of 16 bits"
         with Image.open(filename) as picture:
             picture.load()
         self._made.append(Document(picture))

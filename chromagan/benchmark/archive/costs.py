@@ -102,7 +102,7 @@ def costs_table(costs: Costs, processors: int, price: float) -> str:
         hours = MILLION / a_second / 3600
         rest = MILLION * (costs.seconds - costs.network) / (nodes * processors) / 3600
         rows.append([
-            f"{nodes}", f"{hours:,.1f}", f"{hours * nodes * price:,.0f}", f"{rest:,.1f}", f"{a_second:,.1f}",
+            f"{nodes}", f"{hours:,.3g}", f"{hours * nodes * price:,.0f}", f"{rest:,.3g}", f"{a_second:,.1f}",
             f"{a_second * (costs.read + costs.written) / nodes / 1e6:,.1f}",
         ])  # fmt: skip
     head = [f"nodes of {processors} processors", "hours", f"money at {price:g} an hour", "hours without the network",

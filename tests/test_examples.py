@@ -10,11 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
+from skimage import data
 
 from chromagan.film.mark import read_provenance as film_mark
 from chromagan.images.metadata import read_provenance
-from chromagan.images.read import read_photo
+from chromagan.images.read import read_photo, to_photo
+from chromagan.inference.colorizer import Colorizer
 from chromagan.pretrained.store import read_weights
+from chromagan.training.export import export
 from tests.film.clips import STILL, Clip, Coding, lasting, make_clip
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -126,6 +130,62 @@ def test_reference_photos(colour_photos, tmp_path):
     assert re.match(r"coffee\.png: score (0\.9\d|1\.00), share (9\d|100)%\n", told)
     off = read_photo(tmp_path / "coffee.png").pixels.astype(int) - read_photo(photo).pixels
     assert abs(off).mean() < 3
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory):
+    """The painting of `chromagan@small`, and the chroma step."""
+    pytest.importorskip("onnxscript")
+    painting, step = (tmp_path_factory.mktemp("graphs") / name for name in ("painting.onnx", "step.onnx"))
+    export(source="chromagan@small", out=painting, onnx=True)
+    export(source="chroma_upsampler", out=step, onnx=True)
+    return painting, step
+
+
+def free_photos(folder):
+    """Photos of scikit-image, in colour and gray: larger and smaller than the working size, and in many forms."""
+    photo, gray = Image.fromarray(data.astronaut()), Image.fromarray(data.camera())
+    for name in ("coffee", "chelsea", "coins", "moon", "retina"):
+        Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
+    photo.resize((90, 140)).save(folder / "tiny.png")
+    gray.resize((901, 130)).save(folder / "wide.png")
+    photo.convert("CMYK").save(folder / "inks.jpg", quality=95)
+    photo.quantize(64).save(folder / "palette.png")
+    photo.save(folder / "profile.jpg", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    gray.resize((300, 400)).save(folder / "turned.jpg", exif=turned, quality=95)
+    gray.putalpha(Image.linear_gradient("L").resize(gray.size))
+    gray.save(folder / "alpha.png")
+    deep = np.asarray(gray.getchannel("L").resize((320, 240))).astype(np.uint16) * 257
+    Image.fromarray(deep).save(folder / "deep.png")
+
+
+def test_onnx_only(graphs, tmp_path, monkeypatch):
+    """Within a level of what the program makes of the same photos, where 16 bits are 8 there as well."""
+    for room in ("chromagan.inference.predict", "chromagan.models.chroma_upsampler"):
+        monkeypatch.setattr(f"{room}.has_fast_bfloat16", lambda device: False)
+    free_photos(tmp_path)
+    colorizer = Colorizer.from_pretrained("chromagan@small", "cpu")
+    for photo in sorted(tmp_path.iterdir()):
+        run("onnx_only.py", photo, tmp_path / "made.png", *graphs)
+        ours = read_photo(photo)
+        if photo.stem == "deep":
+            ours = to_photo((ours.pixels >> 8).astype(np.uint8))
+        (colored,) = colorizer.colorize([ours])[0]
+        colored.save(tmp_path / "ours.png")
+        made, expected = (np.asarray(Image.open(tmp_path / name)) for name in ("made.png", "ours.png"))
+        assert made.shape == expected.shape, photo.name
+        assert np.abs(made.astype(int) - expected).max() <= 1, photo.name
+        assert (made[..., :3].max(2).astype(int) - made[..., :3].min(2)).mean() > 2, photo.name
+        assert read_provenance(tmp_path / "made.png").sha256 == colored.mark.sha256
+
+
+def test_onnx_only_wants_three_libraries_alone():
+    lines = (EXAMPLES / "onnx_only.py").read_text(encoding="utf-8").splitlines()
+    named = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
+    assert named - sys.stdlib_module_names == {"numpy", "onnxruntime", "PIL"}
+    assert len(lines) <= 120
 
 
 def test_film(colour_photos, tmp_path):

@@ -34,7 +34,7 @@ class ChromaUpsampler(nn.Module):
 
     The network sees ab and L less their means over 5 x 5 low-resolution pixels, and that mean of L, since the range of
     chroma depends on it. The hidden convolutions run in bfloat16 on a CPU that multiplies it in hardware, in float32
-    elsewhere.
+    elsewhere, or everywhere if `precise` is set.
 
     Args:
         width: channels of the hidden 3 x 3 convolutions; multiples of 16 are fastest.
@@ -42,6 +42,7 @@ class ChromaUpsampler(nn.Module):
     """
 
     base: Tensor
+    precise = False
 
     def __init__(self, width: Width = 32, depth: Annotated[int, Within(0, 64)] = 3) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class ChromaUpsampler(nn.Module):
     def _residual(self, seen: Tensor) -> Tensor:
         """(N, 7, h + 2 reach, w + 2 reach) to (N, 8, h, w) float32: four pixels for a, then four for b, of mean 0."""
         weight, bias = _less_block_mean(self.tail.weight), _less_block_mean(self.tail.bias)  # type: ignore[arg-type]
-        half = seen.device.type == "cpu" and has_fast_bfloat16(seen.device)
+        half = not self.precise and seen.device.type == "cpu" and has_fast_bfloat16(seen.device)
         with torch.autocast(seen.device.type, torch.bfloat16, enabled=half):
             # In place: half of the time would go into fresh memory otherwise.
             hidden = F.relu_(self.head(seen.contiguous(memory_format=torch.channels_last)))

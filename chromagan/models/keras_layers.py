@@ -16,7 +16,8 @@ def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
 
     The odd one is after: side 28, kernel 3, stride 2 give (0, 1).
     """
-    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    # Without negative numbers: sides are symbols of an ONNX graph at times, which divides those the other way.
+    total = max(((side + stride - 1) // stride - 1) * stride + kernel - side, 0)
     return total // 2, total - total // 2
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chromagan.models.chroma_upsampler import ChromaUpsampler
 
 Built = TypeVar("Built", bound=nn.Module)
+UPSAMPLER = "chroma_upsampler"
 # A mode sees the call that comes first: what a module's own start calls as well as what that calls on the tensor.
 _RANDOM_FILLS = {
     Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.xavier_uniform_,
@@ -138,13 +139,18 @@ def read_any_weights(
     return read_weights(path, verified)
 
 
+def is_upsampler(path: Path) -> bool:
+    """Whether a file holds weights of the chroma step."""
+    return first_bytes(path)[8:9] == b"{" and read_weights(path, verified=False)[1].model == UPSAMPLER
+
+
 def load_upsampler(path: str | os.PathLike[str] | None = None) -> ChromaUpsampler:
     """The learned x2 chroma step, from the shipped weights or a given file, in evaluation mode."""
     from chromagan.models.chroma_upsampler import build_upsampler
 
-    path = named_weights("chroma_upsampler") if path is None else path
+    path = named_weights(UPSAMPLER) if path is None else path
     tensors, card = read_weights(path, verified=False)
-    if card.model != "chroma_upsampler":
+    if card.model != UPSAMPLER:
         raise WeightsError(f"weights file {path} is for {card.model!r}, not the chroma upsampler; name another file")
     return _filled(lambda: build_upsampler(card.config), tensors, card, path).eval()
 
@@ -191,8 +197,19 @@ def write_network(
     if onnx:
         from chromagan.pretrained.onnx import export_onnx
 
-        difference = export_onnx(path, network, card, half=half)
-        return Exported(path, card.model, f"ab within {difference:.1g} Lab units of the network's under onnxruntime")
+        return _graph(path, card, export_onnx(path, network, card, half=half))
     # a state dict is stored whole
     written = write_weights(path, network.state_dict() if keep_class_head else network, card, half)
     return Exported(path, card.model, f"sha256 {written.sha256}")
+
+
+def write_chroma_step(out: str | os.PathLike[str], weights: Path, half: bool = False) -> Exported:
+    """Write the chroma step of a weights file as an ONNX graph; otherwise as `write_network`."""
+    from chromagan.pretrained.onnx import export_chroma_step
+
+    card = read_weights(weights)[1]
+    return _graph(out, card, export_chroma_step(out, load_upsampler(weights), card, half))
+
+
+def _graph(out: str | os.PathLike[str], card: WeightsCard, difference: float) -> Exported:
+    return Exported(Path(out), card.model, f"ab within {difference:.1g} Lab units of the network's under onnxruntime")

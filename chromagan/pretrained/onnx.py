@@ -1,8 +1,9 @@
-"""Networks as ONNX graphs that need neither PyTorch nor this package.
+"""Networks and the chroma step as ONNX graphs that need neither PyTorch nor this package.
 
-The graph takes `L` (N, 1, H, W) float32, CIE L* in [0, 100], and gives `ab` (N, 2, h, w) float32 in Lab units with
-h = ceil(H / ab_stride), w = ceil(W / ab_stride). N, H and W are free. Padding to the network's stride and cropping
-back are part of the graph, so that its contract is that of `ColorizationNetwork.forward`.
+The painting takes `L` (N, 1, H, W) float32, CIE L* in [0, 100], and gives `ab` (N, 2, h, w) float32 in Lab units with
+h = ceil(H / ab_stride), w = ceil(W / ab_stride), as `settle` has it. The chroma step takes `ab` (N, 2, h, w) and `L`
+(N, 1, 2h, 2w) and gives `finer_ab` (N, 2, 2h, 2w). All sizes are free. What a photo needs beside them is resizing, the
+look's saturation and joining; `examples/onnx_only.py` has it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from chromagan.errors import ModelError
 from chromagan.files.atomic import write_atomically
-from chromagan.models.contract import NOTHING, ColorizationNetwork, digest
-from chromagan.models.look import mixture
+from chromagan.models.chroma_upsampler import ChromaUpsampler
+from chromagan.models.contract import ColorizationNetwork, digest
 from chromagan.pretrained.card import WeightsCard
+from chromagan.pretrained.onnx_graphs import ChromaStep, Graph, Painting
 from chromagan.pretrained.store import inference_part
+from chromagan.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -40,41 +42,7 @@ HALF_TOLERANCE = 0.1
 """Lab units by which `ab` of the graph may differ from the network's; a just visible difference is about 2."""
 
 _EXAMPLE = (2, 50, 70)  # photographs, rows, columns: no two equal, or the exporter takes them for one symbol
-_CHECKED_SIZES = ((1, 33, 47), (2, 128, 96))
-
-
-class _Graph(nn.Module):
-    """A network from L to ab alone, mixed with its bins as the card says; the padding is computed in the graph."""
-
-    def __init__(self, network: ColorizationNetwork, annealed_share: float) -> None:
-        super().__init__()
-        self.network, self.annealed_share = network, annealed_share
-
-    def forward(self, L: Tensor) -> Tensor:
-        """See the module."""
-        height, width = L.shape[-2:]
-        step = self.network.ab_stride
-        prediction = self.network.predict(_pad(L, self.network.stride), NOTHING)
-        ab = mixture(prediction, self.network.bins, self.annealed_share)  # balance is left to the caller
-        return ab[..., : (height + step - 1) // step, : (width + step - 1) // step]
-
-
-def _pad(image: Tensor, stride: int) -> Tensor:
-    """What `pad_to_stride` does, as a gather of rows and columns: the choice of its mode depends on the size."""
-    if stride == 1:
-        return image
-    height, width = image.shape[-2:]
-    rows, columns = (torch.full((), side, dtype=torch.int64, device=image.device) for side in (height, width))
-    reflects = ((-rows) % stride < rows) & ((-columns) % stride < columns)
-
-    def indices(padded: int, side: Tensor) -> Tensor:
-        index, last = torch.arange(padded, device=image.device), side - 1
-        # The clamp only keeps the branch that is not taken inside the image.
-        return torch.where(reflects, last - (index - last).abs(), torch.minimum(index, last)).clamp(min=0)
-
-    padded_height = (height + stride - 1) // stride * stride
-    padded_width = (width + stride - 1) // stride * stride
-    return image.index_select(2, indices(padded_height, rows)).index_select(3, indices(padded_width, columns))
+_CHECKED_SIZES = ((1, 33, 47), (2, 128, 96), (1, 256, 341))
 
 
 def export_onnx(
@@ -96,37 +64,45 @@ def export_onnx(
             otherwise than the network.
         WriteError: the file cannot be written.
     """
-    for extra in ("onnx", "onnxruntime", "onnxscript"):
-        if importlib.util.find_spec(extra) is None:
-            raise ModelError(f"ONNX export needs {extra}, not installed: pip install 'chromagan[onnx]'")
     network = network.cpu().float().eval()
     tensors, config = inference_part(network, card.config)
     card = replace(card, config=config, sha256=card.sha256 or digest(tensors))
+    tolerance = BINS_TOLERANCE if card.look.annealed_share else TOLERANCE
+    return _write(Path(path), Painting(network, card.look), card, half, tolerance)
+
+
+def export_chroma_step(
+    path: str | os.PathLike[str], step: ChromaUpsampler, card: WeightsCard, half: bool = False
+) -> float:
+    """Write the chroma step as an ONNX file; otherwise as `export_onnx`."""
+    step = step.cpu().float().eval()
+    card = replace(card, sha256=card.sha256 or digest(step.state_dict()))
+    return _write(Path(path), ChromaStep(step), card, half, TOLERANCE)
+
+
+def _write(path: Path, graph: Graph, card: WeightsCard, half: bool, tolerance: float) -> float:
+    for extra in ("onnx", "onnxruntime", "onnxscript"):
+        if importlib.util.find_spec(extra) is None:
+            raise ModelError(f"ONNX export needs {extra}, not installed: pip install 'chromagan[onnx]'")
     # The graph, what it says of itself, and the proof that it answers as the network does; then the file.
-    model = _translate(network, card)
+    model = _translate(graph.eval(), card)
     if half:
         _halve(model)
-    _describe(model, network, card)
+    _describe(model, graph, card)
     data = model.SerializeToString()
-    tolerance = BINS_TOLERANCE if card.look.annealed_share else TOLERANCE
-    difference = _check(data, network, card, HALF_TOLERANCE if half else tolerance)
-    path = Path(path)
+    difference = _check(data, graph, card, HALF_TOLERANCE if half else tolerance)
     with contextlib.suppress(OSError):  # writing tells what is wrong with the folder
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(data))
     return difference
 
 
-def _translate(network: ColorizationNetwork, card: WeightsCard) -> ModelProto:
-    count, rows, columns = _EXAMPLE
-    share = card.look.annealed_share
-    example = torch.linspace(0, 100, count * rows * columns).reshape(count, 1, rows, columns)
-    free = {0: torch.export.Dim("N"), 2: torch.export.Dim("H"), 3: torch.export.Dim("W")}
+def _translate(graph: Graph, card: WeightsCard) -> ModelProto:
     try:
         with _quiet(), torch.no_grad():
             program: Any = torch.onnx.export(
-                _Graph(network, share).eval(), (example,), dynamo=True, opset_version=OPSET, input_names=["L"],
-                output_names=["ab"], dynamic_shapes=(free,), external_data=False, verbose=False,
+                graph, graph.example(*_EXAMPLE), dynamo=True, opset_version=OPSET, input_names=list(graph.inputs),
+                output_names=[graph.output], dynamic_shapes=graph.free, external_data=False, verbose=False,
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().splitlines()
@@ -170,7 +146,7 @@ def _halve(model: ModelProto) -> None:
     model.graph.node.extend([*casts, *nodes])
 
 
-def _describe(model: ModelProto, network: ColorizationNetwork, card: WeightsCard) -> None:
+def _describe(model: ModelProto, source: Graph, card: WeightsCard) -> None:
     """Put the card into the metadata, and take out the traces of the machine that exported the graph."""
     graph = model.graph
     for part in (model, graph, *graph.node):
@@ -178,25 +154,18 @@ def _describe(model: ModelProto, network: ColorizationNetwork, card: WeightsCard
         part.doc_string = ""
     del graph.value_info[:]
     graph.name = card.model
-    sides = ("H", "W") if network.ab_stride == 1 else ("h", "w")
-    for index, name in zip((2, 3), sides, strict=True):
+    for index, name in zip((2, 3), source.sides, strict=True):
         graph.output[0].type.tensor_type.shape.dim[index].dim_param = name
     model.producer_name, _, model.producer_version = card.created_by.partition(" ")
-    step = network.ab_stride
-    entries = {
-        **card.to_metadata(),
-        "opset": str(OPSET),
-        "ab_stride": str(step),
-        "stride": str(network.stride),
-        "input": "L: float32 (N, 1, H, W), CIE L* (D65) in [0, 100], any size; the graph pads to the stride itself",
-        "output": f"ab: float32 (N, 2, ceil(H / {step}), ceil(W / {step})), CIE a* and b* in Lab units",
-    }
+    entries = {**card.to_metadata(), "software": f"chromagan {__version__}", "opset": str(OPSET), **source.facts}
+    if not isinstance(source, Painting):
+        del entries["look"]
     for name, text in entries.items():
         model.metadata_props.add(key=name, value=text)
 
 
 @torch.no_grad()
-def _check(data: bytes, network: ColorizationNetwork, card: WeightsCard, tolerance: float) -> float:
+def _check(data: bytes, graph: Graph, card: WeightsCard, tolerance: float) -> float:
     import onnx
     import onnxruntime
 
@@ -204,17 +173,16 @@ def _check(data: bytes, network: ColorizationNetwork, card: WeightsCard, toleran
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    random = np.random.default_rng(0)
     worst = 0.0
-    for count, rows, columns in _CHECKED_SIZES:
-        L = (random.random((count, 1, rows, columns)) * 100).astype(np.float32)
-        (answer,) = session.run(["ab"], {"L": L})
-        ours = mixture(network(torch.from_numpy(L)), network.bins, card.look.annealed_share)
-        difference = float(np.abs(answer - ours.numpy()).max())
+    for size in _CHECKED_SIZES:
+        inputs = graph.example(*size)
+        given = {name: one.numpy() for name, one in zip(graph.inputs, inputs, strict=True)}
+        (answer,) = session.run([graph.output], given)
+        difference = float(np.abs(answer - graph.expected(*inputs).numpy()).max())
         if not difference <= tolerance:  # also for values that are not finite
             raise ModelError(
                 f"the ONNX graph of {card.model} answers otherwise than the network: by {difference:.2g} Lab units at "
-                f"{rows} x {columns} pixels, {json.dumps(tolerance)} are allowed; nothing was written"
+                f"{size[1]} x {size[2]} pixels, {json.dumps(tolerance)} are allowed; nothing was written"
             )
         worst = max(worst, difference)
     return worst

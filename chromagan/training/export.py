@@ -13,7 +13,7 @@ from typing import Any
 from chromagan.errors import TrainingError, UsageError
 from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
-from chromagan.pretrained.create import Exported, load_model, write_network
+from chromagan.pretrained.create import Exported, is_upsampler, load_model, write_chroma_step, write_network
 from chromagan.pretrained.hub import find_weights
 from chromagan.training.average import Loaded, average
 from chromagan.training.build import ancestors_of
@@ -32,7 +32,8 @@ class ExportOptions:
     """What to write, from where, and how it is stored.
 
     Attributes:
-        source: run folder of `chromagan train`; or a weights file, a name of the catalogue, a Hub repository.
+        source: run folder of `chromagan train`; or a weights file, a name of the catalogue, a Hub repository. With
+            `onnx` also "chroma_upsampler", or a file of such weights: the chroma step.
         out: file to write, `.onnx` with `onnx` and `.safetensors` otherwise.
         average: more sources of the same network, whose weights are averaged with it; the card and look are its own.
         checkpoint: which state of a run: "latest", "best", or a file.
@@ -106,6 +107,8 @@ def export(options: ExportOptions | None = None, **given: Any) -> Exported:
     """
     options = options or ExportOptions(**given)
     # The network and what it says of itself.
+    if options.onnx and not _is_run(options.source) and is_upsampler(file := find_weights(options.source)):
+        return _chroma_step(options, file)
     sources = [options.source, *options.average]
     loaded = [_loaded(replace(options, source=source)) for source in sources]
     network, card = average(loaded, [str(source) for source in sources]) if options.average else loaded[0]
@@ -122,11 +125,19 @@ def export(options: ExportOptions | None = None, **given: Any) -> Exported:
     )
 
 
-def _loaded(options: ExportOptions) -> Loaded:
-    folder = Path(options.source)
+def _chroma_step(options: ExportOptions, file: Path) -> Exported:
+    if options.look or options.average or options.zero_semantic or options.checkpoint != "latest":
+        raise UsageError(f"{options.source} is the chroma step, which takes --half alone; leave the other options out")
+    return write_chroma_step(options.out, file, options.half)
+
+
+def _is_run(source: Place) -> bool:
     # A folder that save_pretrained wrote has a config.json too.
-    is_run = (folder / "config.json").is_file() and not (folder / "model.safetensors").is_file()
-    return _from_run(folder, options) if is_run else _from_weights(options)
+    return (Path(source) / "config.json").is_file() and not (Path(source) / "model.safetensors").is_file()
+
+
+def _loaded(options: ExportOptions) -> Loaded:
+    return _from_run(Path(options.source), options) if _is_run(options.source) else _from_weights(options)
 
 
 def _from_run(folder: Path, options: ExportOptions) -> Loaded:

@@ -1,34 +1,40 @@
 """ONNX graphs under onnxruntime against the networks they were made from."""
 
 import json
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from skimage import data
-from skimage.color import lab2rgb, rgb2lab
 from torch import nn
 
+from chromagan.apps.cli.main import main
+from chromagan.color.ab_bins import AbBins
 from chromagan.color.lab import rgb_to_lightness
-from chromagan.errors import ModelError
+from chromagan.errors import ModelError, UsageError
 from chromagan.images.resize import resize_antialiased
-from chromagan.inference.colorizer import Colorizer
+from chromagan.inference.predict import predict
+from chromagan.models import chroma_upsampler
 from chromagan.models.contract import ColorizationNetwork, Prediction, pad_to_stride
-from chromagan.models.look import Look
+from chromagan.models.conv_norm import ConvNorm
+from chromagan.models.look import Look, settle
 from chromagan.models.registry import build_network, register_model
 from chromagan.pretrained import onnx as module
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.catalog import named_weights
-from chromagan.pretrained.create import load_model
-from chromagan.pretrained.onnx import OPSET, TOLERANCE, export_onnx
-from chromagan.pretrained.store import digest
+from chromagan.pretrained.create import load_model, load_upsampler
+from chromagan.pretrained.onnx import BINS_TOLERANCE, OPSET, TOLERANCE, export_onnx
+from chromagan.pretrained.onnx_graphs import pad
+from chromagan.pretrained.store import digest, read_weights
+from chromagan.training.export import export
+from chromagan.version import __version__
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
+
+
+LOOK = Look(208, 1.2, 13.6, 0.5)
 
 
 @register_model("onnx_test", paper="none")
@@ -42,7 +48,9 @@ class Net(ColorizationNetwork):
         self.config = {"classes": classes, "scale": scale}
         self.scale = scale
         self.reduce = nn.Sequential(nn.Conv2d(1, 8, 4, 4), nn.BatchNorm2d(8), nn.ReLU())
-        self.coarse = nn.Conv2d(8, 8, 4, 4)
+        self.coarse = nn.Sequential(nn.Conv2d(8, 8, 4, 4), ConvNorm(8, 8, stride=2, tf_padding=True))
+        self.bins = AbBins()
+        self.to_bins = nn.Conv2d(8, len(self.bins), 1)
         self.to_ab = nn.Conv2d(16, 2, 3, padding=1)
         self.class_head = nn.Linear(8, classes) if classes else None
 
@@ -51,11 +59,11 @@ class Net(ColorizationNetwork):
         coarse = self.coarse(fine)
         up = nn.functional.interpolate(coarse, size=fine.shape[-2:], mode="nearest")
         head = None if self.class_head is None else self.class_head(coarse.mean((2, 3)))
-        return Prediction(self.to_ab(torch.cat((fine, up), 1)) * self.scale, class_logits=head)
+        return Prediction(self.to_ab(torch.cat((fine, up), 1)) * self.scale, 4 * self.to_bins(up), head)
 
 
 def card(name="onnx_test", **entries):
-    return WeightsCard(name, entries, "chromagan 9.9", "Apache-2.0", "", "train --seed 1", Look(208))
+    return WeightsCard(name, entries, "chromagan 9.9", "Apache-2.0", "", "train --seed 1", LOOK)
 
 
 def session(path):
@@ -70,9 +78,9 @@ def lightness(count, rows, columns):
 
 
 @torch.no_grad()
-def difference(running, network, L):
+def difference(running, network, L, look=LOOK):
     (answer,) = running.run(None, {"L": L.numpy()})
-    expected = network(L).ab.numpy()
+    expected = settle(network(L), look, network.bins).numpy()
     assert answer.shape == expected.shape
     assert answer.dtype == np.float32
     assert expected.std() > 1e-2  # a constant answer would prove nothing
@@ -90,20 +98,20 @@ def small(tmp_path_factory):
 
 def test_small_network_at_every_kind_of_padding(small):
     network, path, worst = small
-    assert worst <= TOLERANCE
+    assert worst <= BINS_TOLERANCE
     running = session(path)
     # reflected, edge only, one side of each, none; the wider side of each as well
     for size in [(2, 2), (16, 16), (17, 9), (9, 17), (9, 8), (8, 9), (33, 47), (5, 40), (48, 3), (31, 16), (64, 80)]:
         for count in (1, 3):
             random = torch.Generator().manual_seed(size[0])
-            assert difference(running, network, torch.rand(count, 1, *size, generator=random) * 100) < TOLERANCE
+            assert difference(running, network, torch.rand(count, 1, *size, generator=random) * 100) < BINS_TOLERANCE
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (8, 8), (9, 9), (9, 8), (17, 200), (32, 16), (33, 31)])
 @pytest.mark.parametrize("stride", [1, 2, 16])
 def test_padding_by_gather_is_that_of_the_contract(size, stride):
     image = torch.rand(2, 1, *size)
-    assert torch.equal(module._pad(image, stride), pad_to_stride(image, stride))
+    assert torch.equal(pad(image, stride), pad_to_stride(image, stride))
 
 
 def test_graph_says_what_it_is(small):
@@ -113,7 +121,8 @@ def test_graph_says_what_it_is(small):
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert (told["model"], told["licence"], told["created_by"]) == ("onnx_test", "Apache-2.0", "chromagan 9.9")
     assert json.loads(told["config"])["classes"] == 0
-    assert Look.from_dict(json.loads(told["look"])) == Look(size=208)
+    assert told["software"] == f"chromagan {__version__}"
+    assert Look.from_dict(json.loads(told["look"])) == LOOK
     kept = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith("class_head.")}
     assert told["sha256"] == digest(kept)
     assert told["ab_stride"] == "4"
@@ -137,39 +146,64 @@ def test_half_weights_halve_the_file(tmp_path, small):
     assert difference(session(tmp_path / "half.onnx"), network, torch.rand(1, 1, 20, 30) * 100) < 0.1
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    network, its_card = load_model(named_weights("chromagan"))
-    path = tmp_path_factory.mktemp("shipped") / "chromagan.onnx"
-    export_onnx(path, network, its_card)
-    return network, its_card, path
-
-
-def test_shipped_weights_at_several_sizes(shipped):
-    network, its_card, path = shipped
-    running = session(path)
+@pytest.mark.parametrize(
+    ("name", "half", "allowed"),
+    [
+        ("chromagan", False, 0.01),
+        pytest.param("chromagan@small", False, 0.01, marks=pytest.mark.slow),
+        pytest.param("chromagan@small", True, 0.5, marks=pytest.mark.slow),
+    ],
+)
+def test_shipped_weights_at_several_sizes(tmp_path, monkeypatch, name, half, allowed):
+    """What the stages of a photo make at its working size, of batches and of one photo, and with odd sides."""
+    network, its_card = load_model(named_weights(name))
+    export_onnx(tmp_path / "graph.onnx", network, its_card, half)
+    running = session(tmp_path / "graph.onnx")
     assert running.get_modelmeta().custom_metadata_map["sha256"] == its_card.sha256
     for count, rows, columns in [(1, 224, 224), (2, 112, 160), (1, 149, 203), (3, 33, 47), (1, 7, 90), (1, 2, 3)]:
-        assert difference(running, network, lightness(count, rows, columns)) < TOLERANCE
+        assert difference(running, network, lightness(count, rows, columns), its_card.look) < allowed
+    monkeypatch.setattr("chromagan.inference.predict.has_fast_bfloat16", lambda device: False)
+    L = lightness(2, 208, 276)
+    (answers,) = running.run(None, {"L": L.numpy()})
+    for answer, prediction in zip(answers, predict(network, L.split(1)), strict=True):
+        assert np.abs(answer - settle(prediction, its_card.look, network.bins)[0].numpy()).max() < allowed
 
 
-def test_the_page_of_the_docs_colours_a_photo(shipped, monkeypatch):
-    """The snippet is run as it stands, and agrees with the Colorizer up to what the page says is left out."""
-    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
-    (snippet,) = re.findall(r"```python\n(import json.*?)```", page, re.DOTALL)
-    monkeypatch.chdir(shipped[2].parent)
-    gray = rgb2lab(data.astronaut()[:300])[..., 0]
-    Image.fromarray(np.rint(lab2rgb(np.dstack([gray, gray * 0, gray * 0])) * 255).astype(np.uint8)).save(
-        "photo.jpg", quality=98
-    )
-    exec(compile(snippet, "docs/export.md", "exec"), {})
-    page_lab = rgb2lab(np.asarray(Image.open("colour.png")))
-    ours_lab = rgb2lab(np.asarray(Colorizer.from_pretrained("chromagan", device="cpu")("photo.jpg")))
-    assert page_lab.shape == ours_lab.shape
-    assert np.abs(page_lab[..., 0] - ours_lab[..., 0]).mean() < 1
-    assert ours_lab[..., 1:].std() > 3
-    for channel in (1, 2):
-        assert np.corrcoef(page_lab[..., channel].ravel(), ours_lab[..., channel].ravel())[0, 1] > 0.9
+@pytest.fixture(scope="module")
+def chroma_step(tmp_path_factory):
+    path = tmp_path_factory.mktemp("step") / "chroma_step.onnx"
+    with pytest.MonkeyPatch.context() as patch:
+        # in float32 on any machine
+        patch.setattr(chroma_upsampler, "has_fast_bfloat16", lambda device: True)
+        assert main(["export", "chroma_upsampler", "-o", str(path), "--onnx"]) == 0
+    return path
+
+
+@pytest.mark.parametrize("size", [(1, 52, 69), (3, 9, 31), (1, 1, 1), (1, 2, 40)])
+def test_chroma_step_is_that_of_the_photos(chroma_step, size, monkeypatch):
+    monkeypatch.setattr(chroma_upsampler, "has_fast_bfloat16", lambda device: False)
+    count, rows, columns = size
+    L = lightness(count, 2 * rows, 2 * columns)
+    ab = torch.randn(count, 2, rows, columns, generator=torch.Generator().manual_seed(rows)) * 20
+    (finer,) = session(chroma_step).run(["finer_ab"], {"ab": ab.numpy(), "L": L.numpy()})
+    with torch.no_grad():
+        expected = load_upsampler()(ab, L).numpy()
+    assert finer.shape == expected.shape == (count, 2, 2 * rows, 2 * columns)
+    assert np.abs(finer - expected).max() < TOLERANCE
+    assert rows * columns == 1 or np.abs(expected - np.repeat(np.repeat(ab, 2, 2), 2, 3).numpy()).max() > 0.1
+
+
+def test_chroma_step_says_what_it_is(chroma_step):
+    model = onnx.load(str(chroma_step))
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    its_card = read_weights(named_weights("chroma_upsampler"))[1]
+    assert (told["model"], told["sha256"], told["licence"]) == ("chroma_upsampler", its_card.sha256, its_card.licence)
+    assert "look" not in told
+    tensors = (*model.graph.input, *model.graph.output)
+    shapes = [[side.dim_param or side.dim_value for side in one.type.tensor_type.shape.dim] for one in tensors]
+    assert shapes == [["N", 2, "h", "w"], ["N", 1, "2*h", "2*w"], ["N", 2, "2*h", "2*w"]]
+    with pytest.raises(UsageError, match="chroma_upsampler is the chroma step, which takes --half alone"):
+        export(source="chroma_upsampler", out="step.onnx", onnx=True, saturation=1.2)
 
 
 def test_paper_network_resizes_inside_the_graph(tmp_path):
@@ -187,11 +221,11 @@ def test_a_graph_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
     network = Net()
     real = module._translate
 
-    def mistaken(given, its_card):
-        other = Net().eval()
-        other.load_state_dict(given.state_dict())
-        other.scale = given.scale * 1.01
-        return real(other, its_card)
+    def mistaken(graph, its_card):
+        scale, network.scale = network.scale, network.scale * 1.01
+        translated = real(graph, its_card)
+        network.scale = scale
+        return translated
 
     monkeypatch.setattr(module, "_translate", mistaken)
     with pytest.raises(ModelError, match="answers otherwise"):

@@ -16,12 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     add = parser.add_argument
     add("source", metavar="RUN|FILE|NAME", help="run folder of chromagan train; or a weights file, a shipped network, "
-        "a Hub repository")  # fmt: skip
+        "a Hub repository; with --onnx also chroma_upsampler, the chroma step")  # fmt: skip
     add("-o", "--out", type=Path, required=True, help="file to write")
     add("--average", nargs="+", action="extend", default=[], metavar="RUN|FILE|NAME", help="average the "
         "weights with these, of the same network and from the same beginning (may be given again)")  # fmt: skip
     add("--checkpoint", default="latest", metavar="latest|best|FILE", help="which state of the run [latest]")
-    add("--onnx", action="store_true", help="write an ONNX graph (float32; extra: pip install 'chromagan[onnx]')")
+    add("--onnx", action="store_true", help="write an ONNX graph, the look inside (float32; extra: pip install "
+        "'chromagan[onnx]')")  # fmt: skip
     add("--half", action="store_true", help="with --onnx: store the weights in half precision, half the size")
     add("--keep-class-head", action="store_true", help="keep the class head and full precision, for chromagan train "
         "--init with a class term")  # fmt: skip

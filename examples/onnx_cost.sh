@@ -16,7 +16,7 @@ for kind in light whole; do
     packages="onnxruntime numpy pillow"
     [ "$kind" = light ] || packages="$here/.."
     python3 -m venv "$out/$kind"
-    "$out/$kind/bin/pip" download --quiet --dest "$out/$kind-files" $packages
+    "$out/$kind/bin/pip" wheel --quiet --wheel-dir "$out/$kind-files" $packages
     "$out/$kind/bin/pip" install --quiet --no-index --find-links "$out/$kind-files" \
         $([ "$kind" = light ] && echo "$packages" || echo chromagan)
 done

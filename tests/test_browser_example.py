@@ -89,7 +89,6 @@ def test_the_page_paints_what_the_program_paints(driver, site, tmp_path, monkeyp
         made, ours = (np.asarray(Image.open(one).convert("RGB")).astype(int) for one in (saved, tmp_path / "ours.png"))
         assert made.shape == ours.shape
         off = np.abs(made - ours).max(2)
-        print(name, off.max(), (off > 1).mean())
         assert off.max() <= (2 if name.endswith("png") else 4), name
         assert (off > 1).mean() < 0.01, name
         assert (made.max(2) - made.min(2)).mean() > 2
@@ -99,9 +98,8 @@ def test_the_page_paints_what_the_program_paints(driver, site, tmp_path, monkeyp
     assert not [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
 
 
-def test_a_missing_graph_is_told(driver, site, tmp_path):
+def test_what_is_no_photo_is_told(driver, site, tmp_path):
     driver.get(site)
-    driver.execute_script("new Worker('worker.mjs', { type: 'module' })")  # loads beside the page's own
     (tmp_path / "no.png").write_bytes(b"no photo")
     driver.find_element("id", "photo").send_keys(str(tmp_path / "no.png"))
     for _ in range(1200):

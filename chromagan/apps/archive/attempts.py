@@ -1,7 +1,7 @@
 """Whether a shard's photos end the processes that paint them, as one that a library crashes on does.
 
 An attempt at a shard leaves a mark while it lasts. Where several attempts have left theirs, the next one takes photo
-by photo, each with a mark of its own; a photo whose mark was left is one that ends processes, and is not tried again.
+by photo, each with a mark of its own; a photo that left as many is one that ends processes, and is not tried again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chromagan.apps.archive.order import OWN
 from chromagan.files.stores import Place
 
 FOLDER = f"{OWN}/attempts"
-MANY = 3  # attempts that came to no end, after which photos are taken one by one
+MANY = 3  # attempts that came to no end: at a shard, which is then taken photo by photo, or at one photo
 
 
 class Attempts:
@@ -46,11 +46,8 @@ class Attempts:
             self._out.remove(name)
 
     def ended(self, photo: str) -> bool:
-        """Whether a process ended while it painted this photo alone; said once, so that the next run tries it again."""
-        found = [name for name in self._left if name.startswith(f"{_name(photo)}-")]
-        for name in found:
-            self._out.remove(f"{self._folder}/{name}")
-        return bool(found)
+        """Whether processes ended, again and again, while they painted this photo alone."""
+        return sum(name.startswith(f"{_name(photo)}-") for name in self._left) >= MANY
 
     def clear(self) -> None:
         """The shard came to its end: nothing is left of earlier attempts."""

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "on where it was, and paints what failed")  # fmt: skip
 
     add = parser.add_argument_group("where").add_argument
-    add("--address", metavar="ADDRESS", help="of a Ray cluster, such as ray://HOST:10001 or auto (default: a cluster "
-        "of this machine alone)")  # fmt: skip
+    add("--address", metavar="ADDRESS", help="of a Ray cluster: auto on one of its machines, or HOST:PORT (default: a "
+        "cluster of this machine alone)")  # fmt: skip
     add("--actors", type=int, metavar="N", help="workers, each with one network (default: as many as have room)")
     add("--processors", type=int, default=1, metavar="N", help="of each worker (default: 1)")
     add("--gpus", type=float, default=0.0, metavar="SHARE", help="GPUs of each worker, 0.5 for two that share one "

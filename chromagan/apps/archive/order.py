@@ -25,8 +25,8 @@ class Order:
         out: URI or path of the folder of the outputs.
         model: a shipped network, or a weights file that every machine finds.
         device: "auto", "cpu", "cuda" or "mps".
-        batch_size: photos of one shape that go through the network together. Above 1, a photo's last bits depend on which
-            others it went with, and so on what was killed.
+        batch_size: photos of one shape that go through the network together. Above 1, a photo's last bits depend on
+            which others it went with, and so on what was killed.
         processors: of each `Colorizer`.
         request: of every photo.
         photo_format: of the outputs; that of the input unless given.

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", type=device_name, metavar="DEVICE", help="auto, cpu, cuda, mps (default: cuda with --gpus, cpu "
         "otherwise)")  # fmt: skip
     add("--batch-size", type=int, default=1, metavar="N", help="photos of one shape that go through the network "
-        "together; 16 or more keep a GPU busy (default: 1, so that a photo's bytes do not depend on others)")  # fmt: skip
+        "together; 16 or more keep a GPU busy (default: 1: the bytes of a photo depend on no other)")  # fmt: skip
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees (default: what "
         "suits the weights)")  # fmt: skip
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")

@@ -39,7 +39,9 @@ def start(words):
         [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    assert process.stdout.readline() == "training\n", process.communicate()[1]
+    if process.stdout.readline() != "training\n":
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(process.communicate()[1])
     return process
 
 

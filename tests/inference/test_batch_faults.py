@@ -94,9 +94,9 @@ class Faults:
             self.at("header", name.rsplit("/", 1)[-1])
             return header(file, name)
 
-        def pages_or_fail(path, **options):
+        def pages_or_fail(path, *arguments, **options):
             self.at("decode", path.name)
-            read = pages(path, **options)
+            read = pages(path, *arguments, **options)
             names.update({id(page.pixels): (path.name, page.pixels) for page in read})
             return read
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -53,6 +54,14 @@ def resident_bytes(pid: int) -> list[int]:
     except (OSError, IndexError, ValueError):
         return []
     return [pages * os.sysconf("SC_PAGE_SIZE")]
+
+
+def memory_growth(memory: Sequence[int]) -> float | None:
+    """Mean of the last quarter of a run's `resident_bytes`, over that of the second; None of too few."""
+    quarter = len(memory) // 4
+    if not quarter:
+        return None
+    return statistics.mean(memory[-quarter:]) / statistics.mean(memory[quarter : 2 * quarter])
 
 
 def _launch(command: list[str]) -> ProcessCost:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chromagan.benchmark.child_process import package_environment, resident_bytes
+from chromagan.benchmark.child_process import memory_growth, package_environment, resident_bytes
 from chromagan.errors import ChromaganError
 from chromagan.film.frames import frames
 from chromagan.film.part import Coding, PartWriter, fitted
@@ -45,10 +45,7 @@ class FilmTimings:
     @property
     def growth(self) -> float | None:
         """Mean memory in the last quarter of the run, over that in the second."""
-        quarter = len(self.memory) // 4
-        if not quarter:
-            return None
-        return statistics.mean(self.memory[-quarter:]) / statistics.mean(self.memory[quarter : 2 * quarter])
+        return memory_growth(self.memory)
 
 
 def time_film(film: Path, options: Sequence[str], coding: Coding | None = None, runs: int = 1) -> FilmTimings:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chromagan.benchmark.child_process import measure_process, package_environment, resident_bytes
+from chromagan.benchmark.child_process import measure_process, memory_growth, package_environment, resident_bytes
 from chromagan.benchmark.photos import make_photo, sample_command
 from chromagan.errors import ChromaganError
 from chromagan.reports.tables import format_table
@@ -62,10 +61,7 @@ class Load:
     @property
     def growth(self) -> float | None:
         """Mean memory in the last quarter of the run, over that in the second."""
-        quarter = len(self.memory) // 4
-        if not quarter:
-            return None
-        return statistics.mean(self.memory[-quarter:]) / statistics.mean(self.memory[quarter : 2 * quarter])
+        return memory_growth(self.memory)
 
 
 def time_service(

@@ -95,7 +95,7 @@ def _read_and_write(reel: Reel, coding: Coding, part: Path) -> int:
             if neutral is None:
                 rows, columns = (-(-side >> shift) * -1 for side, shift in
                                  zip((-reel.height, -reel.width), reel.shift[::-1], strict=True))  # fmt: skip
-                neutral = np.full((rows, columns), 1 << (reel.bits - 1), frame.luma.dtype)
+                neutral = np.full((rows, columns), 1 << (writer.bits - 1), np.uint8 if writer.bits <= 8 else np.uint16)
             writer.write(frame, neutral, neutral)
             count += 1
     return count

@@ -80,6 +80,7 @@ def colorize(
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
+    bits: int | None = None,
     start: str | float | None = None,
     stop: str | float | None = None,
     jobs: int = 1,
@@ -104,6 +105,7 @@ def colorize(
             given.
         crf: quality, lower is better; the codec's usual one unless given.
         preset: the encoder's speed, in its own words.
+        bits: of a sample in the output, such as 10; the film's own unless given. More let colours change more finely.
         start: first time that is coloured, seconds or HH:MM:SS.
         stop: the time at which it ends.
         jobs: processes that share the scenes.
@@ -122,7 +124,7 @@ def colorize(
         raise UsageError(f"--jobs {jobs}: at least 1")
     # 1. What is asked for, before anything takes time.
     found = open_reel(Path(film)).clip(seconds_of(start), seconds_of(stop))
-    coding = Coding.suited(output, found.bits, codec, crf, preset)
+    coding = Coding.suited(output, found.bits, codec, crf, preset, bits)
     check_output(output, coding.codec)
     reel = fitted(found, coding)
     timed = tuple(TimedReference.parse(text) for text in references)

@@ -18,6 +18,7 @@ from chromagan.errors import UsageError, WriteError
 from chromagan.files.atomic import moved_into_place, told
 from chromagan.film.frames import Frame
 from chromagan.film.library import av
+from chromagan.film.planes import Codes, deepened
 from chromagan.film.reel import CODES, FULL, LIMITED, Reel
 
 # In a part the n-th frame shown stands at n times this many milliseconds: Matroska counts in milliseconds, and the
@@ -54,11 +55,13 @@ class Coding:
         crf: quality, lower is better, 0 lossless for H.264 and H.265; None takes the codec's default. FFV1, which is
             always lossless, and ProRes have none.
         preset: speed, as the encoder calls it ("medium" for H.264 and H.265, "8" for AV1); None takes that default.
+        bits: of a sample, at least; None takes those of the film.
     """
 
     codec: str = "h264"
     crf: int | None = None
     preset: str | None = None
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         kind = CODECS.get(self.codec)
@@ -74,14 +77,22 @@ class Coding:
 
     @classmethod
     def suited(
-        cls, output: str | Path, bits: int, codec: str | None = None, crf: int | None = None, preset: str | None = None
+        cls,
+        output: str | Path,
+        film_bits: int,
+        codec: str | None = None,
+        crf: int | None = None,
+        preset: str | None = None,
+        bits: int | None = None,
     ) -> Coding:
-        """What is given, with the codec that suits a name's ending and a film's bits unless that is given.
+        """What is given, with the codec that suits a name's ending and the bits unless that is given.
 
         H.264 wherever it plays; H.265 for more than 8 bits, which few players of H.264 show; AV1 for WebM.
         """
-        usual = "av1" if Path(output).suffix.lower() == ".webm" else "h264" if bits <= 8 else "h265"
-        return cls(codec or usual, crf, preset)
+        usual = (
+            "av1" if Path(output).suffix.lower() == ".webm" else "h264" if max(film_bits, bits or 0) <= 8 else "h265"
+        )
+        return cls(codec or usual, crf, preset, bits)
 
     @property
     def options(self) -> dict[str, str]:
@@ -125,16 +136,19 @@ class _Layout:
 
 def _layout(reel: Reel, coding: Coding) -> _Layout:
     """The encoder's pixel format: no fewer bits, chroma no coarser, and as little more of both as there is."""
+    least = coding.bits or reel.bits
+    if least < reel.bits:
+        raise UsageError(f"--bits {least}: {reel.path} has {reel.bits}, and all of them are kept; leave it out")
     names = {format.name for format in av.codec.Codec(CODECS[coding.codec].encoder, "w").video_formats or ()}
     odd_x, odd_y = reel.width % 2, reel.height % 2
     found = [
         (bits, -(x + y), abs(x - reel.shift[0]), _Layout(name, (x, y), bits))
         for (x, y), digits in _SHIFTS.items()
         for bits in (8, 9, 10, 12, 14, 16)
-        if (name := f"yuv{digits}p" + (f"{bits}le" if bits > 8 else "")) in names and bits >= reel.bits
+        if (name := f"yuv{digits}p" + (f"{bits}le" if bits > 8 else "")) in names and bits >= least
     ]
     if not found:
-        raise UsageError(f"{reel.path}: {reel.bits} bits a sample are more than {coding.codec} holds; use --codec ffv1")
+        raise UsageError(f"{reel.path}: {least} bits a sample are more than {coding.codec} holds; use --codec ffv1")
     finest = [row for row in found if row[3].shift[0] <= reel.shift[0] and row[3].shift[1] <= reel.shift[1]]
     even = coding.codec != "ffv1" and (odd_x or odd_y)
     fitting = [row for row in finest or found if not (even and row[3].shift != (0, 0))]
@@ -150,12 +164,16 @@ class PartWriter:
         path: of the part, ending in .mkv.
         reel: as `fitted` gave it.
         coding: how to encode.
+
+    Attributes:
+        bits: of a sample as it is written; more than the film's where the codec has no fewer, or more are asked for.
     """
 
     def __init__(self, path: str | Path, reel: Reel, coding: Coding) -> None:
         self.path = Path(path)
         self.reel, self.coding = reel, coding
         self._layout = _layout(reel, coding)
+        self.bits = self._layout.bits
         self._numbers: dict[int, int] = {}
         self._packets = 0
         self._exit = contextlib.ExitStack()
@@ -196,14 +214,14 @@ class PartWriter:
         """Add a frame.
 
         Args:
-            frame: the next; its `luma` is written as it is.
-            u: (h, w) codes of Cb at the size of the reel's `shift`, of luma's type.
+            frame: the next; its `luma` is written as it is, or brought up to `bits`.
+            u: (h, w) codes of Cb, of `bits`, at the size of the reel's `shift`.
             v: the same of Cr.
         """
         picture = av.VideoFrame(self.reel.width, self.reel.height, self._layout.name)
-        up = self._layout.bits - self.reel.bits
-        for plane, samples in zip(picture.planes, (frame.luma, u, v), strict=True):
-            _fill(plane, samples, self._layout.bits, up)
+        luma = deepened(frame.luma, self.reel, self.bits)
+        for plane, samples in zip(picture.planes, (luma, u, v), strict=True):
+            _fill(plane, samples)
         picture.pts, picture.time_base = frame.pts, self.reel.time_base
         set_tags(picture, self.reel)
         self._numbers[frame.pts] = len(self._numbers)
@@ -227,14 +245,12 @@ def set_tags(thing: Any, reel: Reel) -> None:
     thing.color_trc = reel.transfer
 
 
-def _fill(plane: Any, samples: NDArray[Any], bits: int, up: int) -> None:
-    """Write samples into a plane of so many bits a sample, brought up by `up` of them."""
+def _fill(plane: Any, samples: Codes) -> None:
     if samples.shape != (plane.height, plane.width):
         raise ValueError(f"samples of {samples.shape}, where the plane has {(plane.height, plane.width)}")
-    kind = np.dtype("u1" if bits <= 8 else "<u2")
+    kind = samples.dtype.newbyteorder("<")
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
-    target = rows[:, : plane.width * kind.itemsize].view(kind)
-    np.left_shift(samples, up, out=target, dtype=kind)
+    rows[:, : plane.width * kind.itemsize].view(kind)[:] = samples
 
 
 @contextlib.contextmanager

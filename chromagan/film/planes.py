@@ -56,8 +56,12 @@ class Scale(NamedTuple):
 
 def scale_of(picture: PictureFormat) -> Scale:
     """Codes of a picture's bits and range (ITU-T H.273, 8.3)."""
-    unit, top = 2.0 ** (picture.bits - 8), 2.0**picture.bits - 1
-    if picture.full_range:
+    return _scale(picture.bits, picture.full_range)
+
+
+def _scale(bits: int, full_range: bool) -> Scale:
+    unit, top = 2.0 ** (bits - 8), 2.0**bits - 1
+    if full_range:
         return Scale(0, top, 128 * unit, top)
     return Scale(16 * unit, 219 * unit, 128 * unit, 224 * unit)
 
@@ -80,7 +84,24 @@ def lightness(luma: Codes, picture: PictureFormat, size: tuple[int, int] | None 
     return np.multiply(steps, np.float32(100 / 65_535), dtype=np.float32)
 
 
-def chroma(luma: Codes, ab: Floats, picture: PictureFormat) -> tuple[Codes, Codes]:
+def deepened(codes: Codes, picture: PictureFormat, bits: int) -> Codes:
+    """The same plane in codes of more bits, from which its own come back by a shift to the right.
+
+    Args:
+        codes: (H, W) uint8 or uint16, in the picture's bits.
+        picture: bits and range.
+        bits: not fewer than those, at most twice as many.
+    """
+    up = bits - picture.bits
+    if not up:
+        return codes
+    deep: NDArray[np.uint16] = np.left_shift(codes, up, dtype=np.uint16)
+    if picture.full_range:  # there the highest code has to stay the highest
+        deep |= codes >> (picture.bits - up)
+    return deep
+
+
+def chroma(luma: Codes, ab: Floats, picture: PictureFormat, bits: int | None = None) -> tuple[Codes, Codes]:
     """U and V planes that show wished colours over a Y plane.
 
     Chroma is sited as in MPEG-2 and later: on the left column of its block, in the middle of its rows. The grid is
@@ -91,9 +112,11 @@ def chroma(luma: Codes, ab: Floats, picture: PictureFormat) -> tuple[Codes, Code
         luma: (H, W) uint8, or uint16 for more than 8 bits; read only.
         ab: (2, h, w) a* and b* on a grid that covers the picture, not larger than it.
         picture: bits, subsampling, range and matrix.
+        bits: of U and V; those of the picture unless given.
 
     Returns:
-        U and V, (ceil(H / 2^y), ceil(W / 2^x)) of the type of `luma`. No chroma gives the neutral code exactly.
+        U and V, (ceil(H / 2^y), ceil(W / 2^x)) uint8, or uint16 for more than 8 bits. No chroma gives the neutral code
+        exactly.
 
     Raises:
         UsageError: a shape that is not one of these.
@@ -102,14 +125,15 @@ def chroma(luma: Codes, ab: Floats, picture: PictureFormat) -> tuple[Codes, Code
     _check(luma, ab)
     (height, width), (x, y) = luma.shape, picture.shift
     shape = -(-height // (1 << y)), -(-width // (1 << x))
-    u, v = np.empty(shape, luma.dtype), np.empty(shape, luma.dtype)
-    grid = _Grid(luma, ab, picture)
+    bits = bits or picture.bits
+    u, v = (np.empty(shape, np.uint8 if bits <= 8 else np.uint16) for _ in range(2))
+    grid, scale = _Grid(luma, ab, picture), _scale(bits, picture.full_range)
     rows = max(1, _BAND // shape[1])
     for top in range(0, shape[0], rows):
         band = slice(top, min(top + rows, shape[0]))
         sites = _hundredths(_at_sites(luma[band.start << y : band.stop << y], picture.shift), grid.scale)
         cb, cr = to_cb_cr(sites, *grid.at_sites(band, sites), picture.matrix)
-        u[band], v[band] = (_encode(plane, grid.scale, picture.bits) for plane in (cb, cr))
+        u[band], v[band] = (_encode(plane, scale, bits) for plane in (cb, cr))
     return u, v
 
 

@@ -128,7 +128,7 @@ class FilmStages:
                     work.frames[number] = None
                     if frame.damaged:  # no colours on what is not a picture
                         ab = np.zeros_like(ab)
-                    writer.write(frame, *chroma(frame.luma, ab, self.reel))
+                    writer.write(frame, *chroma(frame.luma, ab, self.reel, writer.bits))
                     self._on_frame()
             item.value = None
 

@@ -14,12 +14,12 @@ MARK = ProvenanceMark("chromagan", "ab" * 32, "chromagan 0.2.0", 3, "ff00")
 LOSSLESS = {"h264": Coding("h264", crf=0), "ffv1": Coding("ffv1")}
 
 
-def chroma(reel):
-    """Flat planes of Cb and Cr that are not gray."""
+def chroma(reel, bits):
+    """Flat planes of Cb and Cr that are not gray, in codes of so many bits."""
     across, down = reel.shift
     size = -(-reel.height // (1 << down)), -(-reel.width // (1 << across))
-    kind = np.uint8 if reel.bits <= 8 else np.uint16
-    return np.full(size, 110 << (reel.bits - 8), kind), np.full(size, 150 << (reel.bits - 8), kind)
+    kind = np.uint8 if bits <= 8 else np.uint16
+    return np.full(size, 110 << (bits - 8), kind), np.full(size, 150 << (bits - 8), kind)
 
 
 def write_parts(folder, reel, coding, pictures, cuts=()):
@@ -30,7 +30,7 @@ def write_parts(folder, reel, coding, pictures, cuts=()):
         paths.append(Path(folder) / f"{start:06}.mkv")
         with PartWriter(paths[-1], reel, coding) as part:
             for frame in pictures[start:stop]:
-                part.write(frame, *chroma(reel))
+                part.write(frame, *chroma(reel, part.bits))
     return paths
 
 

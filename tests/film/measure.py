@@ -13,17 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import av
 import cv2
 import numpy as np
+import torch
 from clips import FLOWER, LOSSLESS, PAN, PASSING, STILL, ZOOM, Clip, lasting, make_clip
 from numpy.typing import NDArray
+from test_planes import Picture as Format
+from test_planes import decode
 
+from chromagan.color.lab import rgb_to_lab
 from chromagan.film import colorize, planes
 from chromagan.film.planes import Codes, Floats, PictureFormat
 from chromagan.film.reel import open_reel
 from chromagan.film.shown import shown_frames
 from chromagan.metrics.cdc import Consistency, ab_histograms, rgb_histograms
-from chromagan.metrics.eight_bit import lab_of_8bit
 from chromagan.metrics.metric import Picture, Shown
 from chromagan.reports.tables import format_table
 
@@ -42,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="chromagan")
     parser.add_argument("--grain", type=float, default=6.0, help="standard deviation of the luma's grain, 8-bit codes")
+    parser.add_argument("--bits", type=int, help="of the films that are made (default: 8, as their source)")
     parser.add_argument("--clips", nargs="+", default=list(CLIPS), choices=list(CLIPS), help="which of them")
     asked = parser.parse_args()
     rows = []
@@ -54,24 +59,27 @@ def main() -> None:
             )
             for how, steady in (("steady", True), ("frame by frame", False)):
                 made = Path(folder) / f"{steady}.mkv"
-                given = coloured(gray, made, asked.model, steady)
-                decibels, flicker, *excess = figures(clip, made, true)
-                changes = [f"{changed(clip, given):.3f}", f"{flicker:.3f}"]
-                rows.append([name, how, f"{decibels:.2f}", *changes, *(f"{one:+.6f}" for one in excess)])
-    names = ["clip", "painted", "PSNR, dB", "flicker given", "shown", "cdc - truth's", "cdc_ab - truth's"]
+                given = coloured(gray, made, asked.model, steady, asked.bits)
+                decibels, *excess = figures(made, true)
+                changes = [changed(clip, given), *seen(clip, made)]
+                told = (f"{decibels:.2f}", *(f"{one:.3f}" for one in changes), *(f"{one:+.6f}" for one in excess))
+                rows.append([name, how, *told])
+            rows.append([name, "the truth", "", "", *(f"{one:.3f}" for one in seen(clip, true)), "", ""])
+    flickers = ["flicker given", "in the file", "on a screen"]
+    names = ["clip", "painted", "PSNR, dB", *flickers, "cdc - truth's", "cdc_ab - truth's"]
     print(format_table(names, rows))
 
 
-def coloured(gray: Path, made: Path, model: str, steady: bool) -> list[Floats]:
+def coloured(gray: Path, made: Path, model: str, steady: bool, bits: int | None) -> list[Floats]:
     """Make the film; the (2, h, w) ab of each frame before they become codes of the file's depth under its luma."""
     given: list[Floats] = []
 
-    def chroma(luma: Codes, ab: Floats, picture: PictureFormat) -> tuple[Codes, Codes]:
+    def chroma(luma: Codes, ab: Floats, picture: PictureFormat, bits: int) -> tuple[Codes, Codes]:
         given.append(ab.copy())
-        return planes.chroma(luma, ab, picture)
+        return planes.chroma(luma, ab, picture, bits)
 
     with patch("chromagan.film.stages.chroma", chroma):
-        colorize(gray, made, model=model, codec="ffv1", steady=steady)
+        colorize(gray, made, model=model, codec="ffv1", steady=steady, bits=bits)
     return given
 
 
@@ -93,21 +101,50 @@ def unmoved(clip: Clip, number: int) -> NDArray[np.bool_]:
     return seen & (np.abs(flow) < 1e-3).all(-1) & clip.still(number)
 
 
-def figures(clip: Clip, made: Path, true: Path) -> tuple[float, float, float, float]:
-    """Mean PSNR; the same change as the file shows it; `cdc` and `cdc_ab` less the truth's."""
-    decibels, changes, before = [], [], None
-    own, own_ab, truth, truth_ab = (Consistency(one) for one in (rgb_histograms, ab_histograms) * 2)
-    for number, (picture, right) in enumerate(zip(shown(made), shown(true), strict=True)):
-        decibels.append(psnr(picture.pixels, right.pixels))
-        for measure, frame in ((own, picture), (own_ab, picture), (truth, right), (truth_ab, right)):
-            measure.take(frame)
-        ab = np.stack(lab_of_8bit(picture.pixels)[1:], -1)
+def flicker(clip: Clip, pictures: Iterator[Floats]) -> float:
+    """The same change of (H, W, 3) R'G'B' in [0, 1]."""
+    changes, before = [], None
+    for number, picture in enumerate(pictures):
+        ab = rgb_to_lab(torch.from_numpy(picture).permute(2, 0, 1)[None])[0, 1:].permute(1, 2, 0).numpy()
         still = unmoved(clip, number)
         if still.any():
             changes.append(np.linalg.norm((ab - before)[still], axis=-1).mean())
         before = ab
-    flicker = float(np.mean(changes)) if changes else float("nan")
-    return float(np.mean(decibels)), flicker, own.value - truth.value, own_ab.value - truth_ab.value
+    return float(np.mean(changes)) if changes else float("nan")
+
+
+def seen(clip: Clip, film: Path) -> list[float]:
+    """Flicker as it stands in a file, and as a screen of 8 bits shows it."""
+    return [flicker(clip, frames(film)) for frames in (unrounded, on_screen)]
+
+
+def on_screen(film: Path) -> Iterator[Floats]:
+    """Frames as a screen of 8 bits shows them."""
+    return (one.pixels.astype(np.float32) / 255 for one in shown(film))
+
+
+def unrounded(film: Path) -> Iterator[Floats]:
+    """Frames of 4:2:0 as they stand in the file: nothing is rounded on the way out of it."""
+    reel = open_reel(film)
+    width, height = reel.width, reel.height
+    picture = Format(reel.matrix, reel.bits, reel.full_range)
+    with av.open(str(film)) as container:
+        for frame in container.decode(video=0):
+            luma, *pair = np.split(frame.to_ndarray().ravel(), [height * width, height * width * 5 // 4])
+            small = (plane.reshape(height // 2, width // 2) for plane in pair)
+            u, v = (cv2.resize(plane.astype(np.float32), (width, height)) for plane in small)
+            yield decode(luma.reshape(height, width), u, v, picture).clip(0, 1).transpose(1, 2, 0).astype(np.float32)
+
+
+def figures(made: Path, true: Path) -> tuple[float, float, float]:
+    """Mean PSNR; `cdc` and `cdc_ab` less the truth's."""
+    decibels = []
+    own, own_ab, truth, truth_ab = (Consistency(one) for one in (rgb_histograms, ab_histograms) * 2)
+    for picture, right in zip(shown(made), shown(true), strict=True):
+        decibels.append(psnr(picture.pixels, right.pixels))
+        for measure, frame in ((own, picture), (own_ab, picture), (truth, right), (truth_ab, right)):
+            measure.take(frame)
+    return float(np.mean(decibels)), own.value - truth.value, own_ab.value - truth_ab.value
 
 
 def shown(film: Path) -> Iterator[Shown]:

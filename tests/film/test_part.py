@@ -47,7 +47,7 @@ def test_all_planes_come_back_bit_for_bit(tmp_path, codec, pixels, bits, size):
     pictures = list(frames(reel))
     part = write_parts(tmp_path, reel, coding, pictures)[0]
     assert all(np.array_equal(frame.luma, luma) for frame, (_, luma) in zip(pictures, shown(part), strict=True))
-    assert all(np.array_equal(*pair) for pair in zip(planes(part)[1:], chroma(reel), strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(planes(part)[1:], chroma(reel, bits), strict=True))
     result = open_reel(part)
     assert (result.width, result.height) == size
     assert (result.full_range, result.matrix, result.bits) == (reel.full_range, reel.matrix, bits)
@@ -77,6 +77,24 @@ def test_prores_holds_8_bits_four_times_as_large(tmp_path):
     for frame, (_, luma) in zip(pictures, shown(part), strict=True):
         assert np.abs(luma.astype(int) - 4 * frame.luma.astype(int)).max() < 30
     assert np.abs(planes(part)[1].astype(int) - 4 * 110).max() < 30
+
+
+@pytest.mark.parametrize(("bits", "codec"), [(10, "ffv1"), (10, "h264"), (12, "h265"), (16, "ffv1")])
+def test_more_bits_than_the_film_has_keep_its_y(tmp_path, bits, codec):
+    reel = fitted(film(tmp_path), coding := Coding(codec, None if codec == "ffv1" else 0, bits=bits))
+    pictures = list(frames(reel))
+    part = write_parts(tmp_path, reel, coding, pictures)[0]
+    assert open_reel(part).bits == bits
+    for frame, (_, luma) in zip(pictures, shown(part), strict=True):
+        assert np.array_equal(luma >> (bits - 8), frame.luma)
+    assert (planes(part)[1] == 110 << (bits - 8)).all()
+
+
+def test_fewer_bits_than_the_film_has_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="--bits 8: .*source.mkv has 10, and all of them are kept"):
+        fitted(film(tmp_path, "yuv420p10le", 10), Coding("ffv1", bits=8))
+    with pytest.raises(UsageError, match="16 bits a sample are more than h264 holds"):
+        fitted(film(tmp_path), Coding("h264", bits=16))
 
 
 def test_what_a_codec_cannot_hold_is_refused(tmp_path):
@@ -111,12 +129,12 @@ def test_a_part_numbers_its_frames_and_appears_when_it_is_whole(tmp_path):
     path = tmp_path / "part.mkv"
     with PartWriter(path, reel, Coding("h264")) as part:
         for frame in pictures:
-            part.write(frame, *chroma(reel))
+            part.write(frame, *chroma(reel, part.bits))
             assert not path.exists()
     assert [int(time * 1000) for time, _ in shown(path)] == [STEP * number for number in range(12)]
     path.unlink()
     with pytest.raises(RuntimeError), PartWriter(path, reel, Coding("h264")) as part:  # noqa: PT012
-        part.write(pictures[0], *chroma(reel))
+        part.write(pictures[0], *chroma(reel, part.bits))
         raise RuntimeError
     assert [left.name for left in tmp_path.iterdir()] == ["source.mkv"]
 
@@ -124,7 +142,7 @@ def test_a_part_numbers_its_frames_and_appears_when_it_is_whole(tmp_path):
 def test_planes_of_a_wrong_size_are_refused(tmp_path):
     reel = film(tmp_path)
     frame = next(iter(frames(reel)))
-    u, v = chroma(reel)
+    u, v = chroma(reel, 8)
     with pytest.raises(WriteError, match="samples of"), PartWriter(tmp_path / "part.mkv", reel, Coding("ffv1")) as part:
         part.write(frame, u[1:], v)
     with (

@@ -9,7 +9,7 @@ import torch
 
 from chromagan.color.lab import rgb_to_lab
 from chromagan.errors import ModelError, UsageError
-from chromagan.film.planes import chroma, lightness
+from chromagan.film.planes import chroma, deepened, lightness
 
 # K_R and K_B as the recommendations print them.
 KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
@@ -158,6 +158,17 @@ def test_gray_gives_neutral_codes(matrix, bits, full, shift):
             for plane in chroma(luma, np.full((2, *size), value, np.float32), picture):
                 assert plane.shape == (-(-37 // (1 << shift[1])), -(-51 // (1 << shift[0])))
                 assert (plane == 2 ** (bits - 1)).all()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_more_bits_show_the_wished_colours_more_closely(photos, full):
+    picture, deep = Picture(full_range=full), Picture(bits=10, full_range=full)
+    luma, wished = codes(encode(photos[0], picture)[0], picture), lab(photos[0])[1:].astype(np.float32)
+    brought = deepened(luma, picture, 10)
+    assert np.array_equal(brought >> 2, luma)
+    rough = lab(decode(luma, *chroma(luma, wished, picture), picture))[1:]
+    fine = lab(decode(brought, *chroma(luma, wished, picture, bits=10), deep))[1:]
+    assert np.abs(fine - wished).mean() < 0.4 * np.abs(rough - wished).mean()
 
 
 def test_luma_is_not_lightness(photos):

@@ -17,7 +17,15 @@ from chromagan.inference.request import Request
 if TYPE_CHECKING:
     from chromagan.film.colorize import FilmOutcome
 
-_COLOURING = ("--reference", "--palette", "--hints", "--codec", "--crf", "--preset")  # mean nothing for gray frames
+_COLOURING = (
+    "--reference",
+    "--palette",
+    "--hints",
+    "--codec",
+    "--crf",
+    "--preset",
+    "--bits",
+)  # mean nothing for gray frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--codec", metavar="NAME", help="h264, h265, av1, ffv1 (lossless) or prores (default: what suits OUTPUT)")
     add("--crf", type=int, metavar="N", help="quality, lower is better (default: 18 for h264, 20 for h265, 28 for av1)")
     add("--preset", metavar="NAME", help="speed of the encoder, in its own words (default: medium; 8 for av1)")
+    add("--bits", type=int, choices=(8, 10, 12, 16), help="of a sample, such as 10 for an 8-bit film: colours change "
+        "more finely, Y stays (default: the film's own)")  # fmt: skip
     add("--overwrite", action="store_true", help="write over an output that stands there")
 
     add = parser.add_argument_group("what is told").add_argument
@@ -80,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
             return 0
         outcome = colorize(
             args.film, args.out, model=args.model, device=args.device, request=request, references=args.reference,
-            hints=args.hints, codec=args.codec, crf=args.crf, preset=args.preset, jobs=args.jobs,
-            steady=not args.no_steady, overwrite=args.overwrite, progress=bar, **common,
+            hints=args.hints, codec=args.codec, crf=args.crf, preset=args.preset, bits=args.bits,
+            jobs=args.jobs, steady=not args.no_steady, overwrite=args.overwrite, progress=bar, **common,
         )  # fmt: skip
     if not args.quiet:
         print(words.spelled(_summary(outcome, args.out)))

@@ -163,6 +163,7 @@ class HeldOutOptions(Section):
     look_saturation: float = option(1.0, "factor on ab that the weights will want", free=True)
     look_typical_chroma: float = option(0.0, "mean chroma that photos are drawn towards, 0 for none", free=True)
     look_annealed_share: float = option(0.0, "share of the bins' annealed mean in the colours, 0 to 1", free=True)
+    look_calm: float = option(0.0, "share of chroma taken away where the bins do not agree, 0 to 1", free=True)
     metric_networks: str = option(
         "", "folder with the networks of LPIPS, FID and KID, by their published names", free=True
     )
@@ -180,4 +181,4 @@ class HeldOutOptions(Section):
     def look(self) -> Look:
         """How the run's weights are used: by validation and previews, and by default once they are exported."""
         size = self.look_size or self.eval_size
-        return Look(size, self.look_saturation, self.look_typical_chroma, self.look_annealed_share)
+        return Look(size, self.look_saturation, self.look_typical_chroma, self.look_annealed_share, self.look_calm)

@@ -73,6 +73,7 @@ class ModelPainter:
             "base_saturation": colorizer.look.saturation,
             "typical_chroma": colorizer.look.typical_chroma,
             "annealed_share": colorizer.look.annealed_share,
+            "calm": colorizer.look.calm,
             "device": str(colorizer.device),
         }
         rows: list[tuple[str, dict[str, Any]]] = []

@@ -67,7 +67,7 @@ def export_onnx(
     network = network.cpu().float().eval()
     tensors, config = inference_part(network, card.config)
     card = replace(card, config=config, sha256=card.sha256 or digest(tensors))
-    tolerance = BINS_TOLERANCE if card.look.annealed_share else TOLERANCE
+    tolerance = BINS_TOLERANCE if card.look.annealed_share or card.look.calm else TOLERANCE
     return _write(Path(path), Painting(network, card.look), card, half, tolerance)
 
 

@@ -67,7 +67,7 @@ class Painting(Graph):
             "stride": str(network.stride),
             "input": "L: float32 (N, 1, H, W), CIE L* (D65) in [0, 100], any size; the graph pads to the stride itself",
             "output": f"ab: float32 (N, 2, ceil(H / {step}), ceil(W / {step})), CIE a* and b* in Lab units; of the "
-            "look, typical chroma and annealed share are inside; size and saturation (after the chroma step) are not",
+            "look, typical chroma, annealed share and calm are inside; size and saturation (after the chroma step) not",
         }
 
     def example(self, count: int, rows: int, columns: int) -> tuple[Tensor, ...]:
@@ -79,7 +79,7 @@ class Painting(Graph):
         height, width = L.shape[-2:]
         step = self.network.ab_stride
         prediction = self.network.predict(pad(L, self.network.stride), NOTHING)
-        ab = mixture(prediction, self.network.bins, self.look.annealed_share)
+        ab = mixture(prediction, self.network.bins, self.look)
         ab = ab[..., : (height + step - 1) // step, : (width + step - 1) // step]
         return balance(ab, self.look.typical_chroma)
 

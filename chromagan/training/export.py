@@ -6,11 +6,12 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from chromagan.errors import TrainingError, UsageError
+from chromagan.models.look import Look
 from chromagan.models.registry import build_network
 from chromagan.pretrained.card import WeightsCard
 from chromagan.pretrained.create import Exported, is_upsampler, load_model, write_chroma_step, write_network
@@ -41,10 +42,11 @@ class ExportOptions:
         half: with `onnx`, store the weights in half precision.
         keep_class_head: keep the class head and full precision, for `chromagan train --init`.
         float32: full precision instead of half.
-        size: working size that sampling takes by default; None for that of the source, as with the next three.
+        size: working size that sampling takes by default; None for that of the source, as with the next four.
         saturation: factor on ab.
         typical_chroma: mean chroma that photos are drawn towards.
         annealed_share: share of the bins' annealed mean in the colours, 0 to 1.
+        calm: share of chroma taken away where the bins do not agree, 0 to 1.
         zero_semantic: ablation: zero the deep features.
         training_command: to record; None for what `config.json` of the run, or the source, says.
 
@@ -64,6 +66,7 @@ class ExportOptions:
     saturation: float | None = None
     typical_chroma: float | None = None
     annealed_share: float | None = None
+    calm: float | None = None
     zero_semantic: bool = False
     training_command: str | None = None
 
@@ -84,7 +87,7 @@ class ExportOptions:
     @property
     def look(self) -> dict[str, Any]:
         """What is given of the look, by the names of `Look`'s fields."""
-        given = {name: getattr(self, name) for name in ("size", "saturation", "typical_chroma", "annealed_share")}
+        given = {field.name: getattr(self, field.name) for field in fields(Look)}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -113,8 +116,9 @@ def export(options: ExportOptions | None = None, **given: Any) -> Exported:
     loaded = [_loaded(replace(options, source=source)) for source in sources]
     network, card = average(loaded, [str(source) for source in sources]) if options.average else loaded[0]
     # What was asked for laid over that.
-    if options.annealed_share and network.bins is None:
-        raise UsageError(f"--annealed-share: the network of {options.source} predicts no bins; leave the option out")
+    for flag, value in (("--annealed-share", options.annealed_share), ("--calm", options.calm)):
+        if value and network.bins is None:
+            raise UsageError(f"{flag}: the network of {options.source} predicts no bins; leave the option out")
     if options.keep_class_head and not any(network.training_only(name) for name in network.state_dict()):
         raise UsageError(f"--keep-class-head: the network of {options.source} has no class head; leave the option out")
     look = replace(card.look, **options.look)

@@ -147,7 +147,7 @@ def test_answers_that_are_not_finite_are_refused():
 
 
 @pytest.mark.parametrize("values", [{"size": 0}, {"size": 10**6}, {"saturation": -1}, {"saturation": float("nan")},
-                                    {"typical_chroma": -1}, {"annealed_share": 1.1}])  # fmt: skip
+                                    {"typical_chroma": -1}, {"annealed_share": 1.1}, {"calm": -0.1}])  # fmt: skip
 def test_looks_out_of_range(values):
     with pytest.raises(UsageError):
         Look(**values)

@@ -74,6 +74,7 @@ LOOKS = {
     "deep": '{"size": ' + "[" * 50_000,
     "list": "[]",
     "share": '{"annealed_share": 2}',
+    "calm": '{"calm": 1.5}',
     "infinite": '{"typical_chroma": Infinity}',
     "true": '{"size": true}',
 }
@@ -152,6 +153,7 @@ def made(folder, seed=0):
         "bool": {**fine, name: fine[name] > 0},
         "bytes": {**fine, name: fine[name].astype(np.uint8)},
         "nan": {**fine, name: fine[name] * np.nan},
+        "calm": '{"calm": 1.5}',
         "infinite": {**fine, name: fine[name] + np.inf},
         "zeros": {key: value * 0 for key, value in fine.items()},
         "none": {},

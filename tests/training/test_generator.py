@@ -144,12 +144,12 @@ def test_sampling_needs_no_timm(trained, tmp_path):
 def test_the_graph_paints_as_the_file(trained, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     file, graph = tmp_path / "new.safetensors", tmp_path / "new.onnx"
-    assert main(["export", str(trained), "-o", str(file), "--float32", "--annealed-share", "0.3"]) == 0
+    assert main(["export", str(trained), "-o", str(file), "--float32", "--annealed-share", "0.3", "--calm", "0.5"]) == 0
     assert main(["export", str(file), "-o", str(graph), "--onnx"]) == 0
     network = create_model("chromagan", weights=file).eval()
     L = torch.rand(1, 1, 50, 64) * 100
     with torch.no_grad():
-        expected = mixture(network(L), network.bins, 0.3)
+        expected = mixture(network(L), network.bins, Look(annealed_share=0.3, calm=0.5))
     (ab,) = onnxruntime.InferenceSession(graph).run(["ab"], {"L": L.numpy()})
     torch.testing.assert_close(torch.from_numpy(ab), expected, rtol=0, atol=1e-2)
 
@@ -218,11 +218,13 @@ def test_presets_take_their_options_back(tmp_path):
     assert from_preset("paper").objective.term(Bins).bin_weight == 0.0
 
 
-def test_exports_refuse_a_share_without_bins(trained, tmp_path, capsys):
-    words = ["-o", str(tmp_path / "x.safetensors"), "--annealed-share"]
-    assert main(["export", str(trained), *words, "1.5"]) == 2
-    assert main(["export", "chromagan", *words, "0.5"]) == 2
-    assert "predicts no bins" in capsys.readouterr().err
+def test_exports_refuse_what_needs_bins_without_bins(trained, tmp_path, capsys):
+    for flag in ("--annealed-share", "--calm"):
+        words = ["-o", str(tmp_path / "x.safetensors"), flag]
+        assert main(["export", str(trained), *words, "1.5"]) == 2
+        capsys.readouterr()
+        assert main(["export", "chromagan", *words, "0.5"]) == 2
+        assert f"{flag}: the network of chromagan predicts no bins" in capsys.readouterr().err
 
 
 def test_frozen_backbones_are_of_the_network(photos, files, tmp_path):

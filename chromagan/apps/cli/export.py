@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--saturation", type=float, help="factor on ab that sampling takes by default")
     add("--typical-chroma", type=float, help="mean chroma that sampling draws photos towards")
     add("--annealed-share", type=float, help="share of the bins' annealed mean in the colours, 0 to 1")
+    add("--calm", type=float, help="share of chroma that is taken away where the bins do not agree, 0 to 1")
     add("--zero-semantic", action="store_true", help="ablation: zero the deep features")
     add("--command", dest="training_command", help="training command to record [made from config.json]")
 

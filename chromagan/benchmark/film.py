@@ -106,6 +106,7 @@ def _command(film: Path, output: Path, options: Sequence[str], coding: Coding) -
     said = [*options, "--codec", coding.codec]
     said += [] if coding.crf is None else ["--crf", str(coding.crf)]
     said += [] if coding.preset is None else ["--preset", coding.preset]
+    said += [] if coding.bits is None else ["--bits", str(coding.bits)]
     command = [sys.executable, "-m", "chromagan", "film", str(film), "-o", str(output), "--quiet", *said]
     started, memory = time.perf_counter(), list[int]()
     with tempfile.TemporaryFile("w+") as errors:

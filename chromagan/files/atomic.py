@@ -64,6 +64,14 @@ def moved_into_place(path: str | Path) -> Iterator[Path]:
         _unfinished.pop(thread, None)
 
 
+@contextlib.contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """What is written to a path within it, and closed, is on the disk at its end, should the power fail."""
+    yield
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object], sync: bool = False) -> None:
     """Write a file beside its target under a temporary name, then move it into place.
 
@@ -92,17 +100,17 @@ def told(path: str | Path) -> Iterator[None]:
         raise WriteError(f"{path}: cannot be written: {cause}") from error
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text in UTF-8, its line ends as they are; `WriteError` as `write_atomically`.
+def write_text(path: str | Path, text: str, sync: bool = False) -> None:
+    """Write a text in UTF-8, its line ends as they are; `sync` and `WriteError` as `write_atomically`.
 
     Of file names that are not Unicode, the bytes become escapes.
     """
-    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")), sync)
 
 
-def write_json(path: str | Path, content: Any) -> None:
-    """Write strict JSON (`ValueError` for NaN and infinity); `WriteError` as `write_atomically`."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+def write_json(path: str | Path, content: Any, sync: bool = False) -> None:
+    """Write strict JSON (`ValueError` for NaN and infinity); `sync` and `WriteError` as `write_atomically`."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", sync)
 
 
 def strict_json(value: Any) -> Any:

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from chromagan.errors import UsageError
-from chromagan.files.atomic import refuse_existing, told
+from chromagan.errors import ReadError, UsageError
+from chromagan.files.atomic import told
 from chromagan.film.folder import PartsFolder
-from chromagan.film.guides import TimedReference, seconds_of, time_name
+from chromagan.film.guides import TimedReference, check_guides, seconds_of, time_name
 from chromagan.film.join import check_output, join
 from chromagan.film.mark import read_provenance
 from chromagan.film.order import Order
 from chromagan.film.part import Coding, fitted
 from chromagan.film.pictures import upright
 from chromagan.film.plan import Plan, make_plan
-from chromagan.film.reel import open_reel
+from chromagan.film.reel import Reel, open_reel
+from chromagan.film.resume import missing_windows
 from chromagan.film.workers import colour_windows, share_windows
+from chromagan.images.metadata import ProvenanceMark
 from chromagan.images.write import write_photo
 from chromagan.inference.request import Request
 
@@ -108,7 +110,8 @@ def colorize(
         bits: of a sample in the output, such as 10; the film's own unless given. More let colours change more finely.
         start: first time that is coloured, seconds or HH:MM:SS.
         stop: the time at which it ends.
-        jobs: processes that share the scenes.
+        jobs: processes that share the scenes. A script that asks for more than one does so under
+            `if __name__ == "__main__":`, as with all of Python's multiprocessing.
         steady: False paints every frame by itself, as a photo.
         overwrite: write over an output that stands there.
         progress: told how far it is.
@@ -128,13 +131,16 @@ def colorize(
     check_output(output, coding.codec)
     reel = fitted(found, coding)
     timed = tuple(TimedReference.parse(text) for text in references)
+    check_guides(timed, None if hints is None else Path(hints))
     order = Order(reel, coding, model, device, request, timed, None if hints is None else Path(hints), steady)
     colorizer = order.colorizer()
     mark = order.mark(colorizer)
+    if output.is_dir():
+        raise UsageError(f"{output}: is a folder; name a file")
     if output.exists() and output.samefile(reel.path):
         raise UsageError(f"{output}: is the film itself; give the output another name")
     if output.exists() and not overwrite:
-        if read_provenance(output) == mark:
+        if _mark_of(output) == mark:
             return FilmOutcome(finished_before=True)
         raise UsageError(f"{output}: stands there already; --overwrite makes it anew")
     for note in reel.notes:
@@ -146,10 +152,12 @@ def colorize(
         if plan is None:
             progress.begin("looking for scenes", reel.expected_frames)
             plan = folder.keep(make_plan(reel, progress.step))
-        order.guides(plan)  # what is wrong with a time or a name is told now
+        told = [*reel.notes, *_cut_short(reel, plan), *order.guides(plan).left_out]  # wrong times are refused now
+        for line in told[len(reel.notes) :]:
+            log.warning("%s", line)
         # 3. The parts that are missing.
         windows = plan.windows(reel.frame_bytes)
-        missing = [window for window in windows if not folder.part(window.number).exists()]
+        missing = missing_windows(windows, folder)
         done = len(plan.pts) - sum(window.stop - window.start for window in missing)
         progress.begin("colouring", len(plan.pts), done)
         if jobs > 1:
@@ -166,7 +174,23 @@ def colorize(
     folder.remove()
     for note in notes:
         log.warning("%s", note)
-    return FilmOutcome(len(plan.pts), len(plan.scenes), keys, len(plan.damaged), (*reel.notes, *notes))
+    return FilmOutcome(len(plan.pts), len(plan.scenes), keys, len(plan.damaged), (*told, *notes))
+
+
+def _cut_short(reel: Reel, plan: Plan) -> list[str]:
+    """A line on a film whose pictures end well before the time that it says."""
+    end = reel.seconds_at(plan.pts[-1]) + float(1 / reel.rate)
+    if reel.seconds is None or reel.span[1] is not None or end > reel.seconds - 1:
+        return []
+    return [f"{reel.path}: its pictures end after {end:.3g} s, where it says {reel.seconds:.3g} s; it may be cut short"]
+
+
+def _mark_of(output: Path) -> ProvenanceMark | None:
+    """Of what stands there, which need not be a film."""
+    try:
+        return read_provenance(output)
+    except ReadError:
+        return None
 
 
 def export_frames(
@@ -204,8 +228,9 @@ def export_frames(
     ends = [*plan.scenes[1:], len(plan.pts)]
     numbers = [_whole(plan, (begin + end) // 2, begin) for begin, end in zip(plan.scenes, ends, strict=True)]
     files = [folder / f"{time_name(reel.seconds_at(plan.pts[number]))}.png" for number in numbers]
-    if not overwrite:
-        refuse_existing(folder, [file.name for file in files], "--overwrite")
+    there = [file for file in files if file.exists()]
+    if there and not overwrite:
+        raise UsageError(f"{there[0]}: stands there already; --overwrite writes over it")
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for number, file in zip(numbers, files, strict=True):

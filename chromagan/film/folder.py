@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from chromagan.files.lock import FileLock, Held
 from chromagan.film.plan import Plan
 
 log = logging.getLogger(__name__)
+_OWN = re.compile(r"lock|plan\.json|part-\d+\.mkv|state-\d+\.npz|led-\d+\.png|\..*")  # file browsers leave hidden ones
 _ENDS = 1 << 20  # bytes of a film's beginning and end that tell it from others
 
 
@@ -42,17 +44,20 @@ class PartsFolder(Parts):
         asked: plain values that decide what its frames are.
 
     Raises:
-        UsageError: another process is making this film, or a file stands where the folder must.
+        UsageError: another process is making this film, a file stands where the folder must, or it holds other files.
         WriteError: the folder cannot be made.
     """
 
     def __init__(self, output: Path, asked: dict[str, Any]) -> None:
         super().__init__(folder_of(output))
         self._asked = asked
-        if self.path.is_file():
-            raise UsageError(f"{self.path}: is a file, where the folder of unfinished parts must be; move it away")
         with told(self.path):
+            if self.path.is_file():
+                raise UsageError(f"{self.path}: is a file, where the folder of unfinished parts must be; move it away")
             self.path.mkdir(parents=True, exist_ok=True)
+            strange = next((file for file in self.path.iterdir() if not _OWN.fullmatch(file.name)), None)
+        if strange:  # it is emptied, and goes at the end
+            raise UsageError(f"{self.path}: holds what is no part of a film, {strange.name}; move it away")
         try:
             self._lock = FileLock(self.path / "lock")
         except Held as error:

@@ -46,16 +46,35 @@ class Guides:
     Attributes:
         scenes: references by the number of their scene.
         frames: guidance of single frames by their number, whose colours then lead in their scene.
+        left_out: what is of frames beyond the stretch that is coloured.
     """
 
     scenes: dict[int, tuple[Reference, ...]] = field(default_factory=dict)
     frames: dict[int, Guidance] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
     def of(self, scene: int, frame: int, common: Guidance) -> Guidance:
         """All that guides one frame, over what guides the whole film."""
         own = self.frames.get(frame, common)
         references = (*common.references, *self.scenes.get(scene, ()))
         return replace(own, palette=own.palette or common.palette, references=(*own.references, *references))
+
+
+def check_guides(references: Iterable[TimedReference], hints: Path | None) -> None:
+    """Read what guides a film, before hours are spent on it.
+
+    Raises:
+        UsageError: a reference without colours, a folder without any hints, or hints that cannot be read.
+        ReadError: a reference that is no photo.
+    """
+    from chromagan.images.read import read_photo
+
+    for reference in references:
+        if read_photo(reference.file).pixels.ndim == 2:
+            raise UsageError(f"reference {reference.file}: it has no colours to take; name a colour photo")
+    for file, _ in timed_files(hints) if hints else []:
+        if _kind(file):
+            read_hints(file)
 
 
 def guides_of(plan: Plan, reel: Reel, references: Iterable[TimedReference], hints: Path | None) -> Guides:
@@ -68,23 +87,22 @@ def guides_of(plan: Plan, reel: Reel, references: Iterable[TimedReference], hint
         hints: a folder of what `--export-frames` wrote, with hints of the studio or colours painted in an editor.
 
     Raises:
-        UsageError: a time outside of the film, a folder without any hints, or hints that cannot be read.
+        UsageError: a time outside of the film, and what `check_guides` raises.
     """
     found = Guides()
     for reference in references:
-        if reference.seconds is None:
-            chosen: Sequence[int] = range(len(plan.scenes))
-        else:
-            chosen = [plan.scene_of(_frame(plan, reel, reference.seconds, f"--reference {reference.file}"))]
+        chosen: Sequence[int] = range(len(plan.scenes))
+        if reference.seconds is not None:
+            frame = _frame(plan, reel, reference.seconds, f"--reference {reference.file}", found)
+            chosen = [] if frame is None else [plan.scene_of(frame)]
         for scene in chosen:
             found.scenes[scene] = (*found.scenes.get(scene, ()), Reference(reference.file))
     if hints is not None:
-        named = timed_files(hints)
-        if not named:
-            raise UsageError(f"--hints {hints}: there are no hints for frames, such as 0h00m01.500s.hints.json; "
-                             "--export-frames writes frames to correct")  # fmt: skip
-        for file, seconds in named:
-            frame = _frame(plan, reel, seconds, str(file))
+        found.left_out += [f"{file}: its name is no time such as 0h00m01.500s; left out" for file in _untimed(hints)]
+        for file, seconds in timed_files(hints):
+            frame = _frame(plan, reel, seconds, str(file), found)
+            if frame is None:
+                continue
             if _kind(file):
                 found.frames[frame] = read_hints(file)
             else:  # a frame coloured by hand guides its whole scene
@@ -116,12 +134,21 @@ def seconds_of(time: str | float | None) -> float | None:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
-def _frame(plan: Plan, reel: Reel, seconds: float, what: str) -> int:
+def _frame(plan: Plan, reel: Reel, seconds: float, what: str, found: Guides) -> int | None:
+    """The frame at a time; None, and a word in `found`, where that lies in the film beyond the stretch of it."""
     # Half a thousandth: names of frames are rounded to one.
-    frame = plan.frame_at(reel.origin + (seconds + 0.0005) / float(reel.time_base))
-    if frame is None:
-        raise UsageError(f"{what}: {seconds:g} s lies outside of what is coloured")
-    return frame
+    ticks = reel.origin + (seconds + 0.0005) / float(reel.time_base)
+    begin, end = reel.span
+    if begin is not None and begin <= ticks < plan.pts[0]:
+        ticks = plan.pts[0]  # the stretch begins between two frames
+    frame = plan.frame_at(ticks)
+    if frame is not None and (end is None or ticks < end):
+        return frame
+    beyond = reel.seconds is None or seconds <= reel.seconds
+    if reel.span == (None, None) or not beyond:
+        raise UsageError(f"{what}: {seconds:g} s lies outside of the film")
+    found.left_out.append(f"{what}: {seconds:g} s lies outside of what is coloured; left out")
+    return None
 
 
 def _kind(file: Path) -> str:
@@ -129,7 +156,10 @@ def _kind(file: Path) -> str:
 
 
 def timed_files(folder: Path) -> list[tuple[Path, float]]:
-    """Hints and coloured frames in a folder, with the seconds that their names say; where a frame has hints, those."""
+    """Hints and coloured frames in a folder, with the seconds that their names say; where a frame has hints, those.
+
+    `UsageError` where there is none.
+    """
     if not folder.is_dir():
         raise UsageError(f"--hints {folder}: there is no such folder; name the one that --export-frames wrote")
     found: dict[float, list[Path]] = {}
@@ -138,8 +168,16 @@ def timed_files(folder: Path) -> list[tuple[Path, float]]:
         if match and (_kind(file) or is_photo_name(file)):
             hours, minutes, seconds, thousandths = map(int, match.groups())
             found.setdefault(hours * 3600 + minutes * 60 + seconds + thousandths / 1000, []).append(file)
-    chosen = ((seconds, _chosen(files)) for seconds, files in found.items())
-    return sorted(((file, seconds) for seconds, files in chosen for file in files), key=lambda pair: pair[1])
+    chosen = [(file, seconds) for seconds, files in found.items() for file in _chosen(files)]
+    if not chosen:
+        raise UsageError(f"--hints {folder}: there are no hints for frames, such as 0h00m01.500s.hints.json; "
+                         "--export-frames writes frames to correct")  # fmt: skip
+    return sorted(chosen, key=lambda pair: pair[1])
+
+
+def _untimed(folder: Path) -> list[Path]:
+    """Hints in a folder whose names say no time."""
+    return [one for one in sorted(folder.iterdir()) if one.name.endswith(_HINTS[:2]) and not _NAME.match(one.name)]
 
 
 def _chosen(files: list[Path]) -> list[Path]:

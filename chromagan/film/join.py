@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chromagan.errors import ReadError, UsageError, WriteError
-from chromagan.files.atomic import moved_into_place
+from chromagan.files.atomic import moved_into_place, on_disk
 from chromagan.film.carried import carry_over, chapters, lost, words_of
 from chromagan.film.library import av
 from chromagan.film.mark import joined
@@ -70,10 +70,16 @@ def join(
     with ExitStack() as stack:
         stack.enter_context(refusals(output))
         temporary = stack.enter_context(moved_into_place(output))
+        stack.enter_context(on_disk(temporary))  # the parts are removed after it
         source = stack.enter_context(opened(reel.path))
         first = stack.enter_context(_opened_part(parts[0]))
         written = stack.enter_context(
-            av.open(str(temporary), "w", format=CONTAINERS[output.suffix.lower()], metadata_errors="surrogateescape")
+            av.open(
+                str(temporary.absolute()),
+                "w",
+                format=CONTAINERS[output.suffix.lower()],
+                metadata_errors="surrogateescape",
+            )  # fmt: skip
         )
         film = _film_stream(written, first.streams.video[0], source.streams[reel.stream], reel)
         carried = carry_over(source, written, reel, output)
@@ -162,10 +168,16 @@ def _opened_part(path: Path) -> Iterator[Any]:
         try:
             part = stack.enter_context(opened(path))
         except ReadError as error:
-            raise WriteError(f"{path}: this part is damaged; remove the folder of parts and begin again") from error
+            raise WriteError(f"{path}: this part is damaged; the same command makes it anew") from error
         if not part.streams.video:
-            raise WriteError(f"{path}: this part is damaged; remove the folder of parts and begin again")
+            raise WriteError(f"{path}: this part is damaged; the same command makes it anew")
         yield part
+
+
+def frames_in(path: Path) -> int:
+    """How many frames a part holds; `WriteError` where it is damaged."""
+    with _opened_part(path) as part:
+        return sum(1 for _ in _packets(part))
 
 
 def _packets(part: Any) -> Iterator[Any]:

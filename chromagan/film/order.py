@@ -56,24 +56,19 @@ class Order:
 
     def values(self, mark: ProvenanceMark) -> dict[str, Any]:
         """What decides the frames of the film; parts made for other values are of no use."""
-        reel = self.reel
-        return {
-            "form": _FORM,
-            "film": identity(reel.path),
-            "span": reel.span,
-            "mark": mark.entries,
-            "coding": asdict(self.coding),
-        }
+        return {"form": _FORM, "mark": mark.entries}
 
     def mark(self, colorizer: Colorizer) -> ProvenanceMark:
-        """The mark of the film: its request is the digest of all that is asked for of its colours."""
+        """The mark of the film: its request is the digest of all that is asked for, and of which film."""
         hints = timed_files(self.hints) if self.hints else []
         asked = {
             "request": self.request.digest,
             "references": [(one.seconds, digest_of(one.file)) for one in self.references],
             "hints": [(seconds, digest_of(str(file))) for file, seconds in hints],
             "steady": self.steady,
+            "film": identity(self.reel.path),
+            "span": self.reel.span,
+            "coding": asdict(self.coding),
         }
-        plain = not asked["references"] and not asked["hints"] and self.steady
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
-        return replace(colorizer.mark_of(self.request), request=self.request.digest if plain else digest)
+        return replace(colorizer.mark_of(self.request), request=digest)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.backends.cpu import get_cpu_capability
 
 from chromagan.errors import UsageError, WriteError
-from chromagan.files.atomic import moved_into_place, told
+from chromagan.files.atomic import moved_into_place, on_disk, told
 from chromagan.film.frames import Frame
 from chromagan.film.library import av
 from chromagan.film.planes import Codes, deepened
@@ -33,13 +33,17 @@ class _Kind:
     options: dict[str, str]
     crf: int | None  # its default; None where there is none
     most: int  # the largest crf
+    presets: tuple[str, ...] = ()
 
+
+_X26X = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+_SVT = tuple(map(str, range(14)))
 
 # `info=0`: else H.265's headers name the machine's threads, and parts of two sessions could not be joined.
 CODECS = {
-    "h264": _Kind("libx264", {"preset": "medium"}, 18, 51),
-    "h265": _Kind("libx265", {"preset": "medium", "x265-params": "log-level=error:info=0"}, 20, 51),
-    "av1": _Kind("libsvtav1", {"preset": "8"}, 28, 63),
+    "h264": _Kind("libx264", {"preset": "medium"}, 18, 51, _X26X),
+    "h265": _Kind("libx265", {"preset": "medium", "x265-params": "log-level=error:info=0"}, 20, 51, _X26X),
+    "av1": _Kind("libsvtav1", {"preset": "8"}, 28, 63, _SVT),
     "ffv1": _Kind("ffv1", {"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "coder": "1"}, None, 0),
     "prores": _Kind("prores_ks", {"profile": "3", "vendor": "apl0"}, None, 0),
 }
@@ -71,6 +75,8 @@ class Coding:
             raise UsageError(f"--crf and presets say nothing to {self.codec}; leave them out")
         if self.crf is not None and not 0 <= self.crf <= kind.most:
             raise UsageError(f"--crf {self.crf}: {self.codec} takes 0 to {kind.most}")
+        if self.preset is not None and self.preset not in kind.presets:
+            raise UsageError(f"--preset {self.preset}: {self.codec} takes {', '.join(kind.presets)}")
         if not _is_there(kind.encoder):
             there = [name for name, other in CODECS.items() if _is_there(other.encoder)]
             raise UsageError(f"--codec {self.codec}: this FFmpeg has no {kind.encoder}; choose {', '.join(there)}")
@@ -182,7 +188,8 @@ class PartWriter:
         with contextlib.ExitStack() as stack:
             stack.enter_context(refusals(self.path))
             temporary = stack.enter_context(moved_into_place(self.path))
-            self._container = stack.enter_context(av.open(str(temporary), "w", format="matroska"))
+            stack.enter_context(on_disk(temporary))
+            self._container = stack.enter_context(av.open(str(temporary.absolute()), "w", format="matroska"))
             self._stream = self._open_stream()
             self._exit = stack.pop_all()
         return self
@@ -199,6 +206,8 @@ class PartWriter:
         reel, layout = self.reel, self._layout
         fields = {2: "tff=1", 3: "bff=1", 4: "bff=1", 5: "tff=1"}.get(reel.field_order)
         options = {"x264-params": fields} if fields and self.coding.codec == "h264" else {}
+        if self.coding.codec == "ffv1":
+            options = _sliced(reel, layout)
         stream = self._container.add_stream(
             CODECS[self.coding.codec].encoder, rate=reel.rate, options=self.coding.options | options,
             width=reel.width, height=reel.height, pix_fmt=layout.name, time_base=reel.time_base,
@@ -235,6 +244,22 @@ class PartWriter:
             packet.time_base = Fraction(1, 1000)
             self._packets += 1
             self._container.mux_one(packet)
+
+
+def _sliced(reel: Reel, layout: _Layout) -> dict[str, str]:
+    """FFV1's options for this size: FFmpeg refuses four slices where their chroma would not come out even.
+
+    Its own number of slices is the next choice; for the narrowest pictures that is refused too, and level 1 has none.
+    """
+    usual = CODECS["ffv1"].options
+    for options in (usual, usual | {"slices": "0"}, usual | {"slices": "0", "level": "1", "slicecrc": "0"}):
+        context: Any = av.CodecContext.create("ffv1", "w")
+        context.width, context.height, context.pix_fmt = reel.width, reel.height, layout.name
+        context.time_base, context.options = reel.time_base, options
+        with contextlib.suppress(av.error.FFmpegError):
+            context.open()
+            return options
+    return usual
 
 
 def set_tags(thing: Any, reel: Reel) -> None:

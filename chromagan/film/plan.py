@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from chromagan.errors import ReadError
+from chromagan.errors import ReadError, UsageError
 from chromagan.files.atomic import write_json
 from chromagan.film.frames import Frame, frames
 from chromagan.film.planes import lightness
@@ -90,7 +90,7 @@ class Plan:
 
     def save(self, file: Path, of: dict[str, Any]) -> None:
         """Write it down, with what it is of."""
-        write_json(file, {"of": of, **asdict(self), "damaged": sorted(self.damaged)})
+        write_json(file, {"of": of, **asdict(self), "damaged": sorted(self.damaged)}, sync=True)
 
     @classmethod
     def load(cls, file: Path, of: dict[str, Any]) -> Plan | None:
@@ -114,6 +114,7 @@ def make_plan(reel: Reel, on_frame: Callable[[], None] = lambda: None) -> Plan:
 
     Raises:
         ReadError: no frame of it can be decoded.
+        UsageError: the stretch has no frame.
     """
     pts, checks, damaged, scenes = list[int](), list[int](), list[int](), list[int]()
     size, cuts = motion_size(reel), CutFinder()
@@ -124,8 +125,11 @@ def make_plan(reel: Reel, on_frame: Callable[[], None] = lambda: None) -> Plan:
         if frame.damaged:
             damaged.append(frame.index)
         on_frame()
+    if not pts and reel.span != (None, None):
+        begin, end = (None if tick is None else f"{reel.seconds_at(tick):g} s" for tick in reel.span)
+        raise UsageError(f"{reel.path}: there is no frame from {begin or 'its beginning'} to {end or 'its end'}")
     if not pts:
-        raise ReadError(f"{reel.path}: no frame of what is asked for can be decoded; it is empty or damaged")
+        raise ReadError(f"{reel.path}: no frame of it can be decoded; it is empty or damaged")
     return Plan(tuple(pts), tuple(checks), frozenset(damaged), tuple(sorted({0, *scenes, *cuts.finish()})))
 
 

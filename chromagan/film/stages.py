@@ -10,12 +10,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chromagan.errors import ReadError, WriteError
+from chromagan.errors import ReadError
 from chromagan.files.atomic import write_atomically
 from chromagan.film.folder import Parts
 from chromagan.film.frames import Frame
@@ -27,6 +26,7 @@ from chromagan.film.part import PartWriter
 from chromagan.film.pictures import laid, upright, upright_lightness
 from chromagan.film.plan import Plan, Window, looked_size, motion_size
 from chromagan.film.planes import chroma, lightness
+from chromagan.film.resume import load_state
 from chromagan.film.steady import State, carry, choose_keys
 from chromagan.images.read import Photo
 from chromagan.inference.colorizer import Colorizer
@@ -147,17 +147,13 @@ class FilmStages:
         return [frame for frame, _ in kept], [L for _, L in kept]
 
     def _keep(self, window: Window, state: State) -> None:
-        write_atomically(self.parts.state(window.number), lambda file: file.write(state.save()))
+        write_atomically(self.parts.state(window.number), lambda file: file.write(state.save()), sync=True)
         self._state = window.number, state
 
     def _before(self, window: Window) -> State:
         number, state = self._state
         if number != window.number - 1 or state is None:
-            file = self.parts.state(window.number - 1)
-            try:
-                state = State.load(file.read_bytes())
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-                raise WriteError(f"{file}: missing or damaged; remove the folder of parts and begin again") from error
+            state = load_state(window.number - 1, self.parts)
         return state
 
     @staticmethod

@@ -1,4 +1,5 @@
 import json
+import os
 from fractions import Fraction
 
 import av
@@ -78,6 +79,13 @@ class Stop(Progress):
                 raise KeyboardInterrupt
 
 
+class Never(Progress):
+    """Of a film that is not begun."""
+
+    def begin(self, what, frames, done=0):
+        pytest.fail(what)
+
+
 def test_luma_stamps_and_sound_stay_and_colours_come(film, tmp_path):
     made = tmp_path / "colour.mkv"
     outcome = colorize(film, made, codec="ffv1", **FAST)
@@ -112,9 +120,30 @@ def test_the_same_command_again_finds_it_finished_and_another_is_refused(film, t
     assert made.stat().st_mtime_ns == stood
 
 
+def test_finished_is_only_what_was_made_of_the_same_film_in_the_same_way(film, tmp_path):
+    made, other = tmp_path / "colour.mkv", tmp_path / "other.mkv"
+    make_clip(other, Clip((lasting(STILL, 6),), SIZE), LOSSLESS, colour=False)
+    colorize(film, made, codec="ffv1", stop=0.5, **FAST)
+    assert colorize(film, made, codec="ffv1", stop=0.5, **FAST).finished_before
+    for source, options in ((film, {}), (film, {"stop": 0.4}), (film, {"stop": 0.5, "codec": "h264"}), (other, {})):
+        with pytest.raises(UsageError, match="--overwrite"):
+            colorize(source, made, **{"codec": "ffv1"} | options, **FAST)
+
+
+@pytest.mark.parametrize("what", ["folder", "text"])
+def test_an_output_that_is_no_film_is_not_touched(film, tmp_path, what):
+    made = tmp_path / "colour.mkv"
+    made.mkdir() if what == "folder" else made.write_text("mine")
+    told = "is a folder" if what == "folder" else "stands there already"
+    with pytest.raises(UsageError, match=told):
+        colorize(film, made, overwrite=what == "folder", **FAST)
+    assert made.is_dir() or made.read_text() == "mine"
+
+
 @pytest.mark.parametrize("damage", ["empty", "truncated", "no state", "truncated state"])
-def test_damaged_parts_are_told_by_their_name_with_what_to_do(film, tmp_path, damage):
-    made = tmp_path / "made.mkv"
+def test_damaged_parts_are_made_anew(film, tmp_path, caplog, damage):
+    made, whole = tmp_path / "made.mkv", tmp_path / "whole.mkv"
+    colorize(film, whole, codec="ffv1", **FAST)
     with pytest.raises(KeyboardInterrupt):
         colorize(film, made, codec="ffv1", progress=Stop(11), **FAST)
     part, state = (next(folder_of(made).glob(f"{kind}-000000.*")) for kind in ("part", "state"))
@@ -122,18 +151,33 @@ def test_damaged_parts_are_told_by_their_name_with_what_to_do(film, tmp_path, da
         case "empty":
             part.write_bytes(b"")
         case "truncated":
-            part.write_bytes(part.read_bytes()[:300])
+            part.write_bytes(part.read_bytes()[:-2000])
         case "no state":
             state.unlink()
         case "truncated state":
             state.write_bytes(state.read_bytes()[:100])
-    broken = state if "state" in damage else part
     for later in [*folder_of(made).glob("part-00000[1-9].mkv")] if "state" in damage else []:
         later.unlink()
-    with pytest.raises(WriteError, match="remove the folder of parts") as error:
-        colorize(film, made, codec="ffv1", **FAST)
-    assert str(error.value).startswith(str(broken))
-    assert not made.exists()
+    colorize(film, made, codec="ffv1", **FAST)
+    assert ("this part is damaged" in caplog.text) == ("state" not in damage)
+    for one, two in zip(planes(whole), planes(made), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_what_is_finished_is_on_the_disk_before_it_has_its_name(film, tmp_path, monkeypatch):
+    """A power cut leaves names of files whose content never came; nothing else can be seen of that without one."""
+    synced, moved = set(), []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.add(os.fstat(file).st_ino), sync(file))[1])
+
+    def watched(source, target):
+        moved.append((os.path.basename(target), os.stat(source).st_ino in synced))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    colorize(film, tmp_path / "made.mkv", codec="ffv1", stop=0.5, **FAST)
+    assert {"plan.json", "part-000000.mkv", "state-000000.npz", "made.mkv"} <= {name for name, _ in moved}
+    assert all(before for _, before in moved)
 
 
 @pytest.mark.parametrize("after", [0, 3, 11, 25, 39])
@@ -156,6 +200,26 @@ def test_a_file_where_the_parts_must_be(film, tmp_path):
     with pytest.raises(UsageError, match="is a file, where the folder"):
         colorize(film, tmp_path / "made.mkv", **FAST)
     assert folder_of(tmp_path / "made.mkv").read_text() == "mine"
+
+
+def test_a_folder_with_files_of_others_is_not_emptied(film, tmp_path):
+    folder = folder_of(tmp_path / "made.mkv")
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="no part of a film, notes.txt"):
+        colorize(film, tmp_path / "made.mkv", **FAST)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_name_too_long_for_its_parts_is_one_line(film, tmp_path):
+    with pytest.raises(WriteError, match="the name is too long"):
+        colorize(film, tmp_path / f"{'a' * 248}.mkv", **FAST)
+
+
+def test_a_folder_with_a_colon_is_no_address(film, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    colorize(film, "reel:1/made.mkv", codec="ffv1", stop=0.2, **FAST)
+    assert len(planes(tmp_path / "reel:1" / "made.mkv")) == 5
 
 
 def test_parts_of_other_options_are_not_used(film, tmp_path, caplog):
@@ -215,6 +279,62 @@ def test_a_reference_guides_its_own_scene_alone(film, tmp_path):
     assert all(np.array_equal(a[2], b[2]) for a, b in zip(one[:20], two[:20], strict=True))
     blue = [float(frame[2].mean() - frame[3].mean()) for frame in (*one[20:], *two[20:])]
     assert min(blue[20:]) > max(blue[:20]) + 8
+
+
+def test_what_guides_the_film_beyond_the_stretch_is_left_out_and_told(film, tmp_path, caplog):
+    photo, folder = tmp_path / "photo.png", tmp_path / "frames"
+    cv2.imwrite(str(photo), TWO.rgb(25))
+    export_frames(film, folder)
+    for frame in folder.glob("*.png"):
+        cv2.imwrite(str(frame), TWO.rgb(25))
+    (folder / "sky.hints.json").write_text("{}")
+    piece = {"start": 0.1, "stop": 0.6, "codec": "ffv1", **FAST}
+    colorize(film, tmp_path / "made.mkv", references=[f"0.1={photo}", f"1.4={photo}"], hints=folder, **piece)
+    told = [line for line in caplog.messages if "left out" in line]
+    assert [line.split(": ", 1)[0] for line in told] == [
+        f"--reference {photo}", str(folder / "sky.hints.json"), str(folder / "0h00m01.250s.png"),
+    ]  # fmt: skip
+    for options in (piece, {**piece, "start": None, "stop": None}):
+        with pytest.raises(UsageError, match="100 s lies outside of the film"):
+            colorize(film, tmp_path / "other.mkv", references=[f"100={photo}"], **options)
+
+
+@pytest.mark.parametrize("wrong", ["gray photo", "no hints", "broken hints"])
+def test_what_cannot_guide_is_told_before_the_film_is_read(film, tmp_path, wrong):
+    photo, folder = tmp_path / "gray.png", tmp_path / "frames"
+    folder.mkdir()
+    cv2.imwrite(str(photo), TWO.rgb(25)[..., 0])
+    if wrong == "broken hints":
+        (folder / "0h00m00.417s.hints.json").write_text("{")
+    options = {"references": [str(photo)]} if wrong == "gray photo" else {"hints": folder}
+    with pytest.raises(UsageError):
+        colorize(film, tmp_path / "made.mkv", progress=Never(), **options, **FAST)
+    assert not folder_of(tmp_path / "made.mkv").exists()
+
+
+def test_frames_that_stand_there_are_not_written_over(film, tmp_path):
+    (first,) = export_frames(film, tmp_path, stop=0.5)
+    with pytest.raises(UsageError, match=f"{first.name}: stands there already; --overwrite"):
+        export_frames(film, tmp_path, stop=0.5)
+    export_frames(film, tmp_path, stop=0.5, overwrite=True)
+
+
+def test_a_film_that_ends_in_the_middle_is_told(tmp_path, caplog):
+    whole, broken = tmp_path / "whole.mkv", tmp_path / "broken.mkv"
+    make_clip(whole, Clip((lasting(STILL, 60),), SIZE), LOSSLESS, colour=False)
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 3])
+    outcome = colorize(broken, tmp_path / "made.mkv", **FAST)
+    assert 0 < outcome.frames < 30
+    assert "it may be cut short" in caplog.text
+    assert any("cut short" in note for note in outcome.notes)
+    caplog.clear()
+    assert colorize(whole, tmp_path / "other.mkv", start=2.3, **FAST).frames == 4
+    assert "cut short" not in caplog.text
+
+
+def test_a_stretch_between_two_frames_is_told(film, tmp_path):
+    with pytest.raises(UsageError, match=r"there is no frame from 0\.05 s to 0\.06 s"):
+        colorize(film, tmp_path / "made.mkv", start=0.05, stop=0.06, **FAST)
 
 
 def test_a_corrected_frame_leads_its_scene(film, tmp_path):

@@ -53,6 +53,18 @@ def test_all_planes_come_back_bit_for_bit(tmp_path, codec, pixels, bits, size):
     assert (result.full_range, result.matrix, result.bits) == (reel.full_range, reel.matrix, bits)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (300, 3), (101, 67), (359, 291)])
+def test_ffv1_takes_pictures_of_any_size(tmp_path, size):
+    source, output = tmp_path / "source.mov", tmp_path / "film.mkv"
+    make(source, "png", size=size, count=3, pixels="gray")
+    lines, reel, parts = colour(source, output, cuts=(2,))
+    assert not lines
+    assert len(parts) == 2
+    for (_, before), (_, after) in zip(shown(source), shown(output), strict=True):
+        assert np.array_equal(before, after)
+    assert reel.shift == (1, 1)
+
+
 @pytest.mark.parametrize(("codec", "pixels", "size", "shift"), [
     ("h264", "yuv411p", (96, 64), (1, 0)), ("h264", "yuv410p", (96, 64), (1, 1)),
     ("h264", "yuv440p", (96, 64), (0, 0)), ("ffv1", "yuv440p", (96, 64), (0, 1)),
@@ -111,6 +123,7 @@ def test_what_a_codec_cannot_hold_is_refused(tmp_path):
 @pytest.mark.parametrize(("wrong", "words"), [
     ({"codec": "vp8"}, "choose one of h264, h265, av1, ffv1, prores"), ({"codec": "ffv1", "crf": 3}, "leave them out"),
     ({"codec": "h264", "crf": 52}, "takes 0 to 51"), ({"codec": "prores", "preset": "fast"}, "leave them out"),
+    ({"codec": "h264", "preset": "quick"}, "h264 takes ultrafast, "), ({"codec": "av1", "preset": "fast"}, "takes 0"),
 ])  # fmt: skip
 def test_codings_that_make_no_sense(wrong, words):
     with pytest.raises(UsageError, match=words):

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -61,21 +61,31 @@ def main() -> None:
                 made = Path(folder) / f"{steady}.mkv"
                 given = coloured(gray, made, asked.model, steady, asked.bits)
                 decibels, *excess = figures(made, true)
-                changes = [changed(clip, given), *seen(clip, made)]
+                written = [flicker(clip, in_file(colours)) for colours in (given, held(clip, given))]
+                changes = [changed(clip, given), *written, flicker(clip, on_screen(made))]
                 told = (f"{decibels:.2f}", *(f"{one:.3f}" for one in changes), *(f"{one:+.6f}" for one in excess))
                 rows.append([name, how, *told])
-            rows.append([name, "the truth", "", "", *(f"{one:.3f}" for one in seen(clip, true)), "", ""])
-    flickers = ["flicker given", "in the file", "on a screen"]
+            rows.append([name, "the truth", "", "", "", "", f"{flicker(clip, on_screen(true)):.3f}", "", ""])
+    flickers = ["flicker given", "in the file", "held", "on a screen"]
     names = ["clip", "painted", "PSNR, dB", *flickers, "cdc - truth's", "cdc_ab - truth's"]
     print(format_table(names, rows))
 
 
-def coloured(gray: Path, made: Path, model: str, steady: bool, bits: int | None) -> list[Floats]:
-    """Make the film; the (2, h, w) ab of each frame before they become codes of the file's depth under its luma."""
-    given: list[Floats] = []
+class Given(NamedTuple):
+    """A frame, and (2, h, w) the colours that it is given before they become codes under its luma."""
+
+    luma: Codes
+    ab: Floats
+    picture: PictureFormat
+    bits: int
+
+
+def coloured(gray: Path, made: Path, model: str, steady: bool, bits: int | None) -> list[Given]:
+    """Make the film; its frames and their colours."""
+    given: list[Given] = []
 
     def chroma(luma: Codes, ab: Floats, picture: PictureFormat, bits: int) -> tuple[Codes, Codes]:
-        given.append(ab.copy())
+        given.append(Given(luma.copy(), ab.copy(), picture, bits))
         return planes.chroma(luma, ab, picture, bits)
 
     with patch("chromagan.film.stages.chroma", chroma):
@@ -83,9 +93,19 @@ def coloured(gray: Path, made: Path, model: str, steady: bool, bits: int | None)
     return given
 
 
-def changed(clip: Clip, given: list[Floats]) -> float:
+def held(clip: Clip, given: list[Given]) -> list[Given]:
+    """The same with the mean colours of its scene on every frame: what changes then is grain and rounding alone."""
+    cuts = [number for number in range(len(given)) if clip.before(number) is None]
+    still = []
+    for start, stop in zip(cuts, [*cuts[1:], len(given)], strict=True):
+        mean = np.mean([one.ab for one in given[start:stop]], axis=0)
+        still += [one._replace(ab=mean) for one in given[start:stop]]
+    return still
+
+
+def changed(clip: Clip, given: list[Given]) -> float:
     """The mean change of ab from frame to frame over what has not moved in the clip without grain."""
-    wide = [np.dstack([cv2.resize(plane, clip.size) for plane in ab]) for ab in given]
+    wide = [np.dstack([cv2.resize(plane, clip.size) for plane in one.ab]) for one in given]
     stills = [unmoved(clip, number) for number in range(1, len(wide))]
     pairs = zip(wide, wide[1:], stills, strict=False)
     changes = [np.linalg.norm((b - a)[still], axis=-1).mean() for a, b, still in pairs if still.any()]
@@ -113,27 +133,20 @@ def flicker(clip: Clip, pictures: Iterator[Floats]) -> float:
     return float(np.mean(changes)) if changes else float("nan")
 
 
-def seen(clip: Clip, film: Path) -> list[float]:
-    """Flicker as it stands in a file, and as a screen of 8 bits shows it."""
-    return [flicker(clip, frames(film)) for frames in (unrounded, on_screen)]
-
-
 def on_screen(film: Path) -> Iterator[Floats]:
     """Frames as a screen of 8 bits shows them."""
     return (one.pixels.astype(np.float32) / 255 for one in shown(film))
 
 
-def unrounded(film: Path) -> Iterator[Floats]:
+def in_file(given: list[Given]) -> Iterator[Floats]:
     """Frames of 4:2:0 as they stand in the file: nothing is rounded on the way out of it."""
-    reel = open_reel(film)
-    width, height = reel.width, reel.height
-    picture = Format(reel.matrix, reel.bits, reel.full_range)
-    with av.open(str(film)) as container:
-        for frame in container.decode(video=0):
-            luma, *pair = np.split(frame.to_ndarray().ravel(), [height * width, height * width * 5 // 4])
-            small = (plane.reshape(height // 2, width // 2) for plane in pair)
-            u, v = (cv2.resize(plane.astype(np.float32), (width, height)) for plane in small)
-            yield decode(luma.reshape(height, width), u, v, picture).clip(0, 1).transpose(1, 2, 0).astype(np.float32)
+    for luma, ab, picture, bits in given:
+        deep = Format(picture.matrix, bits, picture.full_range)
+        uv = (
+            cv2.resize(plane.astype(np.float32), luma.shape[::-1]) for plane in planes.chroma(luma, ab, picture, bits)
+        )
+        rgb = decode(planes.deepened(luma, picture, bits), *uv, deep)
+        yield rgb.clip(0, 1).transpose(1, 2, 0).astype(np.float32)
 
 
 def figures(made: Path, true: Path) -> tuple[float, float, float]:

@@ -1,12 +1,8 @@
-"""A photo in colour with onnxruntime, NumPy and Pillow alone: python onnx_only.py PHOTO OUT.png [PAINTING CHROMA_STEP].
-
-`chromagan export --onnx` writes the two graphs (docs/export.md). The photo is turned upright as its EXIF says, a colour
-profile becomes sRGB, alpha stays, colours count for nothing, 16 bits become 8. Of metadata there is our mark alone.
-"""
+"""A photo in colour with onnxruntime, NumPy and Pillow: python onnx_only.py PHOTO OUT.png [PAINTING CHROMA_STEP]."""
+# Graphs: `chromagan export --onnx`, see docs/export.md. Upright, in sRGB and 8 bits, with its alpha and our mark alone.
 
 import io
 import json
-import math
 import sys
 from collections.abc import Callable
 
@@ -16,10 +12,10 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 MATRIX = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 MATRIX /= MATRIX.sum(axis=1, keepdims=True)  # linear sRGB to XYZ, each relative to white: gray is X = Y = Z
-TO_RGB = np.linalg.inv(MATRIX).astype(np.float32)
-CODE, LIGHT = np.arange(256) / 255, np.linspace(0, 1, 1 << 17)
+TO_RGB, CODE, LIGHT = np.linalg.inv(MATRIX).astype(np.float32), np.arange(256) / 255, np.linspace(0, 1, 1 << 17)
 TO_LIGHT = np.where(CODE > 0.04045, ((CODE + 0.055) / 1.055) ** 2.4, CODE / 12.92).astype(np.float32)
 TO_CODE = np.rint(255 * np.where(LIGHT > 0.0031308, 1.055 * LIGHT ** (1 / 2.4) - 0.055, 12.92 * LIGHT)).astype(np.uint8)
+PRIMARIES = (b"rXYZ", 28579, 14582, 913), (b"gXYZ", 25236, 46982, 6362), (b"bXYZ", 9374, 3972, 46786)  # as chromagan's
 MARK = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
 xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:chromagan="http://ns.chromagan/1.0/"
 Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -34,11 +30,17 @@ def read(path: str) -> tuple[np.ndarray, Image.Image | None]:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
+    pixels = np.asarray(image.convert("RGB"))
     if profile := image.info.get("icc_profile"):
-        flags = ImageCms.Flags.NOOPTIMIZE if image.mode == "L" else ImageCms.Flags.NONE  # finer, and slower
-        source, srgb = io.BytesIO(profile), ImageCms.createProfile("sRGB")
-        image = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB", flags=flags)
-    return np.asarray(image.convert("RGB")), alpha
+        image = image.convert("RGB") if profile[16:20] == b"RGB " else image  # gray, too
+        flags = ImageCms.Flags.NOOPTIMIZE if image.mode == "L" else ImageCms.Flags.HIGHRESPRECALC  # finer, and slower
+        srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+        for name, *xyz in PRIMARIES:
+            at = int.from_bytes(srgb[(entry := srgb.index(name) + 4) : entry + 4], "big") + 8
+            srgb[at : at + 12] = np.array(xyz, ">i4").tobytes()
+        turned = ImageCms.profileToProfile(image, io.BytesIO(profile), io.BytesIO(srgb), outputMode="RGB", flags=flags)
+        pixels = np.where(np.abs(np.subtract(turned, pixels, dtype=int)).max() > 1, turned, pixels)  # sRGB stays
+    return pixels, alpha
 
 
 def means(old: int, new: int) -> np.ndarray:
@@ -65,14 +67,12 @@ def resize(planes: np.ndarray, size: list[int], weights: Callable = means) -> np
 def paint(L: np.ndarray, painting: InferenceSession, step: InferenceSession) -> np.ndarray:
     """(H, W) to ab, (2, h, w) in Lab units: painted at the working size, then brought up along the photo's edges."""
     told = painting.get_modelmeta().custom_metadata_map
-    look, stride = json.loads(told["look"]), int(told["ab_stride"])
-    scale, longest = look["size"] / min(L.shape), 4 * look["size"]
-    work = [max(stride, round(min(n * scale, longest) / stride) * stride) for n in L.shape]
-    grid = [n // stride for n in work]
-    # The doublings that lead towards the photo, to 400,000 pixels at most, and the grid that they start from.
-    target = [n * min(1.0, math.sqrt(400_000 / L.size)) for n in L.shape]
-    steps = max(0, round(math.log2(math.sqrt(math.prod(target) / math.prod(grid)))))
-    start = [math.floor(n / 2**steps) for n in target] if steps else grid
+    look, s = json.loads(told["look"]), int(told["ab_stride"])
+    work = [round(min(n * (look["size"] / min(L.shape)), 4 * look["size"]) / s) * s or s for n in L.shape]
+    grid = [n // s for n in work]
+    target = [n * min(1.0, np.sqrt(400_000 / L.size)) for n in L.shape]  # to which doublings of `start` lead
+    steps = max(0, round(np.log2(np.prod(target) / np.prod(grid)) / 2))
+    start = [int(n / 2**steps) for n in target] if steps else grid
     guide = resize(L, [n << steps for n in start]) if steps else L
     seen = guide if np.all(np.greater_equal(guide.shape, work)) else L  # a small photo is enlarged
     small = resize(resize(seen, np.minimum(seen.shape, work)), work, bicubic).clip(0, 100)

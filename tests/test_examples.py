@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage
 from PIL import Image, ImageCms
 from skimage import data
 
 from chromagan.film.mark import read_provenance as film_mark
+from chromagan.images.icc import build_profile, curve_tag
 from chromagan.images.metadata import read_provenance
 from chromagan.images.read import read_photo, to_photo
 from chromagan.inference.colorizer import Colorizer
@@ -21,6 +24,7 @@ from chromagan.pretrained.store import read_weights
 from chromagan.training.export import export
 from tests.film.clips import STILL, Clip, Coding, lasting, make_clip
 
+ADOBE_D50 = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
 EXAMPLES = Path(__file__).parents[1] / "examples"
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -145,12 +149,15 @@ def graphs(tmp_path_factory):
 def free_photos(folder):
     """Photos of scikit-image, in colour and gray: larger and smaller than the working size, and in many forms."""
     photo, gray = Image.fromarray(data.astronaut()), Image.fromarray(data.camera())
+    shutil.copy(Path(skimage.__file__).parent / "data" / "rocket.jpg", folder)  # in Adobe RGB
     for name in ("coffee", "chelsea", "coins", "moon", "retina"):
         Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
     photo.resize((90, 140)).save(folder / "tiny.png")
     gray.resize((901, 130)).save(folder / "wide.png")
     photo.quantize(64).save(folder / "palette.png")
     photo.save(folder / "profile.jpg", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    wide = build_profile(b"wide", ADOBE_D50, curve_tag(2.19921875))
+    photo.save(folder / "adobe.png", icc_profile=wide)
     turned = Image.Exif()
     turned[0x0112] = 6
     gray.resize((300, 400)).save(folder / "turned.jpg", exif=turned, quality=95)

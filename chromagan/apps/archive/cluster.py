@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chromagan.apps.archive.order import Order
+from chromagan.apps.archive.reach import check_address
 from chromagan.apps.archive.status import Status
 from chromagan.errors import ChromaganError, DeviceError, UsageError, words_of
 from chromagan.inference.batch import count_processors
@@ -50,10 +51,13 @@ class Cluster:
             The status of photos, as they are kept.
 
         Raises:
-            UsageError: Ray is not installed, or there is no room for an actor.
+            UsageError: Ray is not installed, the address is none, or there is no room for an actor.
             DeviceError: the cluster cannot be reached, or ended.
             ChromaganError: an actor could not go on; the message names the cause.
         """
+        if self.address is not None:
+            check_address(self.address)
+            os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # of 40 seconds each, at what is no cluster
         ray = _ray()
         with self._joined(ray):
             actors = self._room(ray, order)

@@ -96,11 +96,19 @@ class Place:
         return read_uri(f"{self.uri}/{name}")
 
     def read_if_there(self, name: str) -> bytes | None:
-        """A file's content, None where there is none."""
+        """A file's content, None where there is none.
+
+        Raises:
+            DataError: the store does not say.
+        """
         try:
             return self.read(name)
         except FileNotFoundError:
             return None
+        except Exception as error:  # stores raise kinds of their own, as for credentials that are missing
+            raise DataError(
+                f"{self.uri}: cannot be used ({words_of(error)}); check its name, and who may use it"
+            ) from error
 
     def names(self, folder: str) -> list[str]:
         """The files that a folder below holds now, sorted; none where there is no folder."""

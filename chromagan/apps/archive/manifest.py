@@ -130,6 +130,7 @@ class _Lister:
         self._listing = Listing(list(inputs), shard=shard)
         if before:
             self._listing = replace(self._listing, rows=list(before.rows), turn=before.turn + 1, shard=before.shard)
+        self._first = len(self._listing.rows)
         self._resume(before)
         self._waiting: list[Row] = []
         self._known = self._ids(before) if before else None
@@ -227,7 +228,13 @@ class _Lister:
         for name in shards_of(self._listing):
             for row in read_shard(self._out, name):
                 if int(_hashes([row["id"]])[0]) in twice:
+                    self._forget()
                     raise DataError(f"the id {row['id']!r} stands twice in the manifests; ids must differ")
+
+    def _forget(self) -> None:
+        """Take this listing away, so that the mended manifest is read anew."""
+        for number in reversed(range(self._first, len(self._listing.rows))):
+            self._out.remove(f"{FOLDER}/{number:06}.parquet")
 
 
 def _is_unicode(name: str) -> bool:

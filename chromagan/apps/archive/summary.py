@@ -22,6 +22,7 @@ _WORDS = (
     (FAILED, "failed"),
 )
 _REASONS, _MOST_REASONS = 10, 10_000
+_WIDEST = 40  # characters of a column; a longer name pushes its own line alone
 
 
 @dataclass
@@ -65,7 +66,8 @@ class Summary:
                 self._failed(row)
 
     def _failed(self, row: Status) -> None:
-        reason = row.error.replace(f"{row.id}: ", "").replace(row.uri, "").strip(" :")
+        # A URI ends with the id, as a rule: the longer one first.
+        reason = row.error.replace(f"{row.uri}: ", "").replace(f"{row.id}: ", "").replace(row.uri, "").strip(" :")
         if reason not in self.reasons and len(self.reasons) >= _MOST_REASONS:
             reason = "other reasons"
         count, first = self.reasons.get(reason, (0, row.id))
@@ -85,7 +87,7 @@ class Summary:
             return ""
         ranked = sorted(self.reasons.items(), key=lambda one: -one[1][0])
         rows: list[Sequence[str]] = [(f"{count:,}", first, reason) for reason, (count, first) in ranked[:_REASONS]]
-        widths = [max(len(row[at]) for row in rows) for at in range(2)]
+        widths = [min(_WIDEST, max(len(row[at]) for row in rows)) for at in range(2)]
         lines = [f"{count:>{widths[0]}}  {first:<{widths[1]}}  {reason}" for count, first, reason in rows]
         if len(ranked) > _REASONS:
             lines.append(f"and {plural(len(ranked) - _REASONS, 'other reason')}")

@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     """Colour; returns the exit code."""
     if args.shard < 1 or (args.actors is not None and args.actors < 1) or args.gpus < 0:
         raise UsageError("--shard and --actors are at least 1, and --gpus is no less than 0")
+    if not all([*args.inputs, args.out]):
+        raise UsageError("an input or output has no name; write . for the folder that you are in")
     if args.part and not args.here:
         raise UsageError("--part is for tasks that run apart from each other; add --here")
     palette = palette_of(args.palette) if args.palette else None

@@ -70,3 +70,36 @@ def test_wrong_usage_is_2(scans, tmp_path, words):
 def test_a_folder_that_is_not_there_is_told(tmp_path, caplog):
     assert archive(tmp_path / "nowhere", tmp_path) == 1
     assert "no photos there" in caplog.text
+
+
+def test_a_mended_manifest_is_read_anew(scans, tmp_path, caplog):
+    given, out = tmp_path / "given.csv", tmp_path / "out"
+    command = ["archive", str(given), "-o", str(out), "--here", "--model", "mean"]
+    given.write_text("uri,id\nscans/a.png,x.png\nscans/b.png,x.png\n")
+    assert main(command) == 1
+    assert "the id 'x.png' stands twice" in caplog.text
+    given.write_text("uri,id\nscans/a.png,x.png\nscans/b.png,y.png\n")
+    assert main(command) == 0
+    assert {path.name for path in out.glob("*.png")} == {"x.png", "y.png"}
+
+
+def test_a_reason_names_no_photo_and_its_column_stays_narrow(scans, tmp_path, capsys):
+    (scans / "empty.png").touch()
+    (scans / f"{'x' * 200}.png").write_bytes(b"no photo")
+    assert archive(scans, tmp_path) == 1
+    row = next(line for line in capsys.readouterr().out.splitlines() if "empty.png" in line)
+    assert row.split("empty.png")[1].strip() == "the file is empty; copy it again"
+    assert len(row) < 100
+
+
+@pytest.mark.parametrize("places", [["", "-o", "out"], ["scans", "-o", ""]])
+def test_no_name_is_no_folder(tmp_path, monkeypatch, places):
+    monkeypatch.chdir(tmp_path)
+    assert main(["archive", *places, "--here"]) == 2
+
+
+def test_a_file_for_an_output_folder_is_told(scans, tmp_path, caplog):
+    (tmp_path / "out").write_text("x")
+    assert archive(scans, tmp_path) == 1
+    assert "cannot be used" in caplog.text
+    assert "unexpected" not in caplog.text

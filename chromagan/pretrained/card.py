@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from chromagan.models.look import Look
 
 _LONGEST = {"model": 100, "licence": 1000, "created_by": 1000}  # characters of an entry
+# A path from the root: in quotes, where it may hold spaces, or without.
+_QUOTED, _BARE = (
+    r"""(["'])(?:/|[A-Za-z]:[/\\])[^"']*[/\\]([^"'/\\]+)\1""",
+    r"""(?<!\S)(?:/|[A-Za-z]:[/\\])[^\s"']*[/\\]([^\s"'/\\]+)""",
+)
 _REQUIRED = ("model", "config", "created_by", "licence", "sha256", "command")
 
 
@@ -37,11 +43,11 @@ class WeightsCard:
     extra: dict[str, str] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
-        """The flat text dictionary that safetensors stores."""
+        """The flat text dictionary that safetensors stores, of files and folders their last names alone."""
         metadata = {name: str(getattr(self, name)) for name in _REQUIRED if name != "config"}
         metadata["config"] = json.dumps(self.config, sort_keys=True)
         metadata["look"] = json.dumps(self.look.as_dict(), sort_keys=True)
-        return {**self.extra, **metadata}
+        return {name: without_folders(text) for name, text in {**self.extra, **metadata}.items()}
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> WeightsCard:
@@ -60,6 +66,11 @@ class WeightsCard:
         config, old, look = (_json_object(metadata, name) for name in ("config", "inference", "look"))
         extra = {name: text for name, text in metadata.items() if name not in (*_REQUIRED, "inference", "look")}
         return cls(config=config, look=Look.from_dict({**old, **look}), extra=extra, **entries)
+
+
+def without_folders(text: str) -> str:
+    """A text whose paths from the root are cut down to their last names: people publish their weights."""
+    return re.sub(_BARE, r"\1", re.sub(_QUOTED, r"\1\2\1", text))
 
 
 def _json_object(metadata: dict[str, str], name: str) -> dict[str, Any]:

@@ -166,3 +166,16 @@ def test_a_look_beyond_all_numbers_is_a_malformed_one(text):
     for entry in ("look", "inference"):
         with pytest.raises(ValueError, match="its look|its metadata entry"):
             WeightsCard.from_metadata({**dict.fromkeys(names, "x"), "config": "{}", entry: text})
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("train --data /home/me/photos/train b/c --out /runs/1", "train --data train b/c --out 1"),
+    ("""train --val "/home/Anna Smith/x y" --init 'C:\\Users\\me\\a.tar'""", """train --val "x y" --init 'a.tar'"""),
+    ('{"data": ["/home/me/train", "old/x"], "from": "https://x.org/y"}',
+     '{"data": ["train", "old/x"], "from": "https://x.org/y"}'),
+    ("Apache-2.0", "Apache-2.0"),
+])  # fmt: skip
+def test_weights_do_not_tell_the_folders_of_a_machine(text, expected):
+    card = WeightsCard("unet", {}, "x", "x", "abc", text, extra={"training": text})
+    metadata = card.to_metadata()
+    assert metadata["command"] == metadata["training"] == expected

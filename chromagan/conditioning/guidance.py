@@ -23,6 +23,7 @@ Kind = Literal["colour", "neutral", "saturation"]
 VERSION = 3
 _FIRST = 1  # is read too, and written where nothing of later ones is in use
 _LARGEST_SATURATION = 4.0
+_LONGEST_SIDE = 2**31 - 1  # pixels, as far as any format goes
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -100,6 +101,7 @@ class Palette:
         _need(not self.shares or len(self.shares) == len(self.colours), "palette: as many shares as colours, or none")
         _need(all(_is_number(s) and s > 0 for s in self.shares), "palette: shares are numbers above 0")
         object.__setattr__(self, "shares", tuple(map(float, self.shares)))
+        _need(_is_number(sum(self.shares)), "palette: shares are too large; they count against each other alone")
         _need(_is_share(self.strength), f"palette: strength {self.strength!r}; above 0, at most 1")
         object.__setattr__(self, "strength", float(self.strength))
 
@@ -177,7 +179,8 @@ class Lightness:
 
     def __post_init__(self) -> None:
         sizes = (self.width, self.height)
-        _need(all(_is_whole(side) and side > 0 for side in sizes), f"photo: size {sizes}; whole numbers above 0")
+        fine = all(_is_whole(side) and 0 < side <= _LONGEST_SIDE for side in sizes)
+        _need(fine, f"photo: size {sizes}; whole numbers above 0, at most {_LONGEST_SIDE}")
         _need(isinstance(self.sha256, str), f"photo: sha256 {self.sha256!r}; hexadecimal digits")
 
 

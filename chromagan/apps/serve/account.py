@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chromagan.apps.serve.metrics import Metrics
 
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_MOST_PATH = 300  # characters in a line
 _QUIET = {"/health", "/ready", "/metrics"}  # asked every few seconds, and told where they fail
 
 
@@ -72,7 +73,7 @@ class Account:
             if path not in _QUIET or status >= 400:
                 self.tell(json.dumps({
                     "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "id": key,
-                    "client": (scope.get("client") or [None])[0], "method": scope["method"], "path": path,
+                    "client": (scope.get("client") or [None])[0], "method": scope["method"], "path": path[:_MOST_PATH],
                     "status": status or 500, "seconds": round(time.perf_counter() - started, 4),
                     "taken": taken, "sent": sent, **told,
                 }))  # fmt: skip

@@ -33,6 +33,7 @@ from chromagan.version import __version__
 
 log = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "page"
+_MOST_WORDS = 1000  # characters of an error
 _ABOUT = "A black-and-white photo comes, and goes back in colour: the file that `chromagan sample` writes."
 
 
@@ -106,11 +107,13 @@ def _states(app: FastAPI, service: Service, metrics: Metrics) -> None:
 
     unwell: dict[int | str, dict[str, Any]] = {503: {"model": State, "description": "it is not"}}
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", summary="Whether it is to be left alone", response_model=State, responses=unwell)
     async def health() -> JSONResponse:
         """503 when the service should be started anew."""
         return answer("up" if service.alive else "failed", service.alive)
 
+    @app.head("/ready", include_in_schema=False)
     @app.get("/ready", summary="Whether photos are accepted", response_model=State, responses=unwell)
     async def ready() -> JSONResponse:
         """503 while the weights are loaded, and when the service ends."""
@@ -118,6 +121,7 @@ def _states(app: FastAPI, service: Service, metrics: Metrics) -> None:
         state = state if service.alive else "failed"
         return answer(state, state == "ready")
 
+    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response,
              responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
     async def figures() -> Response:
@@ -135,7 +139,7 @@ def _describes(app: FastAPI) -> None:
 
     app.openapi = openapi  # type: ignore[method-assign]
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
@@ -157,5 +161,7 @@ async def _refused(request: Request, error: Exception) -> Response:
         words = "the service failed; its log says why"
     if (seconds := getattr(error, "seconds", None)) is not None:
         headers["retry-after"] = str(seconds)
+    if len(words) > _MOST_WORDS:  # a value of the client's own stands in them
+        words = f"{words[: _MOST_WORDS // 2]} ... {words[-_MOST_WORDS // 2 :]}"
     request.scope["told"]["error"] = words
     return JSONResponse({"error": words, "id": request.scope["id"]}, status, headers)

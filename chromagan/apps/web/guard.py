@@ -55,10 +55,10 @@ class Guard:
 
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if message["status"] >= 400:
-                    await hearing.out()
-                policy = ("content-security-policy", _POLICY.format(self.framed))
-                more = [(name.encode(), value.encode()) for name, value in (*_HEADERS.items(), policy)]
+                given = {**_HEADERS, "content-security-policy": _POLICY.format(self.framed)}
+                if message["status"] >= 400 and not await hearing.out():
+                    given["connection"] = "close"  # or it goes on sending for as long as it likes
+                more = [(name.encode(), value.encode()) for name, value in given.items()]
                 message = {**message, "headers": [*message.get("headers", []), *more]}
             await send(message)
 

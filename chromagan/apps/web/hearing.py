@@ -28,11 +28,12 @@ class Hearing:
         self._over = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
 
-    async def out(self) -> None:
-        """Take what is still being sent, for so long, and throw it away."""
+    async def out(self) -> bool:
+        """Take what is still being sent, for so long, and throw it away; returns whether it came to its end."""
         if self._waits:
-            return
+            return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):
                 while not self._over:
                     await self.receive()
+        return self._over

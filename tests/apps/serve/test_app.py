@@ -184,6 +184,8 @@ def test_what_it_says_of_itself(ask, photo):
     ask("/colorize", photo.read_bytes())
     ask("/colorize", b"x")
     ask("/etc/passwd")
+    for path in ("/", "/health", "/ready", "/metrics"):
+        assert ask(path, method="HEAD")[:2] == (200, b"")
     figures = ask("/metrics")[1].decode()
     for line in (
         'chromagan_requests_total{path="/colorize",status="200"} 1.0', "chromagan_photo_seconds_count 1.0",
@@ -206,6 +208,15 @@ def test_each_request_has_a_line_and_an_id(ask, photo):
     )  # fmt: skip
     assert 0 <= first["waited"] <= first["coloured"] <= first["seconds"]
     assert (second["id"], second["status"], "error" in second) == (strange, 415, True)
+
+
+def test_what_a_client_says_is_not_told_at_length(ask, photo):
+    hints = json.dumps({"version": 1, "references": [{"file": "x" * 100_000}]}).encode()
+    status, words = ask.error(ask.form(("photo", photo.read_bytes(), "x.png"), ("guidance", hints)))
+    assert (status, words.startswith("guidance names"), words.endswith("send it as a part 'file'")) == (422, True, True)
+    ask("/" + "y" * 20_000)
+    assert settled(lambda: len(ask.lines) == 2)
+    assert all(len(json.dumps(line)) < 2000 for line in ask.lines)
 
 
 def test_the_description_is_of_what_is_read(ask):

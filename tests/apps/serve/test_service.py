@@ -101,6 +101,17 @@ def test_a_slow_upload_does_not_keep_its_place(open_service):
     assert ask.service.accepted == 0
 
 
+def test_who_is_refused_and_goes_on_sending_is_cut_off(open_service, monkeypatch):
+    monkeypatch.setattr("chromagan.apps.web.hearing.LINGER_SECONDS", 0.2)
+    ask = open_service()
+    with socket.create_connection(("127.0.0.1", ask.port)) as connection:
+        connection.settimeout(20)
+        connection.sendall(b"POST /colorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999999\r\n\r\nabc")
+        answer = b"".join(iter(lambda: connection.recv(1000), b""))
+    assert b" 413 " in answer
+    assert b"connection: close" in answer.lower()
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(open_service):
     ask = open_service()
     with socket.create_connection(("127.0.0.1", ask.port)) as connection:

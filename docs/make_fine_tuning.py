@@ -55,7 +55,7 @@ def tune(truths: list[np.ndarray], folder: Path) -> str:
     run, weights = folder / "run", folder / "mine.safetensors"
     train = ["train", "--data", photos, "--init", "chromagan@small", "--preset", "lite", "--class-weight", "0"]
     train += ["--adversarial-weight", "0", "--images", PHOTOGRAPHS, "--warmup", "200", "--lr", "1e-4", "--out", run]
-    export = ["export", run, "-o", weights, "--size", "256", "--annealed-share", "0.5"]
+    export = ["export", run, "-o", weights, "--size", "256", "--annealed-share", "0.5", "--calm", "0.5"]
     for command in (train, export):
         subprocess.run([sys.executable, "-m", "chromagan", *map(str, command)], check=True)
     return str(weights)

@@ -133,4 +133,4 @@ def test_hands_do_not_take_the_sweaters_colour(tmp_path, same_scene):
     head = change[height // 20 : 9 * height // 20, 3 * width // 10 : 58 * width // 100].mean()
     body = change[6 * height // 10 :, width // 5 : 55 * width // 100].mean()
     assert head < 4
-    assert body > (10 if same_scene else 3) * head
+    assert body > (10 if same_scene else 2) * head  # likeness alone moves the suit less

@@ -153,7 +153,6 @@ def made(folder, seed=0):
         "bool": {**fine, name: fine[name] > 0},
         "bytes": {**fine, name: fine[name].astype(np.uint8)},
         "nan": {**fine, name: fine[name] * np.nan},
-        "calm": '{"calm": 1.5}',
         "infinite": {**fine, name: fine[name] + np.inf},
         "zeros": {key: value * 0 for key, value in fine.items()},
         "none": {},

@@ -70,9 +70,7 @@ class Cluster:
                 Actor,
                 fn_constructor_args=(order,),
                 batch_size=1,
-                compute=ray.data.ActorPoolStrategy(
-                    min_size=1, max_size=min(actors, len(shards)), max_tasks_in_flight_per_actor=1
-                ),
+                compute=ray.data.ActorPoolStrategy(size=min(actors, len(shards)), max_tasks_in_flight_per_actor=1),
                 num_cpus=order.processors,
                 num_gpus=self.gpus or None,
             )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -89,13 +90,20 @@ def applied_guidance(guidance: Guidance, photo: Photo) -> Guidance:
     height, width = photo.pixels.shape[:2]
     scale = min(1.0, _SEEN_SIDE / min(height, width))
     L = reduced_lightness(photo.pixels, (max(1, round(height * scale)), max(1, round(width * scale))))[0, 0]
-    return replace(guidance, strokes=tuple(_applied(stroke, L) for stroke in guidance.strokes))
+    coloured = [stroke for stroke in guidance.strokes if stroke.rgb is not None]
+    applied = iter(_applied(coloured, L))
+    strokes = (stroke if stroke.rgb is None else replace(stroke, applied=next(applied)) for stroke in guidance.strokes)
+    return replace(guidance, strokes=tuple(strokes))
 
 
 def moved_colours(guidance: Guidance) -> list[tuple[RGB, RGB]]:
     """The wishes of `applied_guidance` that were moved into the gamut, and what they became."""
-    pairs = ((one.rgb, one.applied) for one in guidance.strokes)
-    return [(wish, found) for wish, found in pairs if wish and found and _distance(wish, found) > _MOVED]
+    pairs = [(one.rgb, one.applied) for one in guidance.strokes if one.rgb and one.applied]
+    if not pairs:
+        return []
+    ab = rgb_to_lab(torch.tensor(pairs, dtype=torch.float32).permute(1, 2, 0)[..., None] / 255)[:, 1:, :, 0]
+    moved = (ab[0] - ab[1]).norm(dim=0) > _MOVED
+    return [pair for pair, far in zip(pairs, moved.tolist(), strict=True) if far]
 
 
 def tell(guidance: Guidance, photo: Photo) -> None:
@@ -162,21 +170,15 @@ def _in_8_bits(codes: NDArray[Any]) -> NDArray[np.uint8]:
     return codes if codes.dtype == np.uint8 else ((codes.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _applied(stroke: Stroke, L: torch.Tensor) -> Stroke:
-    if stroke.rgb is None:
-        return stroke
-    there = L[torch.from_numpy(cover([stroke], (L.shape[0], L.shape[1]))) > 0]
-    lightness = there.median()[None].float()
-    ab = rgb_to_lab(torch.tensor(stroke.rgb, dtype=torch.float32).view(1, 3, 1, 1) / 255)[0, 1:, 0, 0]
-    lab = torch.cat([lightness[:, None], nearest_in_gamut(lightness, ab[:, None])])
-    red, green, blue = (round(255 * float(value)) for value in lab_to_rgb(lab.view(1, 3, 1, 1)).flatten())
-    return replace(stroke, applied=(red, green, blue))
-
-
-def _distance(one: RGB, other: RGB) -> float:
-    """In ab."""
-    lab = rgb_to_lab(torch.tensor([one, other], dtype=torch.float32).view(2, 3, 1, 1) / 255)
-    return float((lab[0, 1:] - lab[1, 1:]).norm())
+def _applied(strokes: Sequence[Stroke], L: torch.Tensor) -> list[RGB]:
+    """What the colours of strokes come to at the median lightness under each; all together, as each is little work."""
+    under = [L[torch.from_numpy(cover([stroke], (L.shape[0], L.shape[1]))) > 0].median() for stroke in strokes]
+    lightness = torch.stack(under).float()
+    rgb = torch.tensor([stroke.rgb for stroke in strokes], dtype=torch.float32)
+    ab = rgb_to_lab((rgb / 255).T[None, :, :, None])[0, 1:, :, 0]
+    lab = torch.cat([lightness[None], nearest_in_gamut(lightness, ab)])
+    codes = (lab_to_rgb(lab[None, ..., None])[0, ..., 0].T.double() * 255).round()
+    return [(red, green, blue) for red, green, blue in codes.int().tolist()]
 
 
 def _aspect(photo: Lightness) -> float:

@@ -24,6 +24,7 @@ from chromagan.inference.request import Request as Wish
 from chromagan.inference.sources import named_by_content
 
 MOST_TEXT = 4_000_000  # bytes of guidance
+MOST_WISHES, MOST_POINTS = 1_000, 20_000  # of one guidance: half a minute of two processors at most
 _MOST_FILES = 16
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GUIDANCE = "guidance.hints"
@@ -86,7 +87,7 @@ def make_job(
     """
     try:
         if guidance is not None and guidance.suffix == ".json":
-            _check_names(guidance)
+            _check_guidance(guidance)
         hints = [] if guidance is None else [guidance]
         job = upload_job(photo, photo_format=photo_format, request=Wish(**given), hints=hints, firm=given)
     except (UsageError, ReadError) as error:
@@ -148,12 +149,21 @@ def _keep_guidance(given: UploadFile | str, folder: Path) -> Path:
     return path
 
 
-def _check_names(guidance: Path) -> None:
-    """Of files that a stranger names, those that came with it are opened, and no others."""
+def _check_guidance(guidance: Path) -> None:
+    """Bound its work; of files that a stranger names, those that came with it are opened, and no others."""
     try:
         told = Guidance.from_json(guidance.read_text(encoding="utf-8-sig"), "guidance")
     except UnicodeDecodeError as error:
         raise UsageError("guidance: not UTF-8; it is JSON, or a PNG with an alpha") from error
+    regions = [one.polygons for one in (told.only, told.keep, told.vary) if one]
+    colours = len(told.palette.colours) if told.palette else 0
+    wishes = len(told.strokes) + len(told.references) + colours + sum(map(len, regions))
+    points = sum(len(stroke.points) for stroke in told.strokes) + sum(len(one) for some in regions for one in some)
+    if wishes > MOST_WISHES or points > MOST_POINTS:
+        raise UsageError(
+            f"guidance has {wishes:,} wishes with {points:,} points; the service takes {MOST_WISHES:,} and "
+            f"{MOST_POINTS:,}, and the command takes all"
+        )
     there = {path.name for path in guidance.parent.iterdir()} - {guidance.name}
     named = [one.file for one in (*told.references, told.only, told.keep, told.vary, told.layer) if one and one.file]
     missing = next((name for name in named if name not in there), None)

@@ -1,6 +1,11 @@
 """Real Ray clusters of this machine: the same outputs as in one process, whoever is killed on the way."""
 
+import os
+import socket
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -51,6 +56,40 @@ def test_kills_change_nothing(tmp_path):
     survived = kill_archive(60, 0.3, workers=2, drivers=1, options=["--model", "chromagan@small", "--shard", "5"])
     assert (survived.workers, survived.drivers) == (2, 1)
     assert (survived.lost, survived.other, survived.twice, survived.more) == (0, 0, 0, 0)
+
+
+@pytest.fixture
+def head():
+    """The address of a cluster that somebody else started, as `ray start` does."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{one.getsockname()[1]}"
+    words = ["--head", "--block", "--port", address.partition(":")[2], "--num-cpus", "2", "--node-ip-address",
+             "127.0.0.1", "--include-dashboard=false", "--object-store-memory", "100000000"]  # fmt: skip
+    settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "300"}
+    process = subprocess.Popen([Path(sys.executable).with_name("ray"), "start", *words], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**os.environ, **settings})  # fmt: skip
+    alive = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    until = time.monotonic() + 300
+    while subprocess.run(alive, capture_output=True).returncode:
+        assert process.poll() is None, process.returncode
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    yield address
+    process.terminate()
+    process.wait(60)
+
+
+def test_a_cluster_that_runs_already(scans, head, tmp_path):
+    """Its outputs are those of one process; it is there for the next command, too."""
+    folder = scans(5)
+    colorize_archive([str(folder)], Order(out=str(tmp_path / "here"), model="mean"))
+    command = chromagan("archive", str(folder), "-o", str(tmp_path / "there"), "--model", "mean", "--shard", "2")
+    for told in ("5 colorized", "5 of all these by earlier runs"):
+        done = follow([*command, "--address", head])
+        assert done.code == 0, done.said
+        assert told in done.said
+    assert outputs(tmp_path / "there") == outputs(tmp_path / "here")
 
 
 def test_a_cluster_without_room_is_told(scans, tmp_path, caplog):

@@ -98,6 +98,24 @@ def test_no_other_file_is_opened(ask, photo, name):
         assert (status, "did not come with it" in words) == (422, True)
 
 
+@pytest.mark.parametrize("given", ["strokes", "corners", "points"])
+def test_guidance_that_would_keep_it_busy_is_refused(ask, photo, given):
+    """A thousand wishes and 20,000 points are taken, one more is not."""
+
+    def answer(more):
+        if given == "strokes":
+            guidance = Guidance(strokes=(replace(RED, strength=0.01),) * (1_000 + more))
+        elif given == "corners":
+            guidance = Guidance(only=Region((((0, 0), (1, 0), (1, 1)) * 6_666 + ((0, 0.5),) * (2 + more),)))
+        else:
+            guidance = Guidance(strokes=(Stroke("colour", ((0.5, 0.5),) * (20_000 + more), 0.05, (9, 9, 200)),))
+        return ask.form(("photo", photo.read_bytes(), "x.png"), ("guidance", guidance.to_json().encode()))
+
+    assert answer(0)[0] == 200
+    status, words = ask.error(answer(1))
+    assert (status, "the service takes 1,000 and 20,000" in words) == (422, True)
+
+
 def png_header(width, height):
     """A PNG that says its size, and no more."""
     chunks = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), b"IDAT" + zlib.compress(b""))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chromagan.apps.archive.order import Order
 from chromagan.apps.archive.reach import check_address
 from chromagan.apps.archive.status import Status
 from chromagan.errors import ChromaganError, DeviceError, UsageError, words_of
-from chromagan.inference.batch import count_processors
+from chromagan.inference.batch import SIDE_BY_SIDE, count_processors
 
 # A local cluster of its own needs little: rows of status are all that goes through it.
 _STORE = 100_000_000  # bytes of shared memory, about the least that Ray takes
@@ -37,11 +37,14 @@ class Cluster:
     Attributes:
         address: of a Ray cluster; one of this machine's own unless given.
         actors: how many, at most; as many as there is room for unless given.
+        processors: of each actor. Unless given, as many as paint photos side by side in one process, or what a machine
+            has for each: one process of four processors is faster and smaller than four of one.
         gpus: of each actor, 0.5 for two that share one; 0 for the CPU.
     """
 
     address: str | None = None
     actors: int | None = None
+    processors: int | None = None
     gpus: float = 0.0
 
     def __call__(self, order: Order, shards: Sequence[str]) -> Iterator[list[Status]]:
@@ -60,7 +63,9 @@ class Cluster:
             os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # of 40 seconds each, at what is no cluster
         ray = _ray()
         with self._joined(ray):
-            actors = self._room(ray, order)
+            machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            actors, processors = fit_actors(machines, self.actors, self.processors, self.gpus)
+            order = replace(order, processors=processors)
             context = ray.data.DataContext.get_current()
             context.enable_progress_bars = context.print_on_execution_start = False
             context.target_max_block_size = 1  # rows go to whoever waits for them as they come
@@ -71,7 +76,7 @@ class Cluster:
                 fn_constructor_args=(order,),
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(size=min(actors, len(shards)), max_tasks_in_flight_per_actor=1),
-                num_cpus=order.processors,
+                num_cpus=processors,
                 num_gpus=self.gpus or None,
             )
             try:
@@ -96,17 +101,37 @@ class Cluster:
         finally:
             ray.shutdown()
 
-    def _room(self, ray: Any, order: Order) -> int:
-        """Actors for which there is room."""
-        there = ray.cluster_resources()
-        room = int(there.get("CPU", 0) // order.processors)
-        if self.gpus:
-            room = min(room, int(there.get("GPU", 0) / self.gpus))
-        if room < 1:
-            wanted = f"{order.processors} processors" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
-            has = f"{there.get('CPU', 0):g} processors and {there.get('GPU', 0):g} GPUs"
-            raise UsageError(f"the cluster has {has}, and an actor needs {wanted}; ask for less")
-        return min(room, self.actors or room)
+
+def fit_actors(
+    machines: Sequence[Mapping[str, float]], actors: int | None, processors: int | None, gpus: float
+) -> tuple[int, int]:
+    """Fit actors into machines; each is on one of them.
+
+    Args:
+        machines: what each has, as "CPU" and "GPU".
+        actors: at most; as many as have room unless given.
+        processors: of each; found unless given.
+        gpus: of each.
+
+    Returns:
+        Actors, and processors of each.
+
+    Raises:
+        UsageError: there is no room for one.
+    """
+    places = [(int(has.get("CPU", 0)), int(has.get("GPU", 0) / gpus) if gpus else None) for has in machines]
+    if processors is None:
+        shares = [cpus if room is None else cpus // room for cpus, room in places if cpus and room != 0]
+        if actors:
+            shares.append(sum(cpus for cpus, _ in places) // actors)
+        processors = max(1, min([SIDE_BY_SIDE, *shares]))
+    there = (cpus // processors if room is None else min(cpus // processors, room) for cpus, room in places)
+    room = sum(there)
+    if room < 1:
+        has = " + ".join(f"{one.get('CPU', 0):g} processors and {one.get('GPU', 0):g} GPUs" for one in machines[:4])
+        wanted = f"{processors} processors" + (f" and {gpus:g} GPUs" if gpus else "")
+        raise UsageError(f"the cluster has {has}, and an actor needs {wanted}; ask for less")
+    return min(room, actors or room), processors
 
 
 class Actor:

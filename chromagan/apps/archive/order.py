@@ -27,7 +27,7 @@ class Order:
         device: "auto", "cpu", "cuda" or "mps".
         batch_size: photos of one shape that go through the network together. Above 1, a photo's last bits depend on
             which others it went with, and so on what was killed.
-        processors: of each `Colorizer`.
+        processors: of each `Colorizer`; a cluster finds them by itself.
         request: of every photo.
         photo_format: of the outputs; that of the input unless given.
         quality: of lossy formats, 1 to 100.

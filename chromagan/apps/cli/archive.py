@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--address", metavar="ADDRESS", help="of a Ray cluster: auto on one of its machines, or HOST:PORT (default: a "
         "cluster of this machine alone)")  # fmt: skip
     add("--actors", type=int, metavar="N", help="workers, each with one network (default: as many as have room)")
-    add("--processors", type=int, default=1, metavar="N", help="of each worker (default: 1)")
+    add("--processors", type=int, metavar="N", help="of each worker (default: four, or as many as a machine has for "
+        "each; with --here all that this process may use)")  # fmt: skip
     add("--gpus", type=float, default=0.0, metavar="SHARE", help="GPUs of each worker, 0.5 for two that share one "
         "(default: 0)")  # fmt: skip
     add("--here", action="store_true", help="in this process, without Ray")
@@ -82,8 +83,9 @@ def _part(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Colour; returns the exit code."""
-    if args.shard < 1 or (args.actors is not None and args.actors < 1) or args.gpus < 0:
-        raise UsageError("--shard and --actors are at least 1, and --gpus is no less than 0")
+    counts = [args.shard, *(count for count in (args.actors, args.processors) if count is not None)]
+    if min(counts) < 1 or args.gpus < 0:
+        raise UsageError("--shard, --actors and --processors are at least 1, and --gpus is no less than 0")
     if not all([*args.inputs, args.out]):
         raise UsageError("an input or output has no name; write . for the folder that you are in")
     if args.part and not args.here:
@@ -94,13 +96,15 @@ def run(args: argparse.Namespace) -> int:
     try:
         from chromagan.apps.archive.archive import colorize_archive
         from chromagan.apps.archive.order import Order
+        from chromagan.inference.batch import count_processors
     except ImportError as error:
         raise UsageError(f'archives need {error.name}; run: pip install "chromagan[archive]"') from error
 
     order = Order(
         out=args.out, model=args.model, device=args.device or ("cuda" if args.gpus else "cpu"),
-        batch_size=args.batch_size, processors=args.processors, request=request, photo_format=args.format,
-        quality=args.quality, keep_metadata=not args.no_metadata, recolour=args.recolour, overwrite=args.overwrite,
+        batch_size=args.batch_size, processors=args.processors or count_processors(), request=request,
+        photo_format=args.format, quality=args.quality, keep_metadata=not args.no_metadata, recolour=args.recolour,
+        overwrite=args.overwrite,
     )  # fmt: skip
     with words.lossy("stdout"), _Bar(args.quiet) as bar:
         listing, summary = colorize_archive(
@@ -130,7 +134,7 @@ def _engine(args: argparse.Namespace, order: Order) -> Engine:
         raise UsageError("what lies in memory:// is in this process alone; add --here")
     from chromagan.apps.archive.cluster import Cluster
 
-    return Cluster(address=args.address, actors=args.actors, gpus=args.gpus)
+    return Cluster(address=args.address, actors=args.actors, processors=args.processors, gpus=args.gpus)
 
 
 def _passed(listing: Listing) -> str:

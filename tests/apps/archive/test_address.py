@@ -1,4 +1,4 @@
-"""The address of a Ray cluster: what is none, and where nobody is. No cluster is started."""
+"""The address of a Ray cluster, and how actors fit into one. No cluster is started."""
 
 import socket
 import time
@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("ray")
 
+from chromagan.apps.archive.cluster import fit_actors
 from chromagan.apps.cli.main import main
+from chromagan.errors import UsageError
 
 
 def free_port():
@@ -29,3 +31,31 @@ def test_nobody_at_an_address_is_told_at_once(scans, tmp_path, caplog, host):
     assert main(["archive", str(scans(1)), "-o", str(tmp_path / "out"), "--address", address]) == 1
     assert f"no Ray cluster answers at {address}" in caplog.text
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(("machines", "asked", "actors", "processors"), [
+    ([(2, 0)], (None, None, 0), 1, 2),
+    ([(16, 0)], (None, None, 0), 4, 4),
+    ([(6, 0), (6, 0)], (None, None, 0), 2, 4),  # eight of twelve: an actor is on one machine
+    ([(6, 0), (6, 0)], (None, 3, 0), 4, 3),
+    ([(16, 0), (2, 0), (0, 0)], (None, None, 0), 9, 2),
+    ([(2, 0)], (2, None, 0), 2, 1),
+    ([(2, 0)], (5, None, 0), 2, 1),
+    ([(64, 0)], (3, None, 0), 3, 4),
+    ([(16, 8), (16, 0)], (None, None, 1), 8, 2),
+    ([(16, 1)], (None, None, 0.5), 2, 4),
+    ([(16, 4)], (2, None, 1), 2, 4),
+])  # fmt: skip
+def test_actors_fit_into_machines(machines, asked, actors, processors):
+    has = [{"CPU": float(cpus), "GPU": float(gpus)} if gpus else {"CPU": float(cpus)} for cpus, gpus in machines]
+    assert fit_actors(has, *asked) == (actors, processors)
+    assert sum(cpus // processors for cpus, _ in machines) >= actors
+
+
+@pytest.mark.parametrize(("machines", "asked"), [
+    ([(2, 0)], (None, None, 1)), ([(2, 0), (2, 0)], (None, 3, 0)), ([(2, 1)], (1, None, 2)), ([(2, 1)], (None, 4, 1)),
+])  # fmt: skip
+def test_no_room_is_told(machines, asked):
+    has = [{"CPU": float(cpus), "GPU": float(gpus)} for cpus, gpus in machines]
+    with pytest.raises(UsageError, match="an actor needs"):
+        fit_actors(has, *asked)

@@ -94,7 +94,7 @@ def test_a_cluster_that_runs_already(scans, head, tmp_path):
 
 def test_a_cluster_without_room_is_told(scans, tmp_path, caplog):
     assert main(["archive", str(scans(1)), "-o", str(tmp_path / "out"), "--gpus", "1", "--device", "cpu"]) == 2
-    assert "an actor needs 1 processors and 1 GPUs" in caplog.text
+    assert "processors and 1 GPUs; ask for less" in caplog.text
 
 
 def test_memory_is_refused_on_a_cluster(tmp_path, caplog):

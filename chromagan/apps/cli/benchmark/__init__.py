@@ -11,6 +11,7 @@ KINDS = {
     "networks": "train the networks for the same budget, and compare them on held-out photos",
     "metrics": "time the metrics of `chromagan evaluate` against scikit-image's",
     "guidance": "measure what strokes of colour do: met, leaking, carried",
+    "consistency": "does a photo keep its colours at other sizes, flipped, cropped, compressed, with grain",
     "film": "time a film against decoding and encoding it, and follow its memory",
     "archive": "time an archive on a cluster against sample.py, list a million names, kill workers and drivers",
     "serve": "load the service with clients: lost, latency, memory",

@@ -124,14 +124,21 @@ def fit_actors(
         shares = [cpus if room is None else cpus // room for cpus, room in places if cpus and room != 0]
         if actors:
             shares.append(sum(cpus for cpus, _ in places) // actors)
-        processors = max(1, min([SIDE_BY_SIDE, *shares]))
-    there = (cpus // processors if room is None else min(cpus // processors, room) for cpus, room in places)
-    room = sum(there)
+        most = max(1, min([SIDE_BY_SIDE, *shares]))
+        # The most of these that leave the fewest idle: two of three processors on a machine of six, not one of four.
+        processors = max(range(min(2, most), most + 1), key=lambda count: (count * _room(places, count), count))
+    room = _room(places, processors)
     if room < 1:
         has = " + ".join(f"{one.get('CPU', 0):g} processors and {one.get('GPU', 0):g} GPUs" for one in machines[:4])
         wanted = f"{processors} processors" + (f" and {gpus:g} GPUs" if gpus else "")
         raise UsageError(f"the cluster has {has}, and an actor needs {wanted}; ask for less")
     return min(room, actors or room), processors
+
+
+def _room(places: Sequence[tuple[int, int | None]], processors: int) -> int:
+    """Actors of so many processors in places with (processors, GPU shares or no need of them)."""
+    there = ((cpus // processors, gpus) for cpus, gpus in places)
+    return sum(room if gpus is None else min(room, gpus) for room, gpus in there)
 
 
 class Actor:

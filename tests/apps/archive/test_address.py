@@ -36,7 +36,10 @@ def test_nobody_at_an_address_is_told_at_once(scans, tmp_path, caplog, host):
 @pytest.mark.parametrize(("machines", "asked", "actors", "processors"), [
     ([(2, 0)], (None, None, 0), 1, 2),
     ([(16, 0)], (None, None, 0), 4, 4),
-    ([(6, 0), (6, 0)], (None, None, 0), 2, 4),  # eight of twelve: an actor is on one machine
+    ([(6, 0), (6, 0)], (None, None, 0), 4, 3),  # one of four on each would leave two idle
+    ([(5, 0)], (None, None, 0), 1, 4),
+    ([(7, 0)], (None, None, 0), 2, 3),
+    ([(10, 0)], (None, None, 0), 5, 2),
     ([(6, 0), (6, 0)], (None, 3, 0), 4, 3),
     ([(16, 0), (2, 0), (0, 0)], (None, None, 0), 9, 2),
     ([(2, 0)], (2, None, 0), 2, 1),

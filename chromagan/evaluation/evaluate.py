@@ -161,7 +161,7 @@ def _painters(options: EvaluateOptions, device: str) -> tuple[list[Painter], dic
     if options.simulated_hints is not None:
         size = 4 if options.hint_size is None else options.hint_size
         hints = SimulatedHints(tuple(options.simulated_hints), size, options.hint_seed or 0, not options.no_spread)
-    kept = ("size", "saturation", "simulated_hints", "hint_size", "hint_seed", "no_spread")
+    kept = ("size", "views", "saturation", "simulated_hints", "hint_size", "hint_seed", "no_spread")
     shared = {key: getattr(options, key) for key in kept}
     painters: list[Painter] = []
     origins: dict[str, Any] = {}
@@ -169,7 +169,8 @@ def _painters(options: EvaluateOptions, device: str) -> tuple[list[Painter], dic
         name, separator, model = word.partition("=")
         if not separator or Path(word).exists():
             name, model = (Path(word).stem if Path(word).suffix else word), word
-        painter = ModelPainter(name, Colorizer.from_pretrained(model, device, options.size), options.factors, hints)
+        colorizer = Colorizer.from_pretrained(model, device, options.size, views=options.views)
+        painter = ModelPainter(name, colorizer, options.factors, hints)
         file = _seen_from(options.out, Path(model)) if options.out and Path(model).exists() else None
         origins |= dict.fromkeys(painter.names, {"name": name, "model": model, "file": file, **shared})
         painters.append(painter)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chromagan.errors import UsageError
-from chromagan.models.look import Look
+from chromagan.models.look import VIEWS, Look
 from chromagan.options import Section, at_least, option
 
 Place = str | os.PathLike[str]
@@ -62,6 +62,10 @@ class EvaluateOptions:
     limit: int | None = _how("measure the first N photos only", type=int, metavar="N")
     against: str | None = _how("print published figures of the protocol beside the own ones", choices=("published",))
     size: int | None = _models("working size (default: what suits the weights)", type=int, metavar="PIXELS")
+    views: int | None = _models(
+        "of a photo that the network sees: 1, 2 at half the size too, 4 mirrored too (default: what suits the weights)",
+        type=int, choices=VIEWS,
+    )  # fmt: skip
     saturation: Sequence[float] | None = _models(
         "factors on the chroma; with several, the network still runs once a photo",
         type=float, nargs="+", metavar="FACTOR",
@@ -94,8 +98,8 @@ class EvaluateOptions:
         if not (self.data or self.truth):
             raise UsageError("name what to measure: --pred NAME=DIR --truth DIR, or --model NAME --data DIR")
         self._check_out()
-        if not self.models and (self.saturation or self.size):
-            raise UsageError("--saturation and --size are for models; add --model, or leave them out")
+        if not self.models and (self.saturation or self.size or self.views):
+            raise UsageError("--saturation, --size and --views are for models; add --model, or leave them out")
         self._check_hints()
         wrong = [factor for factor in self.factors if not (factor >= 0 and math.isfinite(factor))]
         if wrong:
@@ -164,6 +168,7 @@ class HeldOutOptions(Section):
     look_typical_chroma: float = option(0.0, "mean chroma that photos are drawn towards, 0 for none", free=True)
     look_annealed_share: float = option(0.0, "share of the bins' annealed mean in the colours, 0 to 1", free=True)
     look_calm: float = option(0.0, "share of chroma taken away where the bins do not agree, 0 to 1", free=True)
+    look_views: int = option(1, "of a photo that the network sees, 1, 2 or 4", free=True)
     metric_networks: str = option(
         "", "folder with the networks of LPIPS, FID and KID, by their published names", free=True
     )
@@ -181,4 +186,5 @@ class HeldOutOptions(Section):
     def look(self) -> Look:
         """How the run's weights are used: by validation and previews, and by default once they are exported."""
         size = self.look_size or self.eval_size
-        return Look(size, self.look_saturation, self.look_typical_chroma, self.look_annealed_share, self.look_calm)
+        return Look(size, self.look_saturation, self.look_typical_chroma, self.look_annealed_share, self.look_calm,
+                    self.look_views)  # fmt: skip

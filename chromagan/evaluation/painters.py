@@ -75,6 +75,7 @@ class ModelPainter:
             "annealed_share": colorizer.look.annealed_share,
             "calm": colorizer.look.calm,
             "device": str(colorizer.device),
+            **({"views": colorizer.look.views} if colorizer.look.views > 1 else {}),
         }
         rows: list[tuple[str, dict[str, Any]]] = []
         for count, factor in itertools.product(hints.counts if hints else (None,), self.factors):

@@ -94,6 +94,7 @@ class Colorizer(OldNames, HubColorizer):
         size: int | None = None,
         saturation: float | None = None,
         batch_size: int = 4,
+        views: int | None = None,
     ) -> Colorizer:
         """A colorizer with shipped or given weights.
 
@@ -105,6 +106,7 @@ class Colorizer(OldNames, HubColorizer):
             size: working size; what suits the weights unless given.
             saturation: base factor on ab; what suits the weights unless given.
             batch_size: photos of one working shape that go through the network together.
+            views: of a photo that the network sees, see `Look`; what suits the weights unless given.
 
         Raises:
             ModelError: there is no such model.
@@ -113,7 +115,7 @@ class Colorizer(OldNames, HubColorizer):
         """
         choose_device(device)  # told before seconds of loading
         network, card = load_pretrained(name_or_file)
-        given: dict[str, Any] = {"size": size, "saturation": saturation}
+        given: dict[str, Any] = {"size": size, "saturation": saturation, "views": views}
         look = replace(card.look, **{name: value for name, value in given.items() if value is not None})
         colorizer = cls(
             network, upsampler=load_upsampler(), look=look, device=device, batch_size=batch_size,
@@ -230,7 +232,7 @@ class Colorizer(OldNames, HubColorizer):
     def go_on(self, walk: Walk, photo: Photo, request: Request) -> Walk:
         """A photo's way as another request has it, from where the two part."""
         before, asked = walk.request, walk.again(request, request.over(self.look))
-        if asked.look.size != walk.look.size:
+        if (asked.look.size, asked.look.views) != (walk.look.size, walk.look.views):
             asked = self.start(photo, request)
             self.answer([asked])
             return asked

@@ -13,6 +13,7 @@ from chromagan.compute.precision import has_fast_bfloat16
 from chromagan.conditioning.condition import NOTHING, Condition
 from chromagan.errors import ModelError
 from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.models.views import merged, views_of
 
 
 @torch.no_grad()
@@ -21,6 +22,7 @@ def predict(
     lightness: Sequence[Tensor],
     conditions: Sequence[Condition] | None = None,
     batch_size: int = 4,
+    views: Sequence[int] | None = None,
 ) -> list[Prediction]:
     """Run the network.
 
@@ -30,6 +32,7 @@ def predict(
         conditions: for each, what a person wishes, at the size of `lightness`. Photos with conditions of other kinds
             share no batch.
         batch_size: photos that share a batch, at most.
+        views: of each, whose answers are averaged, see `chromagan.models.look.Look`; one unless given.
 
     Returns:
         For each its own prediction, on the network's device; ab is (1, 2, h / ab_stride, w / ab_stride) float32.
@@ -38,6 +41,12 @@ def predict(
         ModelError: the network's answer is not finite or not ab, or it does not take a condition.
     """
     given = [NOTHING] * len(lightness) if conditions is None else conditions
+    if views is not None and max(views, default=1) > 1:
+        seen = [views_of(count) for count in views]
+        ways = [(view.of(L), view.told(one)) for L, one, some in zip(lightness, given, seen, strict=True)
+                 for view in some]  # fmt: skip
+        found = iter(predict(network, [L for L, _ in ways], [one for _, one in ways], batch_size))
+        return [merged([next(found) for _ in some], some) for some in seen]
     device = device_of(network)
     answers: dict[int, Prediction] = {}
     # Who can share a batch.

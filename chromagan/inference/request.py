@@ -16,7 +16,7 @@ from chromagan.models.look import Look
 MOST_SATURATION = 10.0
 MOST_VARIATIONS = 100
 # Fields that the digest leaves out as by default, of guidance too.
-_LATER = {"warmth": 0.0, "variations": 0, "vary": None, "layer": None}
+_LATER = {"warmth": 0.0, "variations": 0, "views": None, "vary": None, "layer": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class Request:
         saturation: factor on the chroma, over that of the look, 0 to 10.
         warmth: -1 to 1: from colder, over as it is painted, to warmer.
         size: working size in pixels; that of the look unless given.
+        views: of the photo that the network sees, see `Look`; those of the look unless given.
         variations: pictures to draw, each of its own; 0 for the one plain painting.
         seed: of what is drawn at random, that of the first variation; the next one's is one higher. Each picture's
             stands in its mark, and draws it again alone.
@@ -41,6 +42,7 @@ class Request:
     saturation: float = 1.0
     warmth: float = 0.0
     size: int | None = None
+    views: int | None = None
     variations: int = 0
     seed: int = 0
 
@@ -53,22 +55,23 @@ class Request:
         object.__setattr__(self, "warmth", float(_number("warmth", self.warmth, Real)))
         object.__setattr__(self, "variations", int(_number("variations", self.variations, Integral)))
         object.__setattr__(self, "seed", int(_number("seed", self.seed, Integral)))
-        if self.size is not None:
-            object.__setattr__(self, "size", int(_number("size", self.size, Integral)))
+        for name in ("size", "views"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, int(_number(name, getattr(self, name), Integral)))
         if not 0 <= self.saturation <= MOST_SATURATION:
             raise UsageError(f"saturation must lie between 0 and {MOST_SATURATION:g}, not {self.saturation}")
         if not -1 <= self.warmth <= 1:
             raise UsageError(f"warmth must lie between -1 and 1, not {self.warmth}")
         if not 0 <= self.variations <= MOST_VARIATIONS:
             raise UsageError(f"variations must lie between 0 and {MOST_VARIATIONS}, not {self.variations}")
-        if self.size is not None:
-            Look(size=self.size)
+        self.over(Look())
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"the seed must be a whole number from 0 to 2^63 - 1, not {self.seed}")
 
     def over(self, look: Look) -> Look:
         """The look of some weights with what is asked for laid over it."""
-        return replace(look, size=self.size or look.size, saturation=look.saturation * self.saturation)
+        given = {name: getattr(self, name) for name in ("size", "views") if getattr(self, name) is not None}
+        return replace(look, saturation=look.saturation * self.saturation, **given)
 
     @property
     def each(self) -> list[Request]:

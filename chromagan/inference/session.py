@@ -161,7 +161,7 @@ class Session:
 
 def _drawn_of(request: Request) -> Any:
     """What of a request decides which pictures there are."""
-    return request.size, request.variations, request.seed, request.guidance.vary
+    return request.size, request.views, request.variations, request.seed, request.guidance.vary
 
 
 def requested(request: Request | float | None, changes: dict[str, Any]) -> Request:

@@ -232,7 +232,9 @@ def answer(
     """
     lightness = [walk.prepared.L for walk in walks]
     conditions = [NOTHING if walk.carries else walk.condition for walk in walks]
-    for walk, prediction in zip(walks, predict(network, lightness, conditions, batch_size), strict=True):
+    views = [walk.look.views for walk in walks]
+    answers = predict(network, lightness, conditions, batch_size, views)
+    for walk, prediction in zip(walks, answers, strict=True):
         walk.prediction, walk.doubt = prediction, None
         walk.ground.features, walk.ground.fine_features = prediction.features, prediction.fine_features
         colour(network, walk, step, adviser)
@@ -244,7 +246,8 @@ def show(
 ) -> None:
     """Show the network what is wished of painted photos, see `Walk.turn`, and guide them; arguments as for `answer`."""
     asked = [walk for walk in walks if walk.carries]
-    shown = predict(network, [walk.prepared.L for walk in asked], [walk.condition for walk in asked], batch_size)
+    lightness, conditions = [walk.prepared.L for walk in asked], [walk.condition for walk in asked]
+    shown = predict(network, lightness, conditions, batch_size, [walk.look.views for walk in asked])
     answers = dict(zip(map(id, asked), shown, strict=True))
     for walk in walks:
         walk.turn = None
@@ -345,7 +348,7 @@ def stage_seconds(
 
     device = device_of(network)
     prepared = timed("prepare", lambda: prepare(pixels, look.size, network))
-    ab = timed("forward", lambda: settle(predict(network, [prepared.L])[0], look, network.bins))
+    ab = timed("forward", lambda: settle(predict(network, [prepared.L], views=[look.views])[0], look, network.bins))
     grid = timed("enlarge", lambda: (look.saturation * enlarge(ab, prepared, step)).cpu())
     return seconds, timed("join", lambda: np.ascontiguousarray(join(pixels, grid)))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what is asked for is checked before anybody waits for PyTor
 
 BALANCE = (0.85, 1.4)
 SIZES = (16, 4096)
+VIEWS = (1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Look:
         typical_chroma: mean chroma in Lab units that photos are drawn towards, see `balance`; 0 draws none.
         annealed_share: share of the bins' annealed mean in the colours, 0 to 1, see `mixture`.
         calm: share of the chroma that is taken away where the bins do not agree at all, 0 to 1, see `mixture`.
+        views: of a photo that the network sees, whose answers are averaged: 1 at the working size, 2 at half of it too,
+            4 both mirrored, too; see `chromagan.models.views`.
 
     Raises:
         UsageError: a value out of range.
@@ -39,6 +42,7 @@ class Look:
     typical_chroma: float = 0.0
     annealed_share: float = 0.0
     calm: float = 0.0
+    views: int = 1
 
     def __post_init__(self) -> None:
         if not SIZES[0] <= self.size <= SIZES[1]:
@@ -49,10 +53,13 @@ class Look:
         for name, value in (("the share of the annealed mean", self.annealed_share), ("calm", self.calm)):
             if not 0 <= value <= 1:
                 raise UsageError(f"{name} must lie between 0 and 1, not {value}")
+        if self.views not in VIEWS:
+            raise UsageError(f"the views must be {', '.join(map(str, VIEWS))}, not {self.views}")
 
     def as_dict(self) -> dict[str, float]:
-        """Plain numbers by name."""
-        return asdict(self)
+        """Plain numbers by name; the views where there are more than one, which older versions do not know."""
+        values = asdict(self)
+        return values if self.views > 1 else {name: value for name, value in values.items() if name != "views"}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Look:
@@ -64,7 +71,8 @@ class Look:
             raise ValueError("its look holds something other than numbers")
         try:
             numbers = {name: float(value) for name, value in values.items()}
-            return cls(int(numbers.pop("size", cls.size)), **numbers)
+            whole = {name: int(numbers.pop(name)) for name in ("size", "views") if name in numbers}
+            return cls(**whole, **numbers)  # type: ignore[arg-type]
         except (UsageError, ValueError, OverflowError) as error:  # NaN and infinity are no whole number
             raise ValueError(f"its look is out of range: {error}") from error
 

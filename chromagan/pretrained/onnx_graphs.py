@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from chromagan.models.chroma_upsampler import ChromaUpsampler
-from chromagan.models.contract import NOTHING, ColorizationNetwork
+from chromagan.models.contract import NOTHING, ColorizationNetwork, Prediction
 from chromagan.models.look import Look, balance, mixture, settle
+from chromagan.models.views import merged, views_of
 
 Shapes = tuple[dict[int, torch.export.Dim], ...]
 
@@ -67,7 +68,8 @@ class Painting(Graph):
             "stride": str(network.stride),
             "input": "L: float32 (N, 1, H, W), CIE L* (D65) in [0, 100], any size; the graph pads to the stride itself",
             "output": f"ab: float32 (N, 2, ceil(H / {step}), ceil(W / {step})), CIE a* and b* in Lab units; of the "
-            "look, typical chroma, annealed share and calm are inside; size and saturation (after the chroma step) not",
+            "look, views, typical chroma, annealed share and calm are inside; size and saturation (after the chroma "
+            "step) not",
         }
 
     def example(self, count: int, rows: int, columns: int) -> tuple[Tensor, ...]:
@@ -76,16 +78,27 @@ class Painting(Graph):
 
     def forward(self, L: Tensor) -> Tensor:
         """(N, 1, H, W) to (N, 2, h, w)."""
+        views = views_of(self.look.views)
+        prediction = merged([self._answer(view.of(L, pad)) for view in views], views)
+        return balance(mixture(prediction, self.network.bins, self.look), self.look.typical_chroma)
+
+    def _answer(self, L: Tensor) -> Prediction:
+        """As the network answers, whose own padding and cropping are not for graphs."""
         height, width = L.shape[-2:]
-        step = self.network.ab_stride
-        prediction = self.network.predict(pad(L, self.network.stride), NOTHING)
-        ab = mixture(prediction, self.network.bins, self.look)
-        ab = ab[..., : (height + step - 1) // step, : (width + step - 1) // step]
-        return balance(ab, self.look.typical_chroma)
+        found = self.network.predict(pad(L, self.network.stride), NOTHING)
+
+        def cropped(grid: Tensor, step: int) -> Tensor:
+            return grid[..., : (height + step - 1) // step, : (width + step - 1) // step]
+
+        bins, step = found.bin_logits, self.network.ab_stride
+        bins = None if bins is None else cropped(bins, self.network.bin_stride or step)
+        return Prediction(cropped(found.ab, step), bins)
 
     def expected(self, *inputs: Tensor) -> Tensor:
         """See the base."""
-        return settle(self.network(*inputs), self.look, self.network.bins)
+        (L,), views = inputs, views_of(self.look.views)
+        prediction = merged([self.network(view.of(L)) for view in views], views)
+        return settle(prediction, self.look, self.network.bins)
 
 
 class ChromaStep(Graph):

@@ -47,6 +47,7 @@ class ExportOptions:
         typical_chroma: mean chroma that photos are drawn towards.
         annealed_share: share of the bins' annealed mean in the colours, 0 to 1.
         calm: share of chroma taken away where the bins do not agree, 0 to 1.
+        views: of a photo that the network sees, 1, 2 or 4.
         zero_semantic: ablation: zero the deep features.
         training_command: to record; None for what `config.json` of the run, or the source, says.
 
@@ -67,6 +68,7 @@ class ExportOptions:
     typical_chroma: float | None = None
     annealed_share: float | None = None
     calm: float | None = None
+    views: int | None = None
     zero_semantic: bool = False
     training_command: str | None = None
 

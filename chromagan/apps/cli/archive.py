@@ -13,6 +13,7 @@ from chromagan.apps.cli.wishes import palette_of
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
 from chromagan.inference.request import Request
+from chromagan.models.look import VIEWS
 
 if TYPE_CHECKING:
     from chromagan.apps.archive.archive import Engine
@@ -53,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "together; 16 or more keep a GPU busy (default: 1: the bytes of a photo depend on no other)")  # fmt: skip
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees (default: what "
         "suits the weights)")  # fmt: skip
+    add("--views", type=int, choices=VIEWS, help="how often the network sees a photo: 1, 2 at half the size too, 4 "
+        "mirrored too (default: what suits the weights)")  # fmt: skip
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
     add("--warmth", type=float, default=0.0, metavar="AMOUNT", help="-1 to 1: colder, or warmer")
     add("--palette", metavar="COLOURS|PICTURE", help="colours to move towards: '#7a4b2a,#e0d3b8,...', or a picture")
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if args.part and not args.here:
         raise UsageError("--part is for tasks that run apart from each other; add --here")
     palette = palette_of(args.palette) if args.palette else None
-    wishes = {"saturation": args.saturation, "warmth": args.warmth, "size": args.size}
+    wishes = {"saturation": args.saturation, "warmth": args.warmth, "size": args.size, "views": args.views}
     request = Request(guidance=Guidance(palette=palette), **wishes)
     try:
         from chromagan.apps.archive.archive import colorize_archive

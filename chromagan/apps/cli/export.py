@@ -7,6 +7,7 @@ import logging
 from dataclasses import fields
 from pathlib import Path
 
+from chromagan.models.look import VIEWS
 from chromagan.training.export import ExportOptions
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--typical-chroma", type=float, help="mean chroma that sampling draws photos towards")
     add("--annealed-share", type=float, help="share of the bins' annealed mean in the colours, 0 to 1")
     add("--calm", type=float, help="share of chroma that is taken away where the bins do not agree, 0 to 1")
+    add("--views", type=int, choices=VIEWS, help="of a photo that the network sees: 1, 2 at half the size too, 4 "
+        "mirrored too; what it answers is averaged")  # fmt: skip
     add("--zero-semantic", action="store_true", help="ablation: zero the deep features")
     add("--command", dest="training_command", help="training command to record [made from config.json]")
 

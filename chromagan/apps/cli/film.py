@@ -13,6 +13,7 @@ from chromagan.apps.cli.wishes import palette_of
 from chromagan.conditioning.guidance import Guidance
 from chromagan.errors import UsageError
 from chromagan.inference.request import Request
+from chromagan.models.look import VIEWS
 
 if TYPE_CHECKING:
     from chromagan.film.colorize import FilmOutcome
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: auto)")  # fmt: skip
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees (default: what "
         "suits the weights)")  # fmt: skip
+    add("--views", type=int, choices=VIEWS, help="how often the network sees a frame: 1, 2 at half the size too, 4 "
+        "mirrored too (default: what suits the weights)")  # fmt: skip
     add("--saturation", type=float, default=1.0, metavar="FACTOR", help="1 is as the network paints")
     add("--warmth", type=float, default=0.0, metavar="AMOUNT", help="-1 to 1: colder, or warmer")
     add("--no-steady", action="store_true", help="paint every frame by itself, as a photo: slow, and it flickers")
@@ -108,7 +111,13 @@ def _check(args: argparse.Namespace) -> Request:
         if unused:
             raise UsageError(f"--export-frames colours nothing; leave out {unused[0]}")
     palette = palette_of(args.palette) if args.palette else None
-    return Request(guidance=Guidance(palette=palette), saturation=args.saturation, warmth=args.warmth, size=args.size)
+    return Request(
+        guidance=Guidance(palette=palette),
+        saturation=args.saturation,
+        warmth=args.warmth,
+        size=args.size,
+        views=args.views,
+    )
 
 
 def _summary(outcome: FilmOutcome, output: Path) -> str:

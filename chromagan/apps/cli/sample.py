@@ -21,6 +21,7 @@ from chromagan.errors import ChromaganError, UsageError, WriteError
 from chromagan.files.atomic import remove_abandoned
 from chromagan.files.suffixes import WRITTEN, is_photo_name
 from chromagan.inference.request import Request
+from chromagan.models.look import VIEWS
 
 if TYPE_CHECKING:
     from chromagan.inference.batch_plan import Job, Plan
@@ -51,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, default=4, metavar="N", help="photos that go through the network together")
     add("--size", type=int, metavar="PIXELS", help="working size, the short side that the network sees; larger sees "
         "finer things, smaller grasps the whole better (default: what suits the weights)")  # fmt: skip
+    add("--views", type=int, choices=VIEWS, help="how often the network sees a photo: 1, 2 at half the size too, 4 "
+        "mirrored too; what it answers is averaged (default: what suits the weights)")  # fmt: skip
     add("--saturation", type=float, metavar="FACTOR", help="1 is as the network paints")
     add("--warmth", type=float, metavar="AMOUNT", help="-1 to 1: colder, or warmer, than the network "
         "paints")  # fmt: skip

@@ -47,7 +47,7 @@ def check(args: argparse.Namespace) -> None:
 
 def given(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of a request that were typed; they go before what was set in files of hints."""
-    names = ("saturation", "warmth", "size", "variations", "seed")
+    names = ("saturation", "warmth", "size", "views", "variations", "seed")
     typed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if "variations" in typed:  # so many are drawn, from the first one on
         typed.setdefault("seed", 0)

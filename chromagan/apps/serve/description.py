@@ -33,12 +33,13 @@ class Wish(BaseModel):
     saturation: float | None = Field(None, ge=0, le=MOST_SATURATION, description="1 is as the network paints")
     warmth: float | None = Field(None, ge=-1, le=1, description="from colder, over as it is painted, to warmer")
     size: int | None = Field(None, ge=1, description="working size in pixels, the short side that the network sees")
+    views: Literal[1, 2, 4] | None = Field(None, description="how often the network sees it: halved, mirrored too")
     seed: int | None = Field(None, ge=0, lt=2**63, description="paints the variation that it draws")
 
     @property
     def given(self) -> dict[str, Any]:
         """The fields of a `Request` that were said."""
-        said = {name: getattr(self, name) for name in ("saturation", "warmth", "size")}
+        said = {name: getattr(self, name) for name in ("saturation", "warmth", "size", "views")}
         seeded = {} if self.seed is None else {"variations": 1, "seed": self.seed}
         return {name: value for name, value in said.items() if value is not None} | seeded
 

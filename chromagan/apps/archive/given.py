@@ -5,16 +5,27 @@ from __future__ import annotations
 import io
 import json
 import os
+import posixpath
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from chromagan.apps.archive.order import OWN
 from chromagan.errors import DataError, words_of
-from chromagan.files.stores import filesystem, is_local
+from chromagan.files.stores import filesystem, is_local, named
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 Row = dict[str, Any]
 """One photo of a manifest: uri, id, size in bytes (-1 where it is not known)."""
+
+
+def is_unicode(name: str) -> bool:
+    """Whether a name can be written as UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_manifest(uri: str) -> bool:
@@ -25,7 +36,7 @@ def is_manifest(uri: str) -> bool:
 def rows_of(uri: str, behind: int = 0) -> Iterator[list[Row]]:
     """The rows of a manifest by page, in its order.
 
-    Paths in it are below its own folder. An id is the path of the photo below its store, unless there is a column.
+    Paths in it are below its own folder. An id is the path of the photo below its store, unless its row has one.
 
     Args:
         uri: the manifest.
@@ -52,9 +63,9 @@ def rows_of(uri: str, behind: int = 0) -> Iterator[list[Row]]:
 def _read(file: Any, path: str) -> Iterator[list[Row]]:
     if path.lower().endswith(".jsonl"):
         page = []
-        for line in io.TextIOWrapper(file, encoding="utf-8"):
+        for number, line in enumerate(io.TextIOWrapper(file, encoding="utf-8-sig"), 1):
             if line.strip():
-                page.append(json.loads(line))
+                page.append(_parsed(line, number))
             if len(page) == 1000:
                 yield page
                 page = []
@@ -64,11 +75,19 @@ def _read(file: Any, path: str) -> Iterator[list[Row]]:
     import pyarrow.parquet as parquet
 
     if path.lower().endswith(".csv"):
-        batches: Any = csv.open_csv(file)
+        plain = csv.ConvertOptions(column_types={"uri": "string", "id": "string", "size": "int64"})  # 007 is no number
+        batches: Any = csv.open_csv(file, convert_options=plain)
     else:
         batches = parquet.ParquetFile(file).iter_batches(1000)
     for batch in batches:
         yield batch.to_pylist()
+
+
+def _parsed(line: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {number}: {error.msg} at character {error.colno}") from error
 
 
 def _row(row: Row, fs: Any, path: str, manifest: str, number: int) -> Row:
@@ -77,10 +96,18 @@ def _row(row: Row, fs: Any, path: str, manifest: str, number: int) -> Row:
         raise DataError(f"{manifest}: row {number + 1} has no uri; each row has a uri, and may have an id and a size")
     if "://" not in uri and is_local(fs):
         uri = os.path.join(os.path.dirname(os.path.abspath(path)), uri)
+    elif "://" not in uri and not uri.startswith("/"):
+        uri = named(fs, posixpath.join(posixpath.dirname(path), uri))
     key = row.get("id")
-    key = uri.partition("://")[2] or uri if key is None else str(key)
+    key = uri.partition("://")[2] or os.path.normpath(uri) if key in (None, "") else str(key)
     key = PurePosixPath(key.replace("\\", "/")).as_posix().lstrip("/")
     if ".." in key.split("/") or key in ("", "."):
         raise DataError(f"{manifest}: row {number + 1}: the id {key!r} leads out of the output folder; choose another")
+    if key.split("/")[0] == OWN:
+        raise DataError(
+            f"{manifest}: row {number + 1}: the id {key!r} lies in a folder of this program; choose another"
+        )
+    if "\0" in key or not is_unicode(uri + key):
+        raise DataError(f"{manifest}: row {number + 1}: {uri!r}, {key!r}: such names no file has; choose others")
     size = row.get("size")
     return {"uri": uri, "id": key, "size": -1 if size is None else int(size)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,11 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chromagan.apps.archive.given import Row, is_manifest, rows_of
+from chromagan.apps.archive.given import Row, is_manifest, is_unicode, rows_of
+from chromagan.apps.archive.kept import reading
 from chromagan.apps.archive.listing import pages
 from chromagan.apps.archive.order import OWN
 from chromagan.errors import DataError, UsageError
-from chromagan.files.stores import Place, filesystem, named
+from chromagan.files.stores import Place, filesystem, is_local, named
 from chromagan.files.suffixes import is_photo_name
 
 FILE_ROWS, SHARD = 10_000, 100
@@ -74,7 +76,10 @@ class Listing:
 def read_listing(out: Place) -> Listing | None:
     """The listing of an output folder, where it is whole."""
     text = out.read_if_there(WHOLE)
-    return None if text is None else Listing.read(text)
+    if text is None:
+        return None
+    with reading(out, WHOLE):
+        return Listing.read(text)
 
 
 def list_photos(
@@ -90,7 +95,7 @@ def list_photos(
         shard: photos that a worker takes at a time.
 
     Raises:
-        UsageError: the folder holds the manifest of other inputs, or two inputs have one name.
+        UsageError: the folder holds the manifest of other inputs, two inputs have one name, or one is the output.
         DataError: there are no photos, or two with one id.
     """
     before = read_listing(out)
@@ -101,6 +106,9 @@ def list_photos(
                 "--relist"
             )
         return before
+    for uri in inputs:
+        if not is_manifest(uri) and _is_output(uri, out):
+            raise UsageError(f"{uri} is the output folder, or lies in it; name another -o")
     listing = _Lister(inputs, out, before, progress, shard).run()
     if not listing.photos:
         why = f" ({listing.refused[0][0]}: {listing.refused[0][1]})" if listing.refused else ""
@@ -118,8 +126,8 @@ def shards_of(listing: Listing) -> list[str]:
 def read_shard(out: Place, name: str) -> list[Row]:
     """The photos of a shard."""
     file, group = name.split("-")
-    path = out.path(f"{FOLDER}/{file}.parquet")
-    with out.fs.open(path, "rb") as opened:
+    path = f"{FOLDER}/{file}.parquet"
+    with reading(out, path), out.fs.open(out.path(path), "rb") as opened:
         found: list[Row] = pq.ParquetFile(opened).read_row_group(int(group)).to_pylist()
     return found
 
@@ -154,9 +162,9 @@ class _Lister:
         files = [name for name in self._out.names(FOLDER) if name.endswith(".parquet")]
         if len(files) <= count:
             return
-        with self._out.fs.open(self._out.path(f"{FOLDER}/{files[-1]}"), "rb") as opened:
-            said = pq.read_schema(opened).metadata
-        last = Listing.read(said[b"chromagan"])
+        path = f"{FOLDER}/{files[-1]}"
+        with reading(self._out, path), self._out.fs.open(self._out.path(path), "rb") as opened:
+            last = Listing.read(pq.read_schema(opened).metadata[b"chromagan"])
         if last.inputs != self._listing.inputs or last.turn != self._listing.turn:
             raise UsageError(
                 f"{self._out.uri} holds half a listing of {', '.join(last.inputs)}; finish it, or name another -o"
@@ -172,7 +180,7 @@ class _Lister:
             return
         fs, root = filesystem(uri, "archive")
         root = root.rstrip("/")
-        inside = self._out.root if type(fs) is type(self._out.fs) else ""
+        inside = _within(self._out, fs, root)
 
         def refuse(place: str, why: str) -> None:
             self._listing.refused.append((named(fs, place), why))
@@ -180,7 +188,7 @@ class _Lister:
         for page in pages(fs, root, after, inside, refuse):
             photos = []
             for one in page:
-                if not _is_unicode(one.path):
+                if not is_unicode(one.path):
                     refuse(repr(one.path), "its name is not Unicode; rename it")
                 elif is_photo_name(one.path):
                     below = one.path[len(root) :].strip("/") or PurePath(root).name
@@ -215,7 +223,8 @@ class _Lister:
         """Eight bytes of every id."""
         found = []
         for number in range(len(listing.rows)):
-            with self._out.fs.open(self._out.path(f"{FOLDER}/{number:06}.parquet"), "rb") as opened:
+            path = f"{FOLDER}/{number:06}.parquet"
+            with reading(self._out, path), self._out.fs.open(self._out.path(path), "rb") as opened:
                 found.append(_hashes(pq.read_table(opened, columns=["id"])["id"].to_pylist()))
         return np.concatenate(found) if found else np.empty(0, np.uint64)
 
@@ -237,12 +246,21 @@ class _Lister:
             self._out.remove(f"{FOLDER}/{number:06}.parquet")
 
 
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _real(fs: Any, path: str) -> str:
+    """A path as the system knows it, whatever links lead there."""
+    return os.path.realpath(path) if is_local(fs) else path
+
+
+def _is_output(uri: str, out: Place) -> bool:
+    """Whether an input is the output folder, or lies in it, so that nothing of it would be listed."""
+    fs, root = filesystem(uri, "archive")
+    return type(fs) is type(out.fs) and f"{_real(fs, root.rstrip('/'))}/".startswith(f"{_real(fs, out.root)}/")
+
+
+def _within(out: Place, fs: Any, root: str) -> str:
+    """The output folder under the name that it has below an input; "" where it lies elsewhere."""
+    below, place = f"{_real(fs, root)}/", _real(out.fs, out.root)
+    return f"{root}/{place[len(below) :]}" if type(fs) is type(out.fs) and place.startswith(below) else ""
 
 
 def _hashes(ids: Any) -> np.ndarray:

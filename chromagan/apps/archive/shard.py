@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -64,17 +64,18 @@ def colorize_shard(order: Order, shard: str, colorizer: Colorizer) -> Iterator[l
         WriteError: the status cannot be kept.
     """
     out, asked = Place(order.out), order.digest(colorizer.mark)
-    told = read_status(out, shard).values()
+    told = list(read_status(out, shard).values())
     known = {one.id: replace(one, other=one.order != asked) for one in told if _is_final(one, asked, order.overwrite)}
     if known:
         yield list(known.values())
     rows = [row for row in read_shard(out, shard) if row["id"] not in known]
+    made = {one.id for one in told if one.status == DONE}
     attempts = Attempts(out, shard)
     if attempts.careful:
-        yield from _one_by_one(order, shard, rows, colorizer, attempts)
+        yield from _one_by_one(order, shard, rows, colorizer, attempts, made)
     elif rows:
         with attempts.marked():
-            yield from _kept(order, shard, colorize_rows(order, rows, colorizer), order.status_seconds)
+            yield from _kept(order, shard, colorize_rows(order, rows, colorizer, made), order.status_seconds)
     attempts.clear()
 
 
@@ -93,7 +94,7 @@ def _kept(order: Order, shard: str, done: Iterable[Status], seconds: float) -> I
 
 
 def _one_by_one(
-    order: Order, shard: str, rows: Sequence[Row], colorizer: Colorizer, attempts: Attempts
+    order: Order, shard: str, rows: Sequence[Row], colorizer: Colorizer, attempts: Attempts, made: Collection[str]
 ) -> Iterator[list[Status]]:
     """As `colorize_rows`, kept after each, so that a photo that ends the process is known by its name."""
     for row in rows:
@@ -103,23 +104,26 @@ def _one_by_one(
             yield from _kept(order, shard, [_unpainted(told, error)], 0)
             continue
         with attempts.marked(row["id"]):
-            yield from _kept(order, shard, colorize_rows(order, [row], colorizer), 0)
+            yield from _kept(order, shard, colorize_rows(order, [row], colorizer, made), 0)
 
 
-def colorize_rows(order: Order, rows: Sequence[Row], colorizer: Colorizer) -> Iterator[Status]:
+def colorize_rows(
+    order: Order, rows: Sequence[Row], colorizer: Colorizer, made: Collection[str] = ()
+) -> Iterator[Status]:
     """Paint photos into the output folder; whatever goes wrong with one of them is in its row.
 
     Args:
         order: what is asked for.
         rows: uri, id and size of each.
         colorizer: that paints.
+        made: ids whose outputs are known to be this program's; other outputs are asked for their mark.
 
     Yields:
         The status of each photo, as they are done.
     """
     if not rows:
         return
-    asked, deliver = order.digest(colorizer.mark), _Deliver(order, Place(order.out))
+    asked, deliver = order.digest(colorizer.mark), _Deliver(order, Place(order.out), made)
     pool = ThreadPoolExecutor(AHEAD)
     try:
         fetched = ahead(pool, _fetch, rows, AHEAD)
@@ -188,6 +192,7 @@ class _Deliver:
 
     order: Order
     out: Place
+    made: Collection[str]
 
     def __call__(self, job: Job, pages: Pages, colorizer: Painter) -> None:
         mark = colorizer.mark_of(job.request)
@@ -197,14 +202,25 @@ class _Deliver:
         data = encode_pages(done, job.output, marks, self.order.keep_metadata, self.order.quality)
         name = str(job.output.as_posix())
         job.told["written"] = len(data)
-        if self.out.put(name, data, replace=self.order.overwrite):
+        known = job.told["id"] in self.made
+        if self.out.put(name, data, replace=self.order.overwrite and known):
             return
-        # Someone was faster: a worker that was taken for dead, or one that was killed before it could say so.
-        there = read_provenance(job.output, self.out.read(name))
-        if there is None or _made(there) != _made(mark):
+        there = self._mark_of(name)
+        if there is None:  # a photo itself, as where a manifest's ids lead to the inputs
+            raise WriteError(f"{self.out.uri}/{name}: a file that this program did not make stands there; move it away")
+        if self.order.overwrite:
+            self.out.put(name, data)
+        # Otherwise someone was faster: a worker that was taken for dead, or one that was killed before it could say so.
+        elif _made(there) != _made(mark):
             raise WriteError(
-                f"{self.out.uri}/{name} stands there and is none of this order; use --overwrite or another -o"
+                f"{self.out.uri}/{name}: what other options made stands there; use --overwrite or another -o"
             )
+
+    def _mark_of(self, name: str) -> ProvenanceMark | None:
+        try:
+            return read_provenance(name, self.out.read(name))
+        except ReadError:  # no photo
+            return None
 
 
 def _made(mark: ProvenanceMark) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chromagan.apps.archive.kept import reading
 from chromagan.apps.archive.order import OWN
 from chromagan.files.stores import Place
 
@@ -68,9 +69,12 @@ def add_status(out: Place, shard: str, rows: Iterable[Status]) -> None:
 
 def read_status(out: Place, shard: str) -> dict[str, Status]:
     """The last status of each photo of a shard, by its id."""
-    rows = [
-        Status(**row, before=True)
-        for name in out.names(f"{FOLDER}/{shard}")
-        for row in pq.read_table(io.BytesIO(out.read(f"{FOLDER}/{shard}/{name}"))).to_pylist()
-    ]
+    rows = []
+    for name in out.names(f"{FOLDER}/{shard}"):
+        if name.startswith(".") or not name.endswith(".parquet"):  # what desktops leave in folders
+            continue
+        path = f"{FOLDER}/{shard}/{name}"
+        with reading(out, path, "take it away and run it again: its photos are done again"):
+            found = pq.read_table(io.BytesIO(out.read(path))).to_pylist()
+            rows += [Status(**row, before=True) for row in found]
     return {row.id: row for row in sorted(rows, key=lambda row: row.seconds)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -66,8 +67,9 @@ class Summary:
                 self._failed(row)
 
     def _failed(self, row: Status) -> None:
-        # A URI ends with the id, as a rule: the longer one first.
-        reason = row.error.replace(f"{row.uri}: ", "").replace(f"{row.id}: ", "").replace(row.uri, "").strip(" :")
+        # It begins with the photo, or with its output in the folder of these; a URI ends with the id, as a rule.
+        reason = re.sub(rf"^(.*?/)?{re.escape(row.id)}(\.\w+)*: ", "", row.error.replace(f"{row.uri}: ", ""))
+        reason = reason.replace(f"{row.id}: ", "").replace(row.uri, "").strip(" :")
         if reason not in self.reasons and len(self.reasons) >= _MOST_REASONS:
             reason = "other reasons"
         count, first = self.reasons.get(reason, (0, row.id))

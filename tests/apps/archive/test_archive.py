@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from chromagan.apps.archive.order import Order
 from chromagan.apps.archive.shard import colorize_shard, load_colorizer
 from chromagan.apps.archive.status import read_status
 from chromagan.apps.cli.main import main
-from chromagan.errors import WriteError
+from chromagan.errors import DataError, WriteError
 from chromagan.files.stores import Place
 from chromagan.images.metadata import read_provenance
 
@@ -196,3 +197,61 @@ def test_no_two_ids_have_one_output():
         order = Order(out="x", photo_format=form)
         names = [order.output_name(one) for one in ids]
         assert len(set(names)) == len(ids)
+
+
+def test_no_photo_is_written_over_whatever_is_asked(scans, tmp_path):
+    """Ids of a manifest that lead to the photos themselves; outputs of this program are made anew beside them."""
+    folder = scans(3)
+    (folder / "list.csv").write_text("uri,id\n0/0000.png,0/0000.png\n1/0001.png,new.png\n")
+    before = (folder / "0" / "0000.png").read_bytes()
+    assert run(folder / "list.csv", folder).counts == {"done": 1, "failed": 1}
+    new = (folder / "new.png").read_bytes()
+    summary = run(folder / "list.csv", folder, model="chromagan@small", overwrite=True)
+    assert summary.counts == {"done": 1, "failed": 1}
+    assert (folder / "0" / "0000.png").read_bytes() == before
+    assert (folder / "new.png").read_bytes() != new
+    assert list(summary.reasons) == ["a file that this program did not make stands there; move it away"]
+
+
+def test_reasons_name_no_output(scans, tmp_path):
+    """A reason that begins with the output's path is one reason for all photos."""
+    folder, out = scans(3), tmp_path / "out"
+    for number in range(3):
+        (out / f"{number}").mkdir(parents=True)
+        (out / f"{number}" / f"{number:04}.png").write_bytes(b"a stranger's")
+    assert len(run(folder, out).reasons) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 half", None])
+@pytest.mark.parametrize("kind", ["status/*/*.parquet", "manifest/*.parquet", "manifest.json"])
+def test_damaged_files_of_ours_are_told(scans, tmp_path, kind, content):
+    folder, out = scans(2), tmp_path / "out"
+    run(folder, out)
+    [path] = (out / "_chromagan").glob(kind)
+    path.write_bytes(path.read_bytes()[:40] if content is None else content)
+    with pytest.raises(DataError, match=f"{path.name}: damaged.* away and run it again"):
+        run(folder, out)
+    path.unlink() if kind.startswith("status") else shutil.rmtree(out / "_chromagan")
+    assert run(folder, out).counts == {"done": 2}
+
+
+def test_what_desktops_leave_in_folders_is_no_status(scans, tmp_path):
+    folder, out = scans(2), tmp_path / "out"
+    run(folder, out)
+    for name in (".DS_Store", "._0.parquet", "desktop.ini"):
+        (out / "_chromagan" / "status" / "000000-0000" / name).write_bytes(b"x")
+    assert run(folder, out).before == 2
+
+
+def test_a_photo_is_painted_again_without_its_output_and_the_status(scans, tmp_path):
+    """As the guide says; the other output stays the file that it was."""
+    folder, out = scans(2), tmp_path / "out"
+    run(folder, out)
+    first, other = out / "0" / "0000.png", out / "1" / "0001.png"
+    old, when = first.read_bytes(), other.stat().st_mtime_ns
+    (folder / "0" / "0000.png").write_bytes((folder / "1" / "0001.png").read_bytes())
+    first.unlink()
+    shutil.rmtree(out / "_chromagan" / "status")
+    assert run(folder, out).counts == {"done": 2}
+    assert first.read_bytes() != old
+    assert other.stat().st_mtime_ns == when

@@ -162,11 +162,45 @@ def test_manifests_of_a_person(tmp_path, ending):
 @pytest.mark.parametrize(("text", "words"), [
     ("uri,id\na.png,x\nb.png,x\n", "'x' stands twice"), ("uri,id\na.png,../x\n", "leads out"),
     ("name\na.png\n", "no uri"), ("uri,id\n", "no photos there"), ("uri,id\n1,2,3\n", "cannot be read"),
+    ("uri,id\na.png,_chromagan/status/x.png\n", "folder of this program"), ("uri,id\na.png,x\0.png\n", "no file has"),
 ])  # fmt: skip
 def test_manifests_that_are_none(tmp_path, text, words):
     (tmp_path / "mine.csv").write_text(text)
     with pytest.raises(DataError, match=words):
         list_photos([str(tmp_path / "mine.csv")], Place(str(tmp_path / "out")))
+
+
+def test_ids_of_a_manifest_stay_as_they_are_written(tmp_path):
+    """Numbers keep their zeros; without an id it is the photo's path, from which .. is taken."""
+    (tmp_path / "lists").mkdir()
+    path = tmp_path / "lists" / "mine.csv"
+    path.write_text("uri,id,size\na.png,0017,5\n../b.png,,\na.png,17,\n")
+    list_photos([str(path)], Place(str(tmp_path / "out")))
+    whole = f"{tmp_path}/b.png".lstrip("/")
+    assert [(row["id"], row["size"]) for row in photos(tmp_path / "out")] == [("0017", 5), (whole, -1), ("17", -1)]
+
+
+def test_paths_of_a_manifest_in_a_store_are_below_its_folder(tmp_path):
+    fsspec.filesystem("memory").pipe_file(f"/{tmp_path.name}/mine.jsonl", b'\xef\xbb\xbf{"uri": "sub/a.png"}\n')
+    list_photos([f"memory://{tmp_path.name}/mine.jsonl"], Place(str(tmp_path / "out")))
+    assert [row["uri"] for row in photos(tmp_path / "out")] == [f"memory:///{tmp_path.name}/sub/a.png"]
+
+
+def test_a_broken_line_is_told_by_its_number(tmp_path):
+    (tmp_path / "mine.jsonl").write_text('{"uri": "a.png"}\n{"uri": "b.p')
+    with pytest.raises(DataError, match="line 2"):
+        list_photos([str(tmp_path / "mine.jsonl")], Place(str(tmp_path / "out")))
+
+
+def test_an_output_is_no_input(scans, tmp_path):
+    folder = scans(2)
+    (tmp_path / "link").symlink_to(folder)
+    for out in (folder, tmp_path / "link", tmp_path):
+        with pytest.raises(UsageError, match="output folder"):
+            list_photos([str(folder)], Place(str(out)))
+    out = Place(f"{tmp_path}/link/colour")
+    out.put("a.png", b"x")
+    assert list_photos([str(folder)], out).photos == 2
 
 
 def test_what_is_not_there_is_told(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ _TASKS = 2_000  # at most; one that is repeated passes over what it did
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
     "RAY_TQDM": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -85,6 +87,10 @@ class Cluster:
                     yield [Status(**dict(zip(batch, row, strict=True))) for row in rows]
             except ray.exceptions.RayError as error:
                 raise _told(error) from error
+            except KeyboardInterrupt as error:
+                # Its frames hold Ray Data's own work, which would end after the cluster, begin another and wait for it.
+                traceback.clear_frames(error.__traceback__)
+                raise
 
     @contextlib.contextmanager
     def _joined(self, ray: Any) -> Iterator[None]:

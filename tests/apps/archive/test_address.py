@@ -2,12 +2,15 @@
 
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("ray")
 
+from chromagan.apps.archive import cluster
 from chromagan.apps.archive.cluster import fit_actors
+from chromagan.apps.archive.order import Order
 from chromagan.apps.cli.main import main
 from chromagan.errors import UsageError
 
@@ -62,3 +65,40 @@ def test_no_room_is_told(machines, asked):
     has = [{"CPU": float(cpus), "GPU": float(gpus)} for cpus, gpus in machines]
     with pytest.raises(UsageError, match="an actor needs"):
         fit_actors(has, *asked)
+
+
+class _Work:
+    """What Ray Data has under way: it ends when nobody holds it."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def batches(self, **_):
+        held = self  # as frames of an error do
+        yield from ()
+        raise KeyboardInterrupt(held is None)
+
+    def __del__(self):
+        self.told.append("work")
+
+
+def test_ctrl_c_ends_the_work_before_the_cluster(monkeypatch):
+    """The other way round Ray would start another cluster, and wait for it without end."""
+    told = []
+
+    def stream(*_, **__):
+        return SimpleNamespace(iter_batches=lambda **how: _Work(told).batches(**how))
+
+    context = SimpleNamespace(get_current=SimpleNamespace)
+    data = SimpleNamespace(
+        DataContext=context, ActorPoolStrategy=dict, from_items=lambda *_, **__: SimpleNamespace(map_batches=stream)
+    )
+    fake = SimpleNamespace(
+        data=data, init=lambda *_, **__: None, shutdown=lambda: told.append("cluster"),
+        nodes=lambda: [{"Resources": {"CPU": 4.0}, "Alive": True}], exceptions=SimpleNamespace(RayError=OSError),
+    )  # fmt: skip
+    monkeypatch.setattr(cluster, "_ray", lambda: fake)
+    with pytest.raises(KeyboardInterrupt) as error:
+        list(cluster.Cluster()(Order(out="x"), ["000000-0000"]))
+    assert told == ["work", "cluster"]
+    assert error.value.__traceback__

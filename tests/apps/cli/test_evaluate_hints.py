@@ -27,9 +27,9 @@ def network():
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch, network):
-    def from_pretrained(name, device, size):
+    def from_pretrained(name, device, size, views=None):
         found = network if name == "siggraph17" else build_network("mean")
-        return Colorizer(found, look=Look(size=size or 16), device="cpu", sha256="0" * 64, model=name)
+        return Colorizer(found, look=Look(size=size or 16, views=views or 1), device="cpu", sha256="0" * 64, model=name)
 
     monkeypatch.setattr(Colorizer, "from_pretrained", from_pretrained)
 

@@ -51,8 +51,10 @@ def folder(tmp_path):
 def tiny(monkeypatch):
     """The command with a tiny network in place of weights."""
 
-    def from_pretrained(name, device, size):
-        return Colorizer(Tinted(), look=Look(size=size or 32), device="cpu", sha256="0" * 64, model="tinted")
+    def from_pretrained(name, device, size, views=None):
+        return Colorizer(
+            Tinted(), look=Look(size=size or 32, views=views or 1), device="cpu", sha256="0" * 64, model="tinted"
+        )
 
     monkeypatch.setattr(Colorizer, "from_pretrained", from_pretrained)
 
@@ -74,6 +76,14 @@ def test_command_writes_the_report(folder, tiny, tmp_path, capsys):
         assert result["gain"] == pytest.approx(result["psnr"] - result["gray_psnr"])
     printed = capsys.readouterr().out
     assert f"{metrics['results'][0]['psnr']:.3f}" in printed
+
+
+def test_views_are_told_where_there_are_several(folder, tiny, tmp_path):
+    for count in ("1", "2"):
+        out = tmp_path / count
+        assert main(["evaluate", "--data", str(folder), "--views", count, "--metrics", "psnr", "--out", str(out)]) == 0
+        settings = json.loads((out / "metrics.json").read_text())["settings"]
+        assert settings.get("views", 1) == int(count)
 
 
 def test_command_reports_nothing_as_null(tiny, tmp_path):
@@ -111,7 +121,7 @@ def test_a_network_and_folders_join_one_report(folder, tiny, tmp_path, monkeypat
     assert [method["name"] for method in first["methods"]] == ["ours", "chromagan", "gray", "mean ab", "truth"]
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     known = Colorizer.from_pretrained
-    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *words: pytest.fail("the network was opened again"))
+    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *_, **__: pytest.fail("the network was opened again"))
     assert main(["evaluate", "--pred", f"theirs={tmp_path / 'theirs'}", "--truth", str(folder), *out]) == 0
     second = json.loads((tmp_path / "report" / "metrics.json").read_text())
     names = ["ours", "theirs", "chromagan", "gray", "mean ab", "truth"]
@@ -127,7 +137,7 @@ def test_a_network_and_folders_join_one_report(folder, tiny, tmp_path, monkeypat
     assert (tmp_path / "report" / "report.html").read_text(encoding="utf-8").count("<img") == again.count("<img")
     (tmp_path / "report" / "pictures.npz").unlink()
     other = Colorizer(Tinted(), look=Look(size=32), device="cpu", sha256="1" * 64, model="tinted")
-    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *words: other)
+    monkeypatch.setattr(Colorizer, "from_pretrained", lambda *_, **__: other)
     capsys.readouterr()
     assert main(["evaluate", "--pred", f"ours={tmp_path / 'ours'}", "--truth", str(folder), *out]) == 1
     assert "its method 'chromagan' has other weights" in capsys.readouterr().err

@@ -242,7 +242,8 @@ def test_the_description_is_of_what_is_read(ask):
     assert set(document["paths"]) == {"/colorize", "/health", "/ready", "/metrics"}
     post = document["paths"]["/colorize"]["post"]
     assert {"200", "413", "415", "422", "429", "503", "504"} <= set(post["responses"])
-    assert {one["name"] for one in post["parameters"]} == {"format", "quality", "saturation", "warmth", "size", "seed"}
+    asked = {one["name"] for one in post["parameters"]}
+    assert asked == {"format", "quality", "saturation", "warmth", "size", "views", "seed"}
     schemas = document["components"]["schemas"]
     stroke = schemas["Stroke"]["properties"]
     guidance = Guidance(strokes=(RED,), palette=Palette(("#7a4b2a",)), only=Region((((0, 0), (1, 0), (0, 1)),)))

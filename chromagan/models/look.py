@@ -71,8 +71,8 @@ class Look:
             raise ValueError("its look holds something other than numbers")
         try:
             numbers = {name: float(value) for name, value in values.items()}
-            whole = {name: int(numbers.pop(name)) for name in ("size", "views") if name in numbers}
-            return cls(**whole, **numbers)  # type: ignore[arg-type]
+            size, views = int(numbers.pop("size", cls.size)), int(numbers.pop("views", cls.views))
+            return cls(size=size, views=views, **numbers)
         except (UsageError, ValueError, OverflowError) as error:  # NaN and infinity are no whole number
             raise ValueError(f"its look is out of range: {error}") from error
 

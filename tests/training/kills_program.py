@@ -68,7 +68,8 @@ def flip(path, rng):
 def live(process, out, rng, number):
     """Let a training live for a while and kill it; whether it was inside a write, None where it had ended by itself.
 
-    In turn: inside the first or second file that it begins; some steps after it has saved once or twice; at its start.
+    In turn: inside the first or second file that it begins, or the next that is caught; some steps after it has saved
+    once or twice; at its start.
     """
     kind, count, begun, saved = number % 3, rng.randint(1, 2), set(), set()
     before, wait = set(state_files(out)), rng.uniform(0, 2.0 if kind == 2 else 0.2)
@@ -76,19 +77,29 @@ def live(process, out, rng, number):
     while True:
         if os.waitpid(process, os.WNOHANG)[0]:
             return None
-        writing = set(out.glob(".chromagan-*.tmp")) - begun
-        begun |= writing
-        if len(saved) < count:
+        if kind == 0:
+            begun |= set(writing := list(out.glob(".chromagan-*.tmp")))
+            if writing and len(begun) >= count and stands_inside_a_write(process, out):
+                break
+        elif len(saved) < count and kind == 1:
             saved |= set(state_files(out)) - before
-            until = until if kind == 2 else time.monotonic() + wait
-        elif kind == 0:  # it was too fast to be seen
-            break
-        if (kind == 0 and writing and len(begun) >= count) or time.monotonic() > until:
+            until = time.monotonic() + wait
+        elif time.monotonic() > until:
             break
         time.sleep(0.0005)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return any(out.glob(".chromagan-*.tmp"))
+
+
+def stands_inside_a_write(process, out):
+    """Stop it, and look: whether a file is still half written. It goes on where none is, for it was too fast."""
+    os.kill(process, signal.SIGSTOP)
+    os.waitpid(process, os.WUNTRACED)
+    if any(out.glob(".chromagan-*.tmp")):
+        return True
+    os.kill(process, signal.SIGCONT)
+    return False
 
 
 def play(folder, kills, seed=0):

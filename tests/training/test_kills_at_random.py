@@ -43,7 +43,7 @@ def test_kills_at_random_and_flipped_bits_change_nothing(tmp_path):
     count = json.loads(done.stdout)
     print(count)
     assert count["kills"] == KILLS
-    assert count["inside a write"] >= KILLS // 4
+    assert count["inside a write"] >= KILLS // 3  # every third is stopped there
     assert 1 <= count["flipped"] <= count["told of damage"] + 1  # the last may have hit what was not read again
     whole, killed = load_state(tmp_path / "whole"), load_state(tmp_path / "killed")
     assert whole["images"] == killed["images"] == count["photographs"]

@@ -36,8 +36,10 @@ def filesystem(uri: str, extra: str = "remote") -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(uri)
     except ImportError as error:
         raise DataError(f'{uri}: {error}; pip install "chromagan[{extra}]", or s3fs, gcsfs, ...') from error
-    except ValueError as error:
-        raise DataError(f"{uri}: {error}") from error
+    except (ValueError, OSError) as error:
+        raise DataError(
+            f"{uri}: no store that can be opened ({words_of(error)}); write s3://BUCKET/..., or a path"
+        ) from error
     return fs, path
 
 

@@ -76,7 +76,8 @@ def _read(file: Any, path: str) -> Iterator[list[Row]]:
 
     if path.lower().endswith(".csv"):
         plain = csv.ConvertOptions(column_types={"uri": "string", "id": "string", "size": "int64"})  # 007 is no number
-        batches: Any = csv.open_csv(file, convert_options=plain)
+        # One thread: it names the row of a fault, and none is left running behind one.
+        batches: Any = csv.open_csv(file, csv.ReadOptions(use_threads=False), convert_options=plain)
     else:
         batches = parquet.ParquetFile(file).iter_batches(1000)
     for batch in batches:
@@ -110,4 +111,8 @@ def _row(row: Row, fs: Any, path: str, manifest: str, number: int) -> Row:
     if "\0" in key or not is_unicode(uri + key):
         raise DataError(f"{manifest}: row {number + 1}: {uri!r}, {key!r}: such names no file has; choose others")
     size = row.get("size")
-    return {"uri": uri, "id": key, "size": -1 if size is None else int(size)}
+    if size is None or size != size:  # pandas writes a column with gaps as floats, NaN in the gaps
+        size = -1
+    if not isinstance(size, int | float) or size != int(size):
+        raise DataError(f"{manifest}: row {number + 1}: the size {size!r} is no whole number of bytes")
+    return {"uri": uri, "id": key, "size": int(size)}

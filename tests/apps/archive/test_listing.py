@@ -163,6 +163,7 @@ def test_manifests_of_a_person(tmp_path, ending):
     ("uri,id\na.png,x\nb.png,x\n", "'x' stands twice"), ("uri,id\na.png,../x\n", "leads out"),
     ("name\na.png\n", "no uri"), ("uri,id\n", "no photos there"), ("uri,id\n1,2,3\n", "cannot be read"),
     ("uri,id\na.png,_chromagan/status/x.png\n", "folder of this program"), ("uri,id\na.png,x\0.png\n", "no file has"),
+    ("uri,size\na.png,5\nb.png,12x\n", "Row #3.*12x"),
 ])  # fmt: skip
 def test_manifests_that_are_none(tmp_path, text, words):
     (tmp_path / "mine.csv").write_text(text)
@@ -186,6 +187,16 @@ def test_paths_of_a_manifest_in_a_store_are_below_its_folder(tmp_path):
     assert [row["uri"] for row in photos(tmp_path / "out")] == [f"memory:///{tmp_path.name}/sub/a.png"]
 
 
+def test_sizes_may_be_floats_with_gaps_as_pandas_writes_them(tmp_path):
+    table = pa.table({"uri": ["a.png", "b.png"], "size": pa.array([5.0, float("nan")])})
+    pq.write_table(table, tmp_path / "mine.parquet")
+    list_photos([str(tmp_path / "mine.parquet")], Place(str(tmp_path / "out")))
+    assert [row["size"] for row in photos(tmp_path / "out")] == [5, -1]
+    (tmp_path / "none.jsonl").write_text('{"uri": "a.png"}\n{"uri": "b.png", "size": "big"}\n')
+    with pytest.raises(DataError, match="row 2: the size 'big'"):
+        list_photos([str(tmp_path / "none.jsonl")], Place(str(tmp_path / "other")))
+
+
 def test_a_broken_line_is_told_by_its_number(tmp_path):
     (tmp_path / "mine.jsonl").write_text('{"uri": "a.png"}\n{"uri": "b.p')
     with pytest.raises(DataError, match="line 2"):
@@ -206,3 +217,6 @@ def test_an_output_is_no_input(scans, tmp_path):
 def test_what_is_not_there_is_told(tmp_path):
     with pytest.raises(DataError, match="no photos there .*No such file"):
         list_photos([str(tmp_path / "nowhere")], Place(str(tmp_path / "out")))
+    for uri in (f"zip://{tmp_path}", "nosuch://b"):
+        with pytest.raises(DataError, match="no store that can be opened"):
+            list_photos([uri], Place(str(tmp_path / "out")))

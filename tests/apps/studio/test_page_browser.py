@@ -15,6 +15,7 @@ from chromagan.inference.colorizer import Colorizer
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 MODEL, KEY = "chromagan@small", "a-key"
+SHOWN = """
     const photo = studio_view.after ?? studio_view.before, still = new OffscreenCanvas(photo.width, photo.height);
     const context = still.getContext("2d");
     context.drawImage(photo, 0, 0);
@@ -101,6 +102,7 @@ class Page:
 
     def shown(self, x, y, side=12):
         """Mean a* and b* of a square of the photo on the screen, in its own pixels."""
+        data = np.array(self.do(SHOWN, [x, y, side, side]), np.uint8).reshape(side, side, 4)[..., :3]
         return cv2.cvtColor(data.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:].mean((0, 1))
 
     def press(self, name):

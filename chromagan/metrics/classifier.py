@@ -55,10 +55,22 @@ class Classifier(nn.Module):
     @torch.no_grad()
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 sRGB to log-probabilities (N, classes), float32."""
+        with torch.autocast(pictures.device.type, enabled=False):
+            return F.log_softmax(self.net(self.prepared(pictures)).float(), dim=1)
+
+    @torch.no_grad()
+    def features(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 sRGB to what the last layer reads, (N, dimensions), float32; of timm's networks."""
+        with torch.autocast(pictures.device.type, enabled=False):
+            net: Any = self.net
+            found: Tensor = net.forward_head(net.forward_features(self.prepared(pictures)), pre_logits=True)
+            return found.float()
+
+    def prepared(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 sRGB to `net`'s input."""
         if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3:
             raise ValueError(f"pictures are (N, 3, H, W) uint8, not {tuple(pictures.shape)} {pictures.dtype}")
-        with torch.autocast(pictures.device.type, enabled=False):
-            return F.log_softmax(self.net((_middle(pictures.float() / 255) - self.mean) / self.std).float(), dim=1)
+        return (_middle(pictures.float() / 255) - self.mean) / self.std
 
 
 def _middle(images: Tensor) -> Tensor:

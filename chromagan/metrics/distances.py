@@ -1,4 +1,4 @@
-"""FID and KID of colorizers: with one Inception network, against the same truths, other truths, or at equal chroma."""
+"""FID and KID of colorizers: in one network's features, against the same truths, other truths, or at equal chroma."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,21 +43,23 @@ def distance_names(network: str) -> tuple[str, ...]:
     return tuple(f"{kind[:3]}_{network}{kind[3:]}" for kind in KINDS)
 
 
-class InceptionDistances:
-    """FID and KID with one network, as a `chromagan.metrics.metric.Collector`.
+class FeatureDistances:
+    """FID and KID in the features of one network, as a `chromagan.metrics.metric.Collector`.
 
-    - `fid_NET`, `kid_NET`: a method's pictures against the truths of the same images, which most papers report.
+    What they are called is the caller's; these are the kinds:
+
+    - `fid`, `kid`: a method's pictures against the truths of the same images, which most papers report.
     - `.._disjoint`: the pictures of one half of the images against the truths of the other half, so that no picture is
-      compared with a set that has its own truth in it. The halves are fixed by the SHA-256 of seed and name.
-    - `fid_NET_matched`: the chroma of each picture is first scaled by one factor, so that its colourfulness is that of
+      compared with a set that has its own truth in it; the truth's own is the distance of its halves. The halves are
+      fixed by the SHA-256 of seed and name.
+    - `fid_matched`: the chroma of each picture is first scaled by one factor, so that its colourfulness is that of
       its truth (`match_colourfulness`); what is left is hue and where the colour lies.
 
     FID is the squared Frechet distance of two Gaussians with unbiased covariances. KID is the mean of the unbiased
     polynomial MMD over 100 random subsets of 1,000 (exact and once where no set is larger).
 
     Args:
-        network: "tf" or "torchvision".
-        names: which of `distance_names(network)`.
+        kinds: of figures by name, such as `{"fid_tf": "fid"}`; see `KINDS`.
         features: (N, 3, H, W) uint8 on `device` to (N, dimensions).
         dimensions: of a feature.
         images: names of all pictures, for the halves and subsets; folders and extensions do not count there.
@@ -69,8 +71,7 @@ class InceptionDistances:
 
     def __init__(
         self,
-        network: str,
-        names: Sequence[str],
+        kinds: Mapping[str, str],
         features: Callable[[Tensor], Tensor],
         dimensions: int,
         images: Sequence[str],
@@ -79,11 +80,9 @@ class InceptionDistances:
         settings: dict[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
-        kinds = dict(zip(distance_names(network), KINDS, strict=True))
-        self.names = tuple(names)
-        self._kinds = {name: kinds[name] for name in self.names}
+        self.names, self._kinds = tuple(kinds), dict(kinds)
         self.settings: dict[str, Any] = {
-            **(settings or {}), "seed": seed, "kid_subsets": KID_SUBSETS, "kid_subset_size": KID_SUBSET_SIZE,
+            **(settings or {}), "seed": seed, "kernel_subsets": KID_SUBSETS, "kernel_subset_size": KID_SUBSET_SIZE,
             "matched": f"one factor a picture, at most {LARGEST_FACTOR:g}",
         }  # fmt: skip
         self.warnings: list[str] = []
@@ -180,8 +179,8 @@ class InceptionDistances:
     def _warn(self, figures: dict[str, Figure]) -> None:
         few = [f"{name} ({figure.count:,})" for name, figure in figures.items() if figure.count < FEW_IMAGES]
         text = (
-            f"over fewer than {FEW_IMAGES:,} images: {', '.join(few)}; so few raise FID (compare it with figures "
-            "over the same images alone) and scatter KID (look at its interval)"
+            f"over fewer than {FEW_IMAGES:,} images: {', '.join(few)}; so few raise Frechet distances (compare them "
+            "over the same images alone) and scatter kernel distances (look at their intervals)"
         )
         if few and text not in self.warnings:
             self.warnings.append(text)
@@ -256,7 +255,7 @@ def _draw(seed: int, name: str) -> tuple[bytes, str]:
     return hashlib.sha256(os.fsencode(f"{seed} {plain}")).digest(), name
 
 
-def _open(network: str, names: Sequence[str], resources: Resources) -> InceptionDistances:
+def _open(network: str, names: Sequence[str], resources: Resources) -> FeatureDistances:
     if len(resources.images) < 2:
         raise MetricUnavailable(f"{names[0]} is left out: it compares sets, and two images are the least; give more")
     key = f"inception_{network}"
@@ -270,7 +269,9 @@ def _open(network: str, names: Sequence[str], resources: Resources) -> Inception
     if folder is not None:
         cache = ReferenceCache(folder, about, resources.protocol, resources.images, FEATURES)
     settings = {"network": key, "sha256": sha256}
-    return InceptionDistances(network, names, features, FEATURES, resources.images, resources.device, cache, settings)
+    kinds = dict(zip(distance_names(network), KINDS, strict=True))
+    asked = {name: kinds[name] for name in names}
+    return FeatureDistances(asked, features, FEATURES, resources.images, resources.device, cache, settings)
 
 
 _SAME = "of Inception features: answers against the truths of the same images"

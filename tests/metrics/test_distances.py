@@ -7,7 +7,7 @@ from torch import nn
 
 from chromagan.metrics import distances
 from chromagan.metrics.colourfulness import colourfulness
-from chromagan.metrics.distances import InceptionDistances, distance_names
+from chromagan.metrics.distances import KINDS, FeatureDistances, distance_names
 from chromagan.metrics.feature_store import ReferenceCache
 from chromagan.metrics.kernel_distance import kernel_distance, polynomial_mmd
 from chromagan.metrics.match_colourfulness import match_colourfulness
@@ -49,7 +49,8 @@ def names(count):
 def fed(truths, methods, block=7, order=None, **options):
     """The metric after all pictures, in blocks as the comparison deals them."""
     options = {"names": ALL, "images": names(len(truths)), **options}
-    metric = InceptionDistances("tf", features=options.pop("features", TinyFeatures()), dimensions=6, **options)
+    kinds = {name: KINDS[distance_names("tf").index(name)] for name in options.pop("names")}
+    metric = FeatureDistances(kinds, features=options.pop("features", TinyFeatures()), dimensions=6, **options)
     for place, index in enumerate(order if order is not None else range(len(truths))):
         for method, pictures in methods.items():
             metric.update(index, method, pictures[index], truths[index])
@@ -141,7 +142,7 @@ def test_order_blocks_and_ranks_change_no_figure():
 def test_state_survives_a_file_read_without_pickles(tmp_path):
     metric = fed(photos(6), {"m": photos(6, 1)}, cache=None)
     torch.save(metric.state(), tmp_path / "state.pt")
-    other = InceptionDistances("tf", ALL, TinyFeatures(), 6, names(6))
+    other = FeatureDistances(dict(zip(ALL, KINDS, strict=True)), TinyFeatures(), 6, names(6))
     other.merge([torch.load(tmp_path / "state.pt", weights_only=True)])
     assert other.compute("m")["fid_tf"] == metric.compute("m")["fid_tf"]
 

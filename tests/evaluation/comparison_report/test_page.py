@@ -168,7 +168,7 @@ def test_each_figure_is_explained_where_it_stands_and_each_setting_has_words():
     result.settings = {
         "limit": None, "mean_ab": [1.23456789, -2.0], "lpips_sha256": {}, "unknown_thing": True,
         "methods": {"A": {"weights_sha256": "ab", "saturation": 1.0}, "data": {"folder": "cd"}},
-        "set_metrics": [{"network": "tf", "kid_subsets": 100}],
+        "set_metrics": [{"network": "tf", "kernel_subsets": 100}],
     }  # fmt: skip
     summary, settings = Page(section(result, "summary")), Page(section(result, "settings"))
     rows = {text.split(" ")[0]: text for _, text in summary.all("th", scope="row")}
@@ -185,7 +185,7 @@ def test_each_figure_is_explained_where_it_stands_and_each_setting_has_words():
         "A: saturation on top of that methods.A.saturation": "1",
         "data: digest of the pictures' place methods.data.folder": "cd",
         "Metrics of the whole set: 1: network set_metrics.1.network": "tf",
-        "Metrics of the whole set: 1: subsets for KID set_metrics.1.kid_subsets": "100",
+        "Metrics of the whole set: 1: subsets for kernel distances set_metrics.1.kernel_subsets": "100",
         "chromagan chromagan": "0.1.0",
     }  # fmt: skip
 

@@ -61,9 +61,9 @@ CATALOGUE: tuple[Entry, ...] = (
         "chromagan",
         "small",
         "small.safetensors",
-        13_633_492,
+        13_634_212,
         "Apache-2.0",
-        "EfficientNet-Lite2, takes colour hints; 410,144 photographs, 256 px",
+        "EfficientNet-Lite2, takes colour hints; 486,144 photographs, 256 px, seen at two sizes",
     ),
     Entry("chroma_upsampler", "base", "chroma_upsampler.safetensors", 129_608, "Apache-2.0", "the x2 chroma step"),
 )

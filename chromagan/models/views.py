@@ -69,7 +69,7 @@ def merged(answers: Sequence[Prediction], views: Sequence[View]) -> Prediction:
     def mean(grids: Sequence[Tensor]) -> Tensor:
         rows, columns = grids[0].shape[2:]
         back = (view.brought_back(one, rows, columns) for view, one in zip(views, grids, strict=True))
-        return reduce(torch.add, back) / len(grids)  # a stack of 313 bins would take as long as half of the network
+        return reduce(torch.add, back) / len(grids)  # a stack would hold all bins of all views at once
 
     ab = mean([one.ab for one in answers])
     probabilities = [one.bin_logits.float().softmax(1) for one in answers if one.bin_logits is not None]

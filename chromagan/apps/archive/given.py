@@ -113,6 +113,6 @@ def _row(row: Row, fs: Any, path: str, manifest: str, number: int) -> Row:
     size = row.get("size")
     if size is None or size != size:  # pandas writes a column with gaps as floats, NaN in the gaps
         size = -1
-    if not isinstance(size, int | float) or size != int(size):
+    if not isinstance(size, int | float) or size % 1 != 0:  # infinity neither
         raise DataError(f"{manifest}: row {number + 1}: the size {size!r} is no whole number of bytes")
     return {"uri": uri, "id": key, "size": int(size)}

@@ -195,6 +195,9 @@ def test_sizes_may_be_floats_with_gaps_as_pandas_writes_them(tmp_path):
     (tmp_path / "none.jsonl").write_text('{"uri": "a.png"}\n{"uri": "b.png", "size": "big"}\n')
     with pytest.raises(DataError, match="row 2: the size 'big'"):
         list_photos([str(tmp_path / "none.jsonl")], Place(str(tmp_path / "other")))
+    (tmp_path / "endless.jsonl").write_text('{"uri": "a.png", "size": Infinity}\n')
+    with pytest.raises(DataError, match="row 1: the size inf"):
+        list_photos([str(tmp_path / "endless.jsonl")], Place(str(tmp_path / "other")))
 
 
 def test_a_broken_line_is_told_by_its_number(tmp_path):

@@ -98,10 +98,12 @@ class ChromaGAN(ColorizationNetwork):
         bins: predict a distribution over the ab bins beside ab.
         hints: take colours that a person gives.
         folded: the Lite2 branch without its batch norms, as exported files have it.
+        half_size: those of the branches that look at half the size: a quarter of their time, and they see twice as far.
         width: channels at a quarter of the size; the coarser scales are wider in proportion.
 
     Raises:
-        ModelError: no branch or more than two, the same one twice, or a timm backbone without fitting maps.
+        ModelError: no branch or more than two, the same one twice, a timm backbone without fitting maps, or another
+            name than a branch's in `half_size`.
     """
 
     training_only_prefixes = ("class_head.",)
@@ -117,23 +119,33 @@ class ChromaGAN(ColorizationNetwork):
         bins: bool = True,
         hints: bool = True,
         folded: bool = False,
+        half_size: Sequence[str] = (),
         width: Width = WIDTHS[4],
     ) -> None:
         super().__init__()
         names = [backbone] if isinstance(backbone, str) else list(backbone)
         if not 1 <= len(names) <= 2 or len(set(names)) < len(names):
             raise ModelError(f"chromagan takes one or two different backbones, not {', '.join(names) or 'none'}")
+        strangers = [name for name in half_size if name not in names]
+        if strangers:
+            raise ModelError(f"half_size={strangers[0]}: the branches are {', '.join(names)}")
         self.config = {
             "backbone": names, "classes": classes, "semantic": semantic, "bins": bins, "hints": hints, "folded": folded,
             "width": width,
         }  # fmt: skip
+        if half_size:
+            self.config["half_size"] = list(half_size)
         self.semantic = semantic
         self.accepts = frozenset({"local"} if hints else ())
         self.grays = nn.ModuleList(GrayInput(*classifier_statistics(name)) for name in names)
         trunks = [build_trunk(name, folded) for name in names]
         self.trunks = nn.ModuleList(trunks)
+        self._reduced = [2 if name in half_size else 1 for name in names]
         # of each branch, the last map of every stride that the decoder reads
-        self._taps = [{s: i for i, s in enumerate(trunk.strides) if s in WIDTHS} for trunk in trunks]
+        self._taps = [
+            {s * reduced: i for i, s in enumerate(trunk.strides) if s * reduced in WIDTHS}
+            for trunk, reduced in zip(trunks, self._reduced, strict=True)
+        ]
         # two branches may round the size of their maps at 1/32 differently
         self.stride = 32 if sum(32 in taps for taps in self._taps) > 1 else 16
         deepest = max((s for taps in self._taps for s in taps), default=0)
@@ -173,8 +185,8 @@ class ChromaGAN(ColorizationNetwork):
         local = condition.local
         given = None if local is None else torch.cat((local.ab / AB_SCALE * local.mask, local.mask), dim=1)
         branches = []
-        for gray, trunk, taps in zip(self.grays, self.trunks, self._taps, strict=True):
-            found = trunk(gray(L))
+        for gray, trunk, taps, reduced in zip(self.grays, self.trunks, self._taps, self._reduced, strict=True):
+            found = trunk(F.avg_pool2d(gray(L), reduced) if reduced > 1 else gray(L))
             branches.append({stride: self._deep_or_zero(found[index], stride) for stride, index in taps.items()})
         pooled = torch.cat([maps[max(maps)].mean(dim=(2, 3)) for maps in branches], dim=1)
         features = self.global_features(pooled)
@@ -201,7 +213,7 @@ class ChromaGAN(ColorizationNetwork):
         So do the weights of hints. The trunks of new branches are left as they are, for a trainer to fill.
 
         Raises:
-            ModelError: a new branch has deeper maps than those before.
+            ModelError: a new branch has deeper maps than those before, or a layer another shape.
         """
         state, known = self.state_dict(), before.state_dict()
         if not isinstance(before, ChromaGAN) or len(self.levels) != len(before.levels):
@@ -213,3 +225,5 @@ class ChromaGAN(ColorizationNetwork):
                 value.zero_()[:, : known[key].shape[1]] = known[key]
             elif ".laterals." in key and key.endswith("norm.weight"):
                 value.zero_()
+            elif key in known:
+                raise ModelError(f"{key} has shape {tuple(known[key].shape)} there, {tuple(value.shape)} here")

@@ -61,11 +61,12 @@ def _from_init(config: TrainConfig) -> ColorizationNetwork:
     """The network of `--init`: of the file's form, with what the run adds to it."""
     options, file = config.network, find_weights(config.network.init)
     there = read_any_weights(file, options.model)[1].config
-    given = {**({"folded": False} if "folded" in there else {}), **_model_options(options)}
+    given: dict[str, Any] = {"folded": False} if "folded" in there else {}
     classes = _IMAGENET_CLASSES if config.wants_teacher else 0
     before = load_model(file, options.model, **given)[0]
     if before.grows:
         return _grown(before, config, classes)
+    given |= _model_options(options)
     # Any other has the parts of the file, and a class head where the run trains one.
     if options.backbone_weights:
         raise UsageError(_OWN_TRUNK)
@@ -100,11 +101,11 @@ def _grown(before: ColorizationNetwork, config: TrainConfig, classes: int) -> Co
     if "semantic" in more:
         more["semantic"] = parts["semantic"]
     # The larger network, with the old weights, and pretrained ones for the new branches.
-    network = build_network(before.registered_as, **{**own, **more})
     try:
+        network = build_network(before.registered_as, **{**own, **more, **_model_options(options)})
         network.take_over(before)
     except ModelError as error:
-        raise UsageError(f"--backbone: {error}") from error
+        raise UsageError(f"--init {options.init}: {error}") from error
     new = trunks_of(network)[known:]
     if options.backbone_weights and not new:
         raise UsageError(_OWN_TRUNK)

@@ -187,6 +187,22 @@ def test_folding_changes_no_answer_and_can_be_undone(network):
     torch.testing.assert_close(again.eval()(L).ab, before, rtol=1e-4, atol=1e-3)
 
 
+def test_a_branch_at_half_size_sees_the_photo_at_half_its_size():
+    network = shaken(backbone=[*LITE, "vgg16"], half_size=["vgg16"]).eval()
+    seen = []
+    network.trunks[1].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    L = torch.rand(1, 1, 64, 96) * 100
+    network(L)
+    gray = network.grays[1](L)
+    quarters = [gray[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    torch.testing.assert_close(seen[0], sum(quarters) / 4)
+    before = network(L).ab
+    torch.nn.init.zeros_(network.trunks[1].features[-2].weight)  # its map at 1/32 of the photo
+    assert not torch.equal(network(L).ab, before)
+    twin = build_network("chromagan", **network.config)
+    twin.load_state_dict(network.state_dict())
+
+
 @pytest.mark.parametrize("size", [(48, 80), (112, 112), (16, 16)])
 def test_branches_that_round_their_maps_differently(size):
     network = shaken(backbone=[*LITE, "resnet18"])

@@ -31,6 +31,7 @@ OPTIONS = [
     ("chromagan", "classes", ["-1", '"10"', str(HUGE), "1e3", "null"]),
     ("chromagan", "semantic", ['"no"', "0", "null"]),
     ("chromagan", "folded", ['"yes"', "[]"]),
+    ("chromagan", "half_size", ['"vgg19"', '["resnet18"]', "[7]", "null"]),
     ("eccv16", "decode", ['"mode"', "null", "1"]),
     ("eccv16", "temperature", ["0", "-1", "NaN", '"hot"', "1e-30"]),
     (

@@ -154,15 +154,18 @@ def test_the_graph_paints_as_the_file(trained, tmp_path):
     torch.testing.assert_close(torch.from_numpy(ab), expected, rtol=0, atol=1e-2)
 
 
-def test_a_further_branch_changes_nothing_at_first(trained, photos, files, tmp_path):
+@pytest.mark.parametrize("half_size", [[], ["vgg16"]])
+def test_a_further_branch_changes_nothing_at_first(trained, photos, files, tmp_path, half_size):
     file = tmp_path / "lite.safetensors"
     assert main(["export", str(trained), "-o", str(file), "--float32"]) == 0
     before = create_model("chromagan", weights=file).eval()
     given = {"init": str(file), "backbone_weights": [f"vgg16={files / 'vgg16.safetensors'}"]}
-    run = config(photos, files, backbone=[LITE, "vgg16"], frozen_backbones=["vgg16"], **given)
+    more = {"model_option": [f"half_size={name}" for name in half_size]}
+    run = config(photos, files, backbone=[LITE, "vgg16"], frozen_backbones=["vgg16"], **more, **given)
     trainer = Trainer(run, tmp_path / "grown", CPU)
     assert trainer.generator.config["backbone"] == [LITE, "vgg16"]
-    L = torch.rand(1, 1, 64, 48) * 100
+    assert trainer.generator.config.get("half_size", []) == half_size
+    L = torch.rand(1, 1, 64, 96) * 100  # both pad to this
     grown = trainer.averaged_generator()
     for ours, theirs in ((grown(L).ab, before(L).ab), (grown(L).bin_logits, before(L).bin_logits)):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
@@ -172,6 +175,15 @@ def test_a_further_branch_changes_nothing_at_first(trained, photos, files, tmp_p
         build_generator(config(photos, files, backbone=["vgg16", LITE], **given))
     with pytest.raises(UsageError, match="leave --backbone-weights out"):
         build_generator(config(photos, files, init=str(file)))
+
+
+@pytest.mark.parametrize("wrong", ["width=64", f"half_size={LITE}", "half_size=vgg16"])
+def test_options_that_do_not_fit_the_weights_are_refused(trained, photos, files, tmp_path, wrong):
+    file = tmp_path / "lite.safetensors"
+    assert main(["export", str(trained), "-o", str(file), "--float32"]) == 0
+    run = config(photos, files, init=str(file), backbone=[], backbone_weights=[], model_option=[wrong])
+    with pytest.raises(UsageError, match=f"--init {file}"):
+        build_generator(run)
 
 
 def test_files_of_backbones():

@@ -11,6 +11,8 @@ from torch import Tensor
 from chromagan.errors import UsageError
 from chromagan.losses.bins import Bins
 from chromagan.losses.chroma import Chroma
+from chromagan.losses.class_distribution import ClassDistribution
+from chromagan.losses.recognition import Recognition
 from chromagan.losses.registry import LossTerm, loss_terms
 from chromagan.options import Section, option
 
@@ -35,6 +37,9 @@ class ObjectiveOptions(Section):
             raise UsageError("--bin-weight joins bins to another --objective; ab_bins has --chroma-weight")
         if bins.rebalance and not by_bins and not bins.bin_weight:
             raise UsageError("--rebalance weighs ab bins; give --objective ab_bins or --bin-weight, or leave it out")
+        teacher = self.term(ClassDistribution)
+        if self.term(Recognition).weight and (teacher.teacher_gray or teacher.teacher_raw_lightness):
+            raise UsageError("--recognition-weight asks what the teacher sees in colours: show it the coloured photo")
 
     def term(self, kind: type[Term]) -> Term:
         """The options of one term."""

@@ -29,7 +29,9 @@ class Sight:
         ab_unit: Lab units that count as one.
         bins: over which the network classifies; for terms that need "bins".
         bin_weights: (Q,) of them, rare colours weighed up; None weighs all alike.
-        classify: gives the teacher's class probabilities (N, C); for terms that need "teacher", None without one.
+        classify: gives the teacher's class probabilities (N, C) of the truth; for terms that need "teacher", None
+            without one.
+        recognise: gives the teacher's logits (N, C) of the photos in these ab; None for one that sees no colour.
         critic: scores (L, ab) patches; for terms that need "critic".
     """
 
@@ -43,6 +45,7 @@ class Sight:
     bins: AbBins | None = None
     bin_weights: Tensor | None = None
     classify: Callable[[], Tensor] | None = None
+    recognise: Callable[[Tensor], Tensor] | None = None
     critic: Callable[[Tensor, Tensor], Tensor] | None = None
 
 

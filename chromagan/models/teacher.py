@@ -57,7 +57,11 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, photo: Tensor) -> Tensor:
-        """Class probabilities (N, classes), float32, of a photo.
+        """Class probabilities (N, classes), float32, of a photo; see `logits`."""
+        return F.softmax(self.logits(photo), dim=1)
+
+    def logits(self, photo: Tensor) -> Tensor:
+        """Logits (N, classes), float32, of a photo, differentiable in it.
 
         Args:
             photo: L (N, 1, H, W) in [0, 100] for a teacher with `sees_gray`, else sRGB (N, 3, H, W) in [0, 1].
@@ -66,7 +70,8 @@ class Teacher(nn.Module):
             image = (photo / 100).expand(-1, 3, -1, -1)
         else:
             image = self.gray(photo) if self.sees_gray else (photo - self.gray.mean) / self.gray.std
-        return F.softmax(self.net(image).float(), dim=1)
+        logits: Tensor = self.net(image).float()
+        return logits
 
     def train(self, mode: bool = True) -> Teacher:
         """Stays in evaluation mode: the teacher is frozen."""

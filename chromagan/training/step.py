@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromagan.color.ab_bins import AbBins
-from chromagan.color.lab import rgb_to_lab
+from chromagan.color.lab import lab_to_rgb, rgb_to_lab
 from chromagan.compute.distributed import average_gradients
 from chromagan.conditioning.condition import NOTHING, Condition
 from chromagan.losses.objective import Objective
@@ -130,12 +131,23 @@ class Adversaries:
         with self._arithmetic(truth.L.device):
             return self.teacher(truth.shown_to(self.teacher))
 
+    def recognise(self, truth: Truth, ab: Tensor) -> Tensor:
+        """The teacher's logits (N, classes) of a batch in other colours (N, 2, h, w), differentiable in these."""
+        assert self.teacher is not None
+        enlarged = F.interpolate(ab.float(), size=truth.L.shape[-2:], mode="bilinear")
+        painted = lab_to_rgb(torch.cat((truth.L, enlarged), dim=1))
+        with self._arithmetic(truth.L.device):
+            return self.teacher.logits(painted)
+
     def sight(self, truth: Truth, prediction: Prediction) -> Sight:
         """What the terms of the objective may look at."""
-        classify = None if self.teacher is None else lambda: self.teach(truth)
+        classify = recognise = None
+        if self.teacher is not None:
+            classify = cache(lambda: self.teach(truth))  # one look for all terms
+            recognise = None if self.teacher.sees_gray else lambda ab: self.recognise(truth, ab)
         return Sight(
             prediction.ab, truth.small_ab, truth.small_L, prediction.bin_logits, prediction.class_logits, truth.rgb,
-            self.ab_unit, self.bins, self.bin_weights, classify, self.critic,
+            self.ab_unit, self.bins, self.bin_weights, classify, recognise, self.critic,
         )  # fmt: skip
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:

@@ -115,7 +115,15 @@ def test_its_check_help_and_name_are_read_from_it(warmth, train, capsys):
         main(["train", "--help"])
     assert "weight of the error of warmth" in capsys.readouterr().out
     assert parse_options(["warmth-goal=4"]) == {"warmth_goal": 4.0}
-    assert list(ObjectiveOptions().terms) == ["chroma", "bins", "saturation", "class", "adversarial", "warmth"]
+    assert list(ObjectiveOptions().terms) == [
+        "chroma",
+        "bins",
+        "saturation",
+        "class",
+        "adversarial",
+        "recognition",
+        "warmth",
+    ]
     assert TrainConfig.from_flat({"warmth_weight": 1.0}).flat()["warmth_weight"] == 1.0
 
 
@@ -155,7 +163,8 @@ def test_every_term_is_a_finite_scalar_with_a_gradient(name):
     bins, classes = torch.randn(2, 313, 8, 8, requires_grad=True), torch.randn(2, 5, requires_grad=True)
     sight = Sight(
         ab, torch.randn(2, 2, 8, 8) * 20, torch.rand(2, 1, 8, 8) * 100, bins, classes, ab_unit=50.0, bins=AbBins(),
-        classify=lambda: torch.full((2, 5), 0.2), critic=lambda L, ab: ab.sum(1, keepdim=True) * L,
+        classify=lambda: torch.full((2, 5), 0.2), recognise=lambda ab: ab.mean((2, 3)).repeat(1, 3)[:, :5],
+            critic=lambda L, ab: ab.sum(1, keepdim=True) * L,
     )  # fmt: skip
     value = loss_terms()[name]()(sight)
     assert value.shape == ()

@@ -56,7 +56,14 @@ class Entry:
 
 
 CATALOGUE: tuple[Entry, ...] = (
-    Entry("chromagan", "base", "chromagan.safetensors", 36_751_184, "Apache-2.0", "VGG16; 160,000 photographs, 208 px"),
+    Entry(
+        "chromagan",
+        "base",
+        "chromagan.safetensors",
+        44_247_956,
+        "Apache-2.0",
+        "EfficientNet-Lite2 and VGG16, takes colour hints; 545,280 photographs, 256 px",
+    ),
     Entry(
         "chromagan",
         "small",

@@ -161,7 +161,7 @@ def test_a_downloaded_mobilenet_is_built_as_its_owner_builds_it(options, monkeyp
     [
         ("chromagan@small", {"backbone": ["tf_efficientnet_lite2"]}),
         ("small.safetensors", {"backbone": ["tf_efficientnet_lite2"]}),
-        ("chromagan", {"backbone": ["vgg16"], "hints": False, "bin_weight": 0.0, "rebalance": False}),
+        ("chromagan", {"backbone": ["tf_efficientnet_lite2", "vgg16"]}),
     ],
 )
 def test_a_run_starts_from_weights_of_the_catalogue(name, options):

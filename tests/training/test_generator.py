@@ -13,12 +13,12 @@ from chromagan import Colorizer
 from chromagan.apps.cli.main import main
 from chromagan.errors import UsageError
 from chromagan.losses.bins import Bins
+from chromagan.models.first_chromagan import FirstChromaGAN
 from chromagan.models.look import Look, mixture
 from chromagan.models.registry import build_network
 from chromagan.models.trunk import VGG16Trunk, import_timm
-from chromagan.pretrained.catalog import weights_folder
 from chromagan.pretrained.create import create_model
-from chromagan.pretrained.store import read_weights
+from chromagan.pretrained.store import read_weights, save_weights
 from chromagan.training.build import backbone_files, build_generator
 from chromagan.training.config import from_preset
 from chromagan.training.run_folder import read_stats
@@ -200,7 +200,17 @@ def test_two_backbones_are_for_chromagan(photos, files):
         build_generator(from_preset("default", model="unet", backbone=["resnet18", "resnet34"], no_pretrained=True))
 
 
-def test_heads_are_added_and_kept(photos, files, tmp_path):
+@pytest.fixture(scope="module")
+def of_version_0_1(tmp_path_factory):
+    """A file as version 0.1 wrote it, narrower."""
+    torch.manual_seed(4)
+    network = build_network("chromagan", backbone="vgg16", width=32, classes=0, semantic=True)
+    file = tmp_path_factory.mktemp("old") / "first.safetensors"
+    save_weights(file, network, model="chromagan", config=network.config, command="a test")
+    return file
+
+
+def test_heads_are_added_and_kept(photos, files, of_version_0_1, tmp_path):
     bare = config(photos, files, hints=False, bin_weight=0.0)
     train(bare, tmp_path / "bare")
     file, full = tmp_path / "bare.safetensors", tmp_path / "full.safetensors"
@@ -214,7 +224,7 @@ def test_heads_are_added_and_kept(photos, files, tmp_path):
     assert main(["export", str(tmp_path / "full"), "-o", str(full)]) == 0
     less = build_generator(config(photos, files, init=str(full), backbone_weights=[], hints=False, bin_weight=0.0))
     assert less.config["bins"] is less.config["hints"] is True  # what a file has stays
-    old = {"init": str(weights_folder() / "chromagan.safetensors"), "backbone": [], "backbone_weights": []}
+    old = {"init": str(of_version_0_1), "backbone": [], "backbone_weights": []}
     with pytest.raises(UsageError, match="--no-hints --bin-weight 0"):
         build_generator(config(photos, files, **old))
     first = Trainer(config(photos, files, hints=False, bin_weight=0.0, **old), tmp_path / "first", CPU)
@@ -230,13 +240,13 @@ def test_presets_take_their_options_back(tmp_path):
     assert from_preset("paper").objective.term(Bins).bin_weight == 0.0
 
 
-def test_exports_refuse_what_needs_bins_without_bins(trained, tmp_path, capsys):
+def test_exports_refuse_what_needs_bins_without_bins(trained, of_version_0_1, tmp_path, capsys):
     for flag in ("--annealed-share", "--calm"):
         words = ["-o", str(tmp_path / "x.safetensors"), flag]
         assert main(["export", str(trained), *words, "1.5"]) == 2
         capsys.readouterr()
-        assert main(["export", "chromagan", *words, "0.5"]) == 2
-        assert f"{flag}: the network of chromagan predicts no bins" in capsys.readouterr().err
+        assert main(["export", str(of_version_0_1), *words, "0.5"]) == 2
+        assert f"{flag}: the network of {of_version_0_1} predicts no bins" in capsys.readouterr().err
 
 
 def test_frozen_backbones_are_of_the_network(photos, files, tmp_path):
@@ -250,9 +260,8 @@ def test_a_fresh_branch_learns_its_statistics():
     assert network.trunks[0].blocks[6][0].project.norm.num_batches_tracked == 1
 
 
-def test_files_of_version_0_1_are_still_read():
-    network = create_model("chromagan", pretrained=True)
+def test_files_of_version_0_1_are_still_read(of_version_0_1):
+    network = create_model("chromagan", weights=of_version_0_1)
     L = torch.rand(1, 1, 32, 32) * 100
     assert network.eval()(L).ab.shape == (1, 2, 8, 8)
-    old = build_network("chromagan", backbone="vgg16", width=32, classes=0, semantic=True)
-    assert not hasattr(old, "trunks")
+    assert isinstance(network, FirstChromaGAN)

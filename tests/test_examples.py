@@ -106,6 +106,7 @@ def test_steadiness(colour_photos):
     figures = {name: float(value) for name, value in re.findall(r"([\w %]+?) (\d+\.\d+)", told.partition(":")[2])}
     assert list(figures)[0].strip() == "128 px"
     assert len(figures) == 8
+    assert figures.pop(" 256 px") == 0  # the size that the weights ask for
     # Below 0.01 a photo is another one's copy; above 40 not even the sky would be the same.
     assert all(0.01 < value < 40 for value in figures.values())
 

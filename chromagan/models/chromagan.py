@@ -133,7 +133,7 @@ class ChromaGAN(ColorizationNetwork):
             "backbone": names, "classes": classes, "semantic": semantic, "bins": bins, "hints": hints, "folded": folded,
             "width": width,
         }  # fmt: skip
-        if half_size:
+        if half_size:  # left out otherwise: files from before have no such word
             self.config["half_size"] = list(half_size)
         self.semantic = semantic
         self.accepts = frozenset({"local"} if hints else ())

@@ -233,8 +233,8 @@ def test_the_command_measures(photo, tmp_path, capsys):
     assert all(seconds > 0 for seconds in one["seconds"] + one["batch_seconds"])
     assert one["against_plain"] > 0
     assert one["roofline_share"] > 0
-    assert one["work"]["flops"] > 5e8
-    # 18 million parameters in float32 are in the process's memory
+    assert one["work"]["flops"] > 2e8
+    # 22 million parameters in float32 are in the process's memory
     assert one["peak_bytes"] - figures["process_bytes"] > 4 * figures["models"]["chromagan"]["parameters"] / 1.2
     assert figures["models"]["chromagan"]["weights"] == "shipped"
     assert figures["photos"][0]["ratio"] > 0

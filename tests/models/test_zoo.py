@@ -122,7 +122,8 @@ def test_record_says_what_it_is(blank):
     assert record.title
     assert type(network) is record.network
     assert network.registered_as == name
-    assert set(network.config) == set(record.options)
+    # A branch at half size is written where there is one: configurations of files from before are still alike.
+    assert set(network.config) | {"half_size"} == set(record.options) | {"half_size"}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -19,6 +19,7 @@ from chromagan.losses.registry import Sight
 from chromagan.losses.wasserstein import Adversarial, critic_loss, generator_loss, gradient_penalty, mixing_weights
 from chromagan.models.contract import ColorizationNetwork, Prediction
 from chromagan.models.teacher import Teacher
+from chromagan.models.views import View
 from chromagan.training.config import TrainConfig
 from chromagan.training.hints import HintOptions, training_hints
 
@@ -121,9 +122,9 @@ class Adversaries:
     def _arithmetic(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
 
-    def _predict(self, truth: Truth) -> Prediction:
+    def _predict(self, truth: Truth, view: View = View()) -> Prediction:  # noqa: B008
         with self._arithmetic(truth.L.device):
-            return self._forward(truth.L, truth.condition)
+            return self._forward(view.of(truth.L), view.told(truth.condition))
 
     def teach(self, truth: Truth) -> Tensor:
         """The teacher's class probabilities (N, classes) of a batch, gray or coloured as it wants it, float32."""
@@ -147,7 +148,8 @@ class Adversaries:
             recognise = None if self.teacher.sees_gray else lambda ab: self.recognise(truth, ab)
         return Sight(
             prediction.ab, truth.small_ab, truth.small_L, prediction.bin_logits, prediction.class_logits, truth.rgb,
-            self.ab_unit, self.bins, self.bin_weights, classify, recognise, self.critic,
+            self.ab_unit, self.bins, self.bin_weights, classify, recognise, lambda view: self._predict(truth, view),
+            self.critic,
         )  # fmt: skip
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:

@@ -1,0 +1,126 @@
+"""The consistency term: by loops, on networks that answer alike by construction, and in a step."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from chromagan.color.ab_bins import AbBins
+from chromagan.conditioning.condition import Condition, LocalHints
+from chromagan.losses.consistency import Consistency
+from chromagan.losses.registry import Sight
+from chromagan.models.contract import ColorizationNetwork, Prediction
+from chromagan.training.config import from_preset
+from chromagan.training.step import Adversaries, prepare_truth
+
+TERM = Consistency(consistency_weight=1.0)
+
+
+class Pointwise(ColorizationNetwork):
+    """What it answers at a pixel depends on that pixel's L alone, or on where it lies."""
+
+    def __init__(self, by_place=0.0):
+        super().__init__()
+        self.config, self.by_place = {}, by_place
+        self.body = nn.Conv2d(1, 2, 1)
+
+    def predict(self, L, condition):
+        columns = torch.linspace(-1, 1, L.shape[3]).expand_as(L)
+        return Prediction(self.body(L / 50 - 1) * 20 + self.by_place * columns)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    random = torch.Generator().manual_seed(1)
+    return prepare_truth(torch.randint(0, 256, (3, 3, 32, 48), generator=random).byte(), 1)
+
+
+def players(network):
+    run = from_preset(
+        "default", no_pretrained=True, bin_weight=0.0, hints=False, class_weight=0.0, consistency_weight=1.0
+    )
+    return Adversaries(network, None, None, (torch.optim.SGD(network.parameters(), lr=1e-3), None), run)
+
+
+def value(network, truth):
+    one = players(network)
+    return TERM(one.sight(truth, network(truth.L)))
+
+
+def test_it_is_the_squared_distance_of_both_looks():
+    random = np.random.default_rng(0)
+    large, small = random.normal(0, 20, (2, 2, 8, 6)), random.normal(0, 20, (2, 2, 4, 3))
+    logits, few = random.normal(0, 3, (2, 313, 8, 6)), random.normal(0, 3, (2, 313, 4, 3))
+    bins = AbBins()
+
+    def annealed(scores):
+        shares = np.exp(scores / 0.38)
+        return np.einsum("nqhw,qc->nchw", shares / shares.sum(1, keepdims=True), np.asarray(bins.centres, np.float64))
+
+    expected = 0.0
+    for a, b in ((large, small), (annealed(logits), annealed(few))):
+        errors = []
+        for photo, channel, row, column in np.ndindex(2, 2, 4, 3):
+            area = a[photo, channel, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2].mean()
+            errors.append((area - b[photo, channel, row, 2 - column]) ** 2)
+        expected += np.mean(errors) / 50**2
+    given = [torch.from_numpy(one).float() for one in (large, small, logits, few)]
+    sight = Sight(
+        given[0], given[0], given[0][:, :1], given[2], ab_unit=50.0, bins=bins,
+        look_again=lambda view: Prediction(given[1], given[3]),
+    )  # fmt: skip
+    assert TERM(sight).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_network_that_goes_by_the_pixel_costs_nothing(truth):
+    torch.manual_seed(0)
+    assert value(Pointwise(), truth).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_one_that_goes_by_the_place_pays_for_the_mirror(truth):
+    torch.manual_seed(0)
+    columns = np.linspace(-1, 1, 48).reshape(-1, 2).mean(1) * 20
+    mirrored = np.linspace(-1, 1, 24)[::-1] * 20
+    expected = np.mean((columns - mirrored) ** 2) / 50**2
+    assert value(Pointwise(by_place=20.0), truth).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_hints_go_with_the_photo(truth):
+    """What a person gave is halved and mirrored too, so that it stays where it was."""
+
+    class Obeys(Pointwise):
+        accepts = frozenset({"local"})
+
+        def predict(self, L, condition):
+            return Prediction(self.body(L / 50 - 1) * 0 + condition.local.ab * condition.local.mask)
+
+    run = from_preset("default", no_pretrained=True, bin_weight=0.0, class_weight=0.0)
+    rgb = torch.zeros(1, 3, 32, 48, dtype=torch.uint8)
+    rgb[..., 8:16, 4:12], rgb[:, 0, 8:16, 4:12] = 60, 200
+    hinted = prepare_truth(rgb, 1)
+    mask = (hinted.small_ab.abs().sum(1, keepdim=True) > 5).float()
+    assert 0 < mask.mean() < 0.2
+    hinted.condition = Condition(LocalHints(hinted.small_ab * mask, mask))
+    network = Obeys()
+    one = Adversaries(network, None, None, (None, None), run)
+    assert TERM(one.sight(hinted, network(hinted.L, hinted.condition))).item() == pytest.approx(0, abs=1e-9)
+    assert network(hinted.L, hinted.condition).ab.abs().max() > 20
+
+
+def test_steps_draw_the_looks_together(truth):
+    torch.manual_seed(0)
+
+    class Turns(Pointwise):
+        def __init__(self):
+            super().__init__()
+            self.turn = nn.Parameter(torch.tensor(20.0))
+
+        def predict(self, L, condition):
+            return Prediction(super().predict(L, condition).ab + self.turn * torch.linspace(-1, 1, L.shape[3]))
+
+    network = Turns()
+    one = players(network)
+    one.optimizer = torch.optim.Adam(network.parameters(), lr=0.5)
+    terms = [one.generator_step(truth, 0.0)[0]["consistency"].item() for _ in range(30)]
+    assert terms[-1] < 0.3 * terms[0]
+    assert abs(network.turn) < 12

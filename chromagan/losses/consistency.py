@@ -15,10 +15,8 @@ from torch import Tensor
 
 from chromagan.losses.chroma import ab_mse
 from chromagan.losses.registry import LossTerm, Sight, register_term
-from chromagan.models.views import View
 from chromagan.options import at_least, option
 
-OTHER = View(halved=True, mirrored=True)
 _A_NAT = 0.02  # beside a squared unit of ab: what the bins' own term has by default
 
 
@@ -41,11 +39,11 @@ class Consistency(LossTerm):
         """Mean over the pixels of the smaller look; None where nothing can be looked at again."""
         if sight.look_again is None:
             return None
-        again = sight.look_again(OTHER)
-        distance = ab_mse(_shrunk(sight.predicted_ab, again.ab), again.ab.flip(3), sight.ab_unit)
-        if sight.bin_logits is None or again.bin_logits is None:
+        ab, bin_logits = sight.look_again(True, True)
+        distance = ab_mse(_shrunk(sight.predicted_ab, ab), ab.flip(3), sight.ab_unit)
+        if sight.bin_logits is None or bin_logits is None:
             return distance
-        here, there = (logits.float().softmax(1) for logits in (sight.bin_logits, again.bin_logits))
+        here, there = (logits.float().softmax(1) for logits in (sight.bin_logits, bin_logits))
         return distance + _A_NAT * divergence(_shrunk(here, there), there.flip(3))
 
 

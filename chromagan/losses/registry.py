@@ -11,8 +11,6 @@ from torch import Tensor
 
 from chromagan.color.ab_bins import AbBins
 from chromagan.errors import UsageError
-from chromagan.models.contract import Prediction
-from chromagan.models.views import View
 from chromagan.options import Section
 from chromagan.strangers import load_room, load_strangers
 
@@ -34,7 +32,7 @@ class Sight:
         classify: gives the teacher's class probabilities (N, C) of the truth; for terms that need "teacher", None
             without one.
         recognise: gives the teacher's logits (N, C) of the photos in these ab; None for one that sees no colour.
-        look_again: gives the network's answer to another view of the photos, as it is: not brought back.
+        look_again: gives ab and bin logits of the photos seen halved, mirrored or both; they are not brought back.
         critic: scores (L, ab) patches; for terms that need "critic".
     """
 
@@ -49,7 +47,7 @@ class Sight:
     bin_weights: Tensor | None = None
     classify: Callable[[], Tensor] | None = None
     recognise: Callable[[Tensor], Tensor] | None = None
-    look_again: Callable[[View], Prediction] | None = None
+    look_again: Callable[[bool, bool], tuple[Tensor, Tensor | None]] | None = None
     critic: Callable[[Tensor, Tensor], Tensor] | None = None
 
 

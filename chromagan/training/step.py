@@ -122,7 +122,7 @@ class Adversaries:
     def _arithmetic(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
 
-    def _predict(self, truth: Truth, view: View = View()) -> Prediction:  # noqa: B008
+    def _predict(self, truth: Truth, view: View = View()) -> Prediction:
         with self._arithmetic(truth.L.device):
             return self._forward(view.of(truth.L), view.told(truth.condition))
 
@@ -140,6 +140,11 @@ class Adversaries:
         with self._arithmetic(truth.L.device):
             return self.teacher.logits(painted)
 
+    def look_again(self, truth: Truth, view: View) -> tuple[Tensor, Tensor | None]:
+        """The generator's ab and bin logits of a batch that is seen another way, as it answers them."""
+        again = self._predict(truth, view)
+        return again.ab, again.bin_logits
+
     def sight(self, truth: Truth, prediction: Prediction) -> Sight:
         """What the terms of the objective may look at."""
         classify = recognise = None
@@ -148,8 +153,8 @@ class Adversaries:
             recognise = None if self.teacher.sees_gray else lambda ab: self.recognise(truth, ab)
         return Sight(
             prediction.ab, truth.small_ab, truth.small_L, prediction.bin_logits, prediction.class_logits, truth.rgb,
-            self.ab_unit, self.bins, self.bin_weights, classify, recognise, lambda view: self._predict(truth, view),
-            self.critic,
+            self.ab_unit, self.bins, self.bin_weights, classify, recognise,
+            lambda halved, mirrored: self.look_again(truth, View(halved, mirrored)), self.critic,
         )  # fmt: skip
 
     def generator_step(self, truth: Truth, adversarial_weight: float) -> tuple[Terms, Fakes]:

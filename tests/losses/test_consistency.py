@@ -61,9 +61,7 @@ def test_it_is_the_distance_of_both_looks():
         squares.append((large[area].mean((1, 2)) - small[there]) ** 2)
         apart.append(jensenshannon(shares[area].mean((1, 2)), few[there]) ** 2)  # scipy's is its root
     given = [torch.from_numpy(one).float() for one in (large, small, np.log(shares), np.log(few))]
-    sight = Sight(
-        given[0], given[0], given[0][:, :1], ab_unit=50.0, look_again=lambda view: Prediction(given[1], given[3])
-    )
+    sight = Sight(given[0], given[0], given[0][:, :1], ab_unit=50.0, look_again=lambda *seen: (given[1], given[3]))
     assert TERM(sight).item() == pytest.approx(np.mean(squares) / 50**2, rel=1e-5)
     sight = replace(sight, bin_logits=given[2])
     assert TERM(sight).item() == pytest.approx(np.mean(squares) / 50**2 + 0.02 * np.mean(apart), rel=1e-5)

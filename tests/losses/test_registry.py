@@ -165,7 +165,8 @@ def test_every_term_is_a_finite_scalar_with_a_gradient(name):
     sight = Sight(
         ab, torch.randn(2, 2, 8, 8) * 20, torch.rand(2, 1, 8, 8) * 100, bins, classes, ab_unit=50.0, bins=AbBins(),
         classify=lambda: torch.full((2, 5), 0.2), recognise=lambda ab: ab.mean((2, 3)).repeat(1, 3)[:, :5],
-        look_again=lambda view: Prediction(ab[:, :, ::2, ::2] / 2), critic=lambda L, ab: ab.sum(1, keepdim=True) * L,
+        look_again=lambda halved, mirrored: (ab[:, :, ::2, ::2] / 2, None),
+        critic=lambda L, ab: ab.sum(1, keepdim=True) * L,
     )  # fmt: skip
     value = loss_terms()[name]()(sight)
     assert value.shape == ()

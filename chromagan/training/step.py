@@ -24,6 +24,7 @@ from chromagan.training.config import TrainConfig
 from chromagan.training.hints import HintOptions, training_hints
 
 Terms = dict[str, Tensor]
+AS_IT_IS = View()
 
 
 @dataclass
@@ -122,7 +123,7 @@ class Adversaries:
     def _arithmetic(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None)
 
-    def _predict(self, truth: Truth, view: View = View()) -> Prediction:
+    def _predict(self, truth: Truth, view: View = AS_IT_IS) -> Prediction:
         with self._arithmetic(truth.L.device):
             return self._forward(view.of(truth.L), view.told(truth.condition))
 
